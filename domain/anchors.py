@@ -11,6 +11,7 @@ and statements have digests of one algorithm, which the statement names; the siz
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from hashlib import sha256, sha512
 from typing import Any
@@ -173,15 +174,7 @@ _FORMATS = ("cellar anchor 1", "cellar anchor 2")
 
 def leaf_text(leaf: Leaf) -> bytes:
     """Return the text of a leaf, without a line break."""
-    return _canonical(
-        {
-            "facts": leaf.facts,
-            "inventory_sha256": leaf.inventory_sha256,
-            "key": leaf.key,
-            "receipt_ids": leaf.receipt_ids,
-            "version": leaf.version,
-        }
-    )
+    return _text_of(leaf)
 
 
 def read_leaf(text: bytes) -> Leaf:
@@ -208,19 +201,7 @@ def read_leaf(text: bytes) -> Leaf:
 
 def index_text(blocks: Iterable[Block]) -> bytes:
     """Return the index of an anchor's leaves: a line for each block."""
-    return b"".join(
-        _canonical(
-            {
-                "first": each.first,
-                "leaves": each.leaves,
-                "offset": each.offset,
-                "root": each.root,
-                "size_bytes": each.size_bytes,
-            }
-        )
-        + b"\n"
-        for each in blocks
-    )
+    return b"".join(_text_of(each) + b"\n" for each in blocks)
 
 
 def read_index(text: bytes) -> list[Block]:
@@ -287,6 +268,10 @@ def anchor_root(statement: Statement) -> str:
 def root_of_text(text: bytes, digest: Digest) -> str:
     """Return the root that the text of a statement has by an algorithm, in hex."""
     return _HASHES[digest](text).hexdigest()
+
+
+def _text_of(named: Leaf | Block) -> bytes:
+    return _canonical({each.name: getattr(named, each.name) for each in fields(named)})
 
 
 def _canonical(document: Mapping[str, object]) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -77,11 +78,5 @@ async def _show(judged: Judged) -> None:
 
 
 def _row(change: Change) -> dict[str, str | int]:
-    worse = "worse" if change.is_worse else ""
-    return {
-        "reference": change.reference,
-        "version": change.version,
-        "before": change.before,
-        "now": change.now,
-        "": worse,
-    }
+    row = asdict(change)
+    return row | {"": "worse" if row.pop("is_worse") else ""}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -134,13 +135,11 @@ def _number(text: str) -> str:
     return f"number {Decimal(text).normalize()}"
 
 
-class _of_the_other:  # noqa: N801 -- reads as a phrase: with _of_the_other()
-    """Translates errors of a database that the settings do not name. Errors of the block are translated too."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, DBAPIError):
-            reason = type(error.orig).__name__
-            raise Transient(f"a database of the move does not answer: {reason}", system=System.DATABASE) from error
+@contextmanager
+def _of_the_other() -> Iterator[None]:
+    """Translate errors of a database that the settings do not name."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = type(error.orig).__name__
+        raise Transient(f"a database of the move does not answer: {reason}", system=System.DATABASE) from error

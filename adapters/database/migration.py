@@ -27,8 +27,6 @@ _RIGHTS = (
 """Of the user of Postgres that runs cellar. Another owns the tables, so no program of cellar drops a trigger that keeps
 the rows of the access log, whatever it is made to do.
 """
-_BEFORE_RELEASE = {f"{number:04}" for number in range(1, 23)}
-"""The revisions of builds before 1.0.0. Since 1.0.0, the name of a revision has a word behind its number."""
 
 
 def migrate() -> None:
@@ -96,10 +94,6 @@ class Revisions:
     @property
     def unknown(self) -> str:
         """What is wrong with a revision that this build does not have."""
-        if self.database in _BEFORE_RELEASE:
-            return (
-                f"the database has revision {self.database}, of a version before 1.0.0; no migration leads from there"
-            )
         return (
             f"the database has revision {self.database}, which this version does not know: another version has "
             "migrated it, mostly a newer one"
@@ -109,8 +103,6 @@ class Revisions:
     def advice(self) -> str:
         """What to do about such a revision."""
         rebuild = "let CELLAR_DATABASE_URL name an empty database, then run `cellar migrate` and `cellar rebuild`"
-        if self.database in _BEFORE_RELEASE:
-            return f"{rebuild}, which makes the rows from the store (docs/backup.md)"
         return f"start that version again, or restore the database of before its upgrade; without either, {rebuild}"
 
 

@@ -252,23 +252,34 @@ async def _call(
     try:
         return shape.model_validate_json(content)
     except ValidationError:
-        reason = Sentence.prefect_no_api(url=settings().prefect_ui_url)
-        raise Transient(reason, system=System.PREFECT) from None
+        raise no_api() from None
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any) -> bytes:
     try:
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
-        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
-        raise Transient(reason, system=System.PREFECT) from error
+        raise silent(error) from error
     if answer.is_success:
         return answer.content
-    failure = _FAILURES.get(answer.status_code, Transient)
-    reason = Sentence.prefect_answered(
-        url=settings().prefect_ui_url, status=answer.status_code, asked=f"{method} {path}"
-    )
-    raise failure(reason, system=System.PREFECT)
+    raise unexpected(answer.status_code, f"{method} {path}")
+
+
+def silent(error: Exception) -> Transient:
+    """Return the error of a Prefect that does not answer."""
+    reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
+    return Transient(reason, system=System.PREFECT)
+
+
+def unexpected(status: int, asked: str) -> Transient:
+    """Return the error of a Prefect that answers a request with a status that nobody expects."""
+    reason = Sentence.prefect_answered(url=settings().prefect_ui_url, status=status, asked=asked)
+    return _FAILURES.get(status, Transient)(reason, system=System.PREFECT)
+
+
+def no_api() -> Transient:
+    """Return the error of a program that is not Prefect."""
+    return Transient(Sentence.prefect_no_api(url=settings().prefect_ui_url), system=System.PREFECT)
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

@@ -11,15 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from adapters.observation.log import reference_digest
-from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
+from adapters.peers.prefect_api import silent
+from adapters.peers.prefect_facts import answered
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
-from models.errors import System, Transient
-from models.said import Sentence
 
 _TIMEOUT_S = 30
 _AT_ONCE = 200
@@ -110,42 +108,25 @@ def _forget_in_file(
                     connection.execute(each, {"spelled": text})
             connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
-        raise Transient(reason, system=System.PREFECT) from error
+        raise silent(error) from error
 
 
 def _forget_by_api(reference: str, flow_run_ids: Collection[str]) -> None:
-    with httpx.Client(
-        base_url=settings().prefect_url, auth=settings().prefect_auth, **bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S)
-    ) as client:
-        by_name = {"flow_runs": {"name": {"any_": [reference]}}}
-        by_key = {"artifacts": {"key": {"any_": [summary_key(reference)]}}}
-        while found := _filtered(client, "artifacts", by_key):
-            _delete(client, "artifacts", found)
-        _delete(client, "flow_runs", flow_run_ids)
-        while found := _filtered(client, "flow_runs", by_name):
-            _delete(client, "flow_runs", found)
+    by_name = {"flow_runs": {"name": {"any_": [reference]}}}
+    by_key = {"artifacts": {"key": {"any_": [summary_key(reference)]}}}
+    while found := _filtered("artifacts", by_key):
+        _delete("artifacts", found)
+    _delete("flow_runs", flow_run_ids)
+    while found := _filtered("flow_runs", by_name):
+        _delete("flow_runs", found)
 
 
-def _filtered(client: httpx.Client, kind: str, wanted: dict[str, Any]) -> list[str]:
-    answer = _answered(client, "POST", f"/{kind}/filter", wanted | {"limit": _AT_ONCE})
+def _filtered(kind: str, wanted: dict[str, Any]) -> list[str]:
+    answer = answered("POST", f"/{kind}/filter", wanted | {"limit": _AT_ONCE}, _TIMEOUT_S)
     return [each.id for each in TypeAdapter(list[_WithId]).validate_json(answer.content)]
 
 
-def _delete(client: httpx.Client, kind: str, ids: Collection[str]) -> None:
+def _delete(kind: str, ids: Collection[str]) -> None:
+    """Delete objects. What is gone already was removed before."""
     for each in ids:
-        _answered(client, "DELETE", f"/{kind}/{each}")
-
-
-def _answered(client: httpx.Client, method: str, path: str, body: Any = None) -> httpx.Response:
-    """Return the answer to a request. What is gone already was removed before."""
-    try:
-        answer = client.request(method, path, json=body)
-    except httpx.HTTPError as error:
-        reason = Sentence.prefect_silent(url=settings().prefect_ui_url, reason=type(error).__name__)
-        raise Transient(reason, system=System.PREFECT) from error
-    if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
-        return answer
-    asked = f"{method} {path.rpartition('/')[0]}"
-    reason = Sentence.prefect_answered(url=settings().prefect_ui_url, status=answer.status_code, asked=asked)
-    raise Transient(reason, system=System.PREFECT)
+        answered("DELETE", f"/{kind}/{each}", timeout_s=_TIMEOUT_S)

@@ -8,12 +8,11 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
+from adapters.peers.prefect_api import no_api, silent, unexpected
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
-from models.errors import System, Transient
 
 _TIMEOUT_S = 5
-_NOT_FOUND = 404
 Run = TypeVar("Run", bound=BaseModel)
 
 
@@ -91,7 +90,7 @@ def server() -> Server:
 
     Raises Transient if Prefect does not answer. So do all functions of this module.
     """
-    answer = _answered("GET", "/admin/version")
+    answer = answered("GET", "/admin/version")
     try:
         told = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
@@ -107,20 +106,20 @@ def runs_kept_for() -> timedelta | None:
 
 def pool() -> Pool | None:
     """Return the work pool of cellar; None if it does not exist yet."""
-    answer = _answered("GET", f"/work_pools/{POOL}")
+    answer = answered("GET", f"/work_pools/{POOL}")
     return None if _is_missing(answer) else _read(Pool, answer)
 
 
 def online_workers() -> list[str]:
     """Return the names of the workers that serve the pool now."""
-    answer = _answered("POST", f"/work_pools/{POOL}/workers/filter", {})
+    answer = answered("POST", f"/work_pools/{POOL}/workers/filter", {})
     workers = [] if _is_missing(answer) else _read(list[Worker], answer)
     return [each.name for each in workers if each.status == "ONLINE"]
 
 
 def deployment(name: str) -> Deployment | None:
     """Return a deployment by the name FLOW/DEPLOYMENT; None if it does not exist."""
-    answer = _answered("GET", f"/deployments/name/{name}")
+    answer = answered("GET", f"/deployments/name/{name}")
     return None if _is_missing(answer) else _read(Deployment, answer)
 
 
@@ -138,7 +137,7 @@ def next_run(tag: str) -> PlannedRun | None:
 
 def _first_run(shape: type[Run], wanted: dict[str, Any], order: str, **more: Any) -> Run | None:
     asked = {"flow_runs": wanted, "sort": order, "limit": 1} | more
-    runs: list[Run] = _read(list[shape], _answered("POST", "/flow_runs/filter", asked))  # type: ignore[valid-type]
+    runs: list[Run] = _read(list[shape], answered("POST", "/flow_runs/filter", asked))  # type: ignore[valid-type]
     return runs[0] if runs else None
 
 
@@ -151,7 +150,7 @@ def shared_parts() -> SharedParts:
 
 
 def _settings_of_server() -> dict[str, Any]:
-    found: dict[str, Any] = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
+    found: dict[str, Any] = _read(dict[str, Any], answered("GET", "/admin/settings")).get("server", {})
     return found
 
 
@@ -173,7 +172,7 @@ def has_event_after(run: RunWithId) -> bool:
 
 def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
     wanted = {"resource": resource, "occurred": {"since": since.isoformat()}}
-    return bool(_read(_Events, _answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
+    return bool(_read(_Events, answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
 
 
 def _is_missing(answer: httpx.Response) -> bool:
@@ -181,23 +180,22 @@ def _is_missing(answer: httpx.Response) -> bool:
 
     Raises Transient if the server does not answer as Prefect's API.
     """
-    if answer.status_code != _NOT_FOUND:
+    if answer.status_code != httpx.codes.NOT_FOUND:
         return False
     server()
     return True
 
 
-def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+def answered(method: str, path: str, body: Any = None, timeout_s: float = _TIMEOUT_S) -> httpx.Response:
     """Return the answer to a request. 404 is an answer: the object does not exist."""
-    where = f"Prefect at {settings().prefect_ui_url}"
     try:
-        with httpx.Client(auth=settings().prefect_auth, **bounded(MOST_BYTES_OF_PREFECT, _TIMEOUT_S)) as client:
+        with httpx.Client(auth=settings().prefect_auth, **bounded(MOST_BYTES_OF_PREFECT, timeout_s)) as client:
             answer = client.request(method, f"{settings().prefect_url}{path}", json=body)
     except httpx.HTTPError as error:
-        raise Transient(f"{where} does not answer: {type(error).__name__}", system=System.PREFECT) from error
-    if answer.is_success or answer.status_code == _NOT_FOUND:
+        raise silent(error) from error
+    if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
         return answer
-    raise Transient(f"{where} answered {answer.status_code} to {method} {path}", system=System.PREFECT)
+    raise unexpected(answer.status_code, f"{method} {path}")
 
 
 def _read(shape: type[Any], answer: httpx.Response | dict[str, Any]) -> Any:
@@ -205,5 +203,4 @@ def _read(shape: type[Any], answer: httpx.Response | dict[str, Any]) -> Any:
     try:
         return reader.validate_python(answer) if isinstance(answer, dict) else reader.validate_json(answer.content)
     except ValidationError as error:
-        reason = f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL"
-        raise Transient(reason, system=System.PREFECT) from error
+        raise no_api() from error

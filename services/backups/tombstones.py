@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlmodel import SQLModel, select
@@ -56,16 +57,19 @@ def send_to(place: Repository) -> list[str]:
         Refused: the password does not open the place.
         Transient: the place does not answer, or its disk is full.
     """
+    if not any(_rows().values()):
+        return []
     before = place.kept_tombstones()  # what another process saves after this may have more
+    place.save_tombstones(json.dumps(_rows()).encode())
+    return before
+
+
+def _rows() -> dict[str, list[dict[str, Any]]]:
     with reading() as session:
-        rows = {
+        return {
             str(table.__tablename__): [each.model_dump(mode="json") for each in session.exec(select(table))]
             for table in _TABLES
         }
-    if not any(rows.values()):
-        return []
-    place.save_tombstones(json.dumps(rows).encode())
-    return before
 
 
 def take_from(place: Repository) -> None:

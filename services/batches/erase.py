@@ -6,6 +6,7 @@ often the driver is killed.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlmodel import col
@@ -46,11 +47,7 @@ def draft(chosen: ErasureFilter, _: datetime) -> Draft:
         raise Refused("BAD_PARAMETER", "expected references or a filter of the archives to erase", where="references")
     counts = erasures.counts(conditions)
     plan = ErasurePlan(
-        archives=counts.archives,
-        files=counts.files,
-        size_bytes=counts.size_bytes,
-        held=counts.held,
-        on_their_way=counts.on_their_way,
+        **asdict(counts),
         locked_until=_locked_until(erasures.newest(conditions)) if settings().store_lock_days else None,
         events_days=prefect_erasure.events_kept_days(),
         approvers=settings().erase_approvers,

@@ -4,13 +4,10 @@ The restore is the command that a person would run, in a process with an empty d
 after the backup began is no difference.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,7 +16,7 @@ from subprocess import DEVNULL, PIPE, Popen
 
 from pydantic import ValidationError
 from sqlalchemy import Engine, select
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
 from adapters.database.transactions import connected, engine, translated
 from adapters.files.store import storage_at
@@ -34,8 +31,6 @@ from models.store.backup import LastDrill, Restored
 
 _ELSEWHERE = ("STORE_URL", "INBOX_URL", "DATABASE_URL", "MIGRATION_DATABASE_URL", "WITNESS_URL", "STORE_LOCK_DAYS")
 _NOTHING_LISTENS = "9"  # the port of the protocol discard: the receiver of this installation is none of the drill
-_COMPARED = ("version", "file", "form_field", "session")
-"""Tables whose rows follow from the archive alone."""
 
 
 def drill(location: str, now: datetime) -> LastDrill:
@@ -103,37 +98,30 @@ def _restored(location: str, home: Path) -> Restored:
 
 
 def _compared(restored: Restored, home: Path, now: datetime) -> LastDrill:
-    """Compare the rows of each archive with those of this installation."""
+    """Compare the versions of all archives with those of this installation. The restore has compared their rows."""
     there = connected(f"sqlite:///{home / 'data' / 'cellar.db'}")
-    found, expected = _digests(there), _digests(engine())
+    unknown = {receipt_id for _, receipt_id, _ in _versions(there)}
     there.dispose()
     waits = storage_at(str(home / "data" / "inbox" / "waiting"))
-    changed = {each for each in expected.keys() | found.keys() if expected[each] != found[each]}
-    later = Counter[str]()
-    with translated(), engine().connect().execution_options(cellar_reading=True) as connection:
-        its = select(col(VersionRow.reference), col(VersionRow.receipt_id), col(VersionRow.received_at))
-        for reference, receipt_id, received_at in connection.execute(its):
-            if reference in changed and (received_at >= restored.at or waits.size(f"{receipt_id}.body") is not None):
-                later[reference] += 1
+    later, differing = 0, set[str]()
+    for reference, receipt_id, received_at in _versions(engine()):
+        if receipt_id in unknown:
+            unknown.remove(receipt_id)
+        elif received_at >= restored.at or waits.size(f"{receipt_id}.body") is not None:
+            later += 1
+        else:
+            differing.add(reference)
     return LastDrill(
         at=now,
         of=restored.at,
         archives=restored.archives,
-        later=later.total(),
-        differing=len(changed - later.keys()) + restored.findings + len(restored.damaged),
+        later=later,
+        differing=len(differing) + len(unknown) + restored.findings + len(restored.damaged),
     )
 
 
-def _digests(of: Engine) -> Counter[str]:
-    """Return the sum of the digests of the rows of each archive, which does not depend on their order."""
-    found = Counter[str]()
-    for reference, text in _rows(of):
-        found[reference] += int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
-    return found
-
-
-def _rows(of: Engine) -> Iterator[tuple[str, str]]:
-    with translated(), of.connect().execution_options(cellar_reading=True, yield_per=100) as connection:
-        for name in _COMPARED:
-            for row in connection.execute(select(SQLModel.metadata.tables[name])):
-                yield row.reference, json.dumps([name, *row], default=str, sort_keys=True)
+def _versions(of: Engine) -> Iterator[tuple[str, str, datetime]]:
+    """Yield the reference, the receipt and the arrival of each version."""
+    its = select(col(VersionRow.reference), col(VersionRow.receipt_id), col(VersionRow.received_at))
+    with translated(), of.connect().execution_options(cellar_reading=True, yield_per=1000) as connection:
+        yield from connection.execute(its)

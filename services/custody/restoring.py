@@ -71,10 +71,11 @@ def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
         if running := [*found, *_workers()]:
             raise WrongUse(f"stop what runs here, and restore again: {', '.join(running)}")
         backup, place = _begun(location, now), Repository(location)
-        for part, folder, leave_out in _targets():
+        password = settings().secret_path("backup")
+        for part, folder in {"secrets": password.parent, **_folders()}.items():
             if part in backup.parts:
-                its = backup.parts[part]
-                place.restore(its, folder, leave_out=leave_out, on_progress=partial(on_progress, part))
+                leave_out = (password.name,) if part == "secrets" else ()
+                place.restore(backup.parts[part], folder, leave_out=leave_out, on_progress=partial(on_progress, part))
         _bring_to_buckets()
         settled = sum(settle(each, backup.at, store()) for each in stored_objects() if each.key)
         remove_database()
@@ -110,8 +111,8 @@ def _begun(location: str, now: datetime) -> Backup:
 
 
 def _require_empty() -> None:
-    for name in ("store", "inbox"):
-        place = storage_at(getattr(settings(), f"{name}_location"))
+    for name, location in _locations().items():
+        place = storage_at(location)
         if next(files(place), None) is not None:
             raise WrongUse(
                 f"{place.location('')} is not empty; a restore needs new places: move the old data aside, or set "
@@ -128,13 +129,13 @@ def _workers() -> list[str]:
     return [f"the worker {each}" for each in living_workers(engine())] if is_there and revisions().database else []
 
 
-def _targets() -> list[tuple[str, Path, tuple[str, ...]]]:
-    """Return the parts of a backup with the folders into which they are restored: beside a bucket, on this machine."""
-    secrets = settings().secret_path("backup")
-    targets: list[tuple[str, Path, tuple[str, ...]]] = [("secrets", secrets.parent, (secrets.name,))]
-    for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
-        targets.append((name, _beside() / name if "://" in location else Path(location), ()))
-    return targets
+def _locations() -> dict[str, str]:
+    return {"store": settings().store_location, "inbox": settings().inbox_location}
+
+
+def _folders() -> dict[str, Path]:
+    """Return where the parts of a backup are restored: beside a bucket, on this machine."""
+    return {name: _beside() / name if "://" in each else Path(each) for name, each in _locations().items()}
 
 
 def _beside() -> Path:
@@ -143,12 +144,11 @@ def _beside() -> Path:
 
 
 def _bring_to_buckets() -> None:
-    for name, location in (("store", settings().store_location), ("inbox", settings().inbox_location)):
-        folder = _beside() / name
-        if "://" in location and folder.is_dir():
+    for name, folder in _folders().items():
+        if folder.parent == _beside() and folder.is_dir():
             with note_at(_beside() / f"{name}.db") as note:
                 note.next_pass()
-                bring(Pair(name, storage_at(str(folder)), storage_at(location)), note, lambda _: None)
+                bring(Pair(name, storage_at(str(folder)), storage_at(_locations()[name])), note, lambda _: None)
             (_beside() / f"{name}.db").unlink()  # what an erasure removes below must come again after a kill
 
 
@@ -243,12 +243,10 @@ def _erase_again() -> int:
     erased = {each: digest for each in archives.references() if (digest := digest_of(each)) in known}
     remove(erased, in_prefect=False)
     happened.keep()
-    left = [
-        each.key for each in stored_objects() if each.key and _digest_at(each.key) in known
-    ]  # a rebuild left it out
-    for key in left:
+    left_out = [each.key for each in stored_objects() if each.key and _digest_at(each.key) in known]  # by the rebuild
+    for key in left_out:
         store().erase(key)
-    return len(erased) + len(left)
+    return len(erased) + len(left_out)
 
 
 def _digest_at(key: str) -> str:

@@ -201,7 +201,7 @@ def _fill_with_others() -> dict[str, str]:
 
 
 FILTERS = [
-    *("", "limit=1", "limit=2", "reference=tel-aviv/1", "references=tel-aviv/1&references=haifa/1"),
+    *("", "limit=1", "limit=2", "limit=8&q=Signer", "reference=tel-aviv/1", "references=tel-aviv/1&references=haifa/1"),
     *("process_number=4721", "transaction_number=8821", "session=session-11", "label=branch%3DTel+Aviv"),
     *("label=vip%3Dyes", "label=branch%3DHaifa", "field=SOMEFIELD1%3Dvalue11", "template=template-1"),
     *("source=south", "source=nobody", "state=failed", "state=received", "cause=CONFLICT", "attention=true"),

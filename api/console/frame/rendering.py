@@ -82,6 +82,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
+    "moment_in_address": formats.moment_in_address,
     "in_path": lambda text: quote(str(text), safe=""),
 }
 """What templates call as their functions are called."""

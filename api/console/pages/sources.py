@@ -45,8 +45,7 @@ def _shown(request: Request, name: str, made: WithSecret | None = None) -> Respo
     found = source_list.one_source(name)
     hours, refused = source_list.week_of(name, datetime.now(UTC))
     key = sources.signing_key_of(made.source.secrets[0].sha256) if made and found.terms.signature else None
-    context = {"found": found, "hours": hours, "refused": refused, "made": made, "signing_key": key}
-    return render(request, "sources/source.html", **context)
+    return render(request, "sources/source.html", found=found, hours=hours, refused=refused, made=made, signing_key=key)
 
 
 @router.post("/sources/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -42,6 +43,11 @@ def day_text(day: date | None) -> str:
 def day_in_zone_text(moment: datetime) -> str:
     """Return the day of a moment in the installation's zone, without the year."""
     return format_date(moment.astimezone(settings().zone), "d MMM", locale=_locale())
+
+
+def moment_in_address(moment: datetime) -> str:
+    """Return a minute in the installation's zone, as a filter in an address has it."""
+    return quote(moment.astimezone(settings().zone).isoformat(timespec="minutes"))
 
 
 def hour_text(moment: datetime) -> str:

@@ -46,7 +46,7 @@ from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
 from services.erasure.spellings import redacted_text
-from services.erasure.traces import KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
+from services.erasure.traces import FOLDERS, KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests.batches import driven
 from tests.conftest import Configure
@@ -89,6 +89,12 @@ def test_each_table_is_in_a_list() -> None:
     assert not (KEEPS_NOTHING.keys() & {*REMOVED, *REDACTED})
 
 
+def folders(of: Settings) -> set[str]:
+    """Return the folders of store and inbox."""
+    found = {each.name for each in Path(of.store_location).iterdir() if each.is_dir()}
+    return found | {f"inbox/{each.name}" for each in Path(of.inbox_location).iterdir()}
+
+
 def name_as_1_0_did() -> None:
     """Name a file of session events by the digest of its content."""
     key = next(key for key, _ in session_events.files() if session_events.batch_at(key))
@@ -107,6 +113,7 @@ def test_nothing_of_an_erased_archive_is_left(
     make(NOW)
     leaves = leaves_about([REFERENCE])[REFERENCE]
     files = {key: store().read_bytes(key) for key, _ in store().listed("")}
+    assert folders(installation) <= FOLDERS.keys()
     shutil.copytree(Path(installation.store_location, "anchors"), tmp_path / "witness" / "anchors")
     assert not verify_beside().findings
 
