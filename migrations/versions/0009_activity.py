@@ -1,4 +1,4 @@
-"""Adds outages of endpoints, and indexes that find the attempts at an endpoint and the deliveries of a source."""
+"""Adds outages of endpoints, and indexes: of actions by time, attempts by endpoint, deliveries by source."""
 
 from alembic import op
 from sqlalchemy import Column, String, text
@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index("ix_action_at", "action", ["at"])
     op.add_column("endpoint", Column("outages", Json, nullable=False, server_default="[]"))
     op.add_column("notification_attempt", Column("endpoint_name", String(64)))  # attempts so far have none
     named = text("endpoint_name IS NOT NULL")

@@ -71,6 +71,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "archive_due",
             "notification_attempt_endpoint",
             "delivery_source",
+            "action_at",
         ):
             connection.execute(text(f"DROP INDEX ix_{index}"))
         for column in ("digest", "due_action", "due_at"):

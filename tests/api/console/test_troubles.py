@@ -49,6 +49,8 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/activity",
+    "/console/activity?kind=acted",
     "/console/links",
     "/console/access",
     "/console/person",
@@ -289,6 +291,36 @@ def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser:
     act(troubled, f"{path}/abort")
 
     page.wait_for_selector("text=Aborted")  # the page has asked by itself
+    assert browser.violations() == []
+
+
+@pytest.mark.parametrize(
+    ("language", "news", "body", "refused"),
+    [
+        ("en", "One new entry", b"[7]", "The body is JSON, but not an archive. (NOT_AN_OBJECT)"),
+        ("he", "רשומה חדשה אחת", b'{"a": "\xff"}', "NOT_UTF8"),
+    ],
+)
+def test_what_arrives_or_is_refused_appears_on_the_open_page_of_what_happens_now(
+    troubled: Console, browser: Browser, language: str, news: str, body: bytes, refused: str
+) -> None:
+    page = browser.open("/console/activity?kind=arrived", language)
+    page.evaluate("window.stayed = true")
+    reference = f"now-{language}"
+    with installed(troubled.folder, **troubled.settings):
+        archived(reference, sample_body(reference))
+
+    page.wait_for_selector(f"#newest a[href$='/archives/{reference}']")
+    assert page.evaluate("window.stayed")
+    assert page.locator("#news[role=status]").inner_text() == news
+
+    browser.follow(page.locator("#activity nav a").first)
+    assert troubled.receiver.post(body).json()["status"] == "-1"
+    page.wait_for_selector(f"#failed li:has-text('{refused}')")
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 2
+    browser.follow(page.locator("#activity nav a[href$=failed]"))
+    assert refused in page.locator("#newest").inner_text()
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
     assert browser.violations() == []
 
 
