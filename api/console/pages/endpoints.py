@@ -11,9 +11,8 @@ from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Form, Posted
+from api.console.frame.visits import Posted
 from api.console.pages.lists import REASONS, grouped
-from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
 from models.messages.notification import EventType, NotificationState
@@ -29,7 +28,6 @@ from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
-WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
 router = APIRouter()
 
 
@@ -108,7 +106,7 @@ async def send_test(request: Request, name: str) -> Response:
 @router.post("/endpoints/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def rotate(request: Request, name: str, form: Posted, caller: CallerOf) -> Response:
     """Give an endpoint a new signing key, and show its secret this once."""
-    rotation = _rotation(form)
+    rotation = Rotation(overlap_h=form.hours("overlap_h"))
     key = await in_thread(endpoints.rotate, name, rotation, caller.name, datetime.now(UTC))
     return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
@@ -121,13 +119,6 @@ async def change(name: str, change: Literal["disable", "enable", "remove"], form
     else:
         await in_thread(endpoints.enable if change == "enable" else endpoints.remove, name, caller.name, now)
     return see(PATH if change == "remove" else f"{PATH}/{name}")
-
-
-def _rotation(form: Form) -> Rotation:
-    try:
-        return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
-    except ValidationError as error:
-        raise Refused("BAD_PARAMETER", WRONG_HOURS, where="overlap_h") from error
 
 
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
