@@ -250,6 +250,7 @@ WAYS: dict[str, list[str]] = {
             f"GET /console/{each}"
             for each in ("", "failed", "refused", "missing", "discrepancies", "templates", "bulk")
         ),
+        *(f"GET /console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")),
         *("GET /metrics", "GET /openapi.json", "GET /docs", "GET /api/bulk-reruns/0"),
     ],
 }
