@@ -22,7 +22,7 @@ _FEW = 25
 _TENTHS = 10
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
-_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
+IS_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
 _NOT_KEPT = "UNKNOWN"
 
 
@@ -123,7 +123,7 @@ class _Hours:
         grouped = sql.select(since, cause, sql.func.count()).join_from(
             self._table, RunRow, self._within(RunRow.ended_at)
         )
-        for hour, code, number in self._rows(grouped.where(_FAILED).group_by(since, cause)):
+        for hour, code, number in self._rows(grouped.where(IS_FAILED).group_by(since, cause)):
             found[hour][code or _NOT_KEPT] = number
         return found
 

@@ -43,6 +43,9 @@ WORDS: Mapping[str, str] = {
     "message": "Message",
     "action": "Action",
     "event": "Event",
+    # kinds of what happens now
+    "arrived": "Arrived",
+    "acted": "Done by people",
     # roles of files
     "signed_document": "Signed document",
     "attachment": "Attachment",
@@ -66,6 +69,9 @@ WORDS: Mapping[str, str] = {
     "signature": "Signature",
     "archive": "Archive",
     # bulk re-runs, their archives, redeliveries
+    "batch_rerun": "Bulk re-run",
+    "batch_redeliver": "Redelivery",
+    "batch_erase": "Erasure",
     "planned": "Planned",
     "confirmed": "Confirmed",
     "running": "Running",

@@ -27,6 +27,7 @@ PAGES = [
     *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
     *(f"/console/archives/contract{each}" for each in ("", "/fields", "/timeline", "/differences?before=1&after=2")),
     *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
+    *("/console/activity", "/console/activity?kind=acted"),
     f"/console/payments{IN_DECEMBER}",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
 ]

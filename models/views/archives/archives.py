@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
@@ -364,6 +364,16 @@ class TimelineEntry(BaseModel):
     values: dict[str, Any]
     by: str | None
     id: str
+
+
+Activity = Literal["arrived", "completed", "failed", "acted"]
+"""What happens now. `failed`: a run failed, or a delivery was refused. `acted`: a person did it."""
+
+
+class ActivityEntry(TimelineEntry):
+    """An entry of the timelines of all archives. `reference`: of the archive, if there is one."""
+
+    reference: str | None
 
 
 class ArchiveItems(Page[SerializeAsAny[BaseModel]]):

@@ -69,6 +69,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "signed_document_judged_at",
             "archive_digest",
             "archive_due",
+            "action_at",
         ):
             connection.execute(text(f"DROP INDEX ix_{index}"))
         for column in ("digest", "due_action", "due_at"):

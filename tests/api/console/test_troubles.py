@@ -47,6 +47,8 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/activity",
+    "/console/activity?kind=acted",
     "/console/links",
     "/console/access",
     "/console/person",
@@ -293,6 +295,44 @@ def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser:
 
     page.wait_for_selector("text=Aborted")  # the page has asked by itself
     assert browser.violations() == []
+
+
+@pytest.mark.parametrize(
+    ("language", "news", "body", "refused"),
+    [
+        ("en", "One new entry", b"[7]", "The body is JSON, but not an archive. (NOT_AN_OBJECT)"),
+        ("he", "רשומה חדשה אחת", b'{"a": "\xff"}', "NOT_UTF8"),
+    ],
+)
+def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_person_is_signed_out(
+    troubled: Console, browser: Browser, language: str, news: str, body: bytes, refused: str
+) -> None:
+    page = browser.open("/console/activity?kind=arrived", language)
+    page.evaluate("window.stayed = true")
+    reference = f"now-{language}"
+    with installed(troubled.folder, **troubled.settings):
+        archived(reference, sample_body(reference))
+
+    page.wait_for_selector(f"#news[role=status]:has-text('{news}')", state="attached")
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 1
+    assert page.evaluate("window.stayed")
+
+    browser.follow(page.locator("#activity nav a").first)
+    assert troubled.receiver.post(body).json()["status"] == "-1"
+    page.wait_for_selector(f"#failed li:has-text('{refused}')")
+    asks = "activity.dispatchEvent(new Event('htmx:beforeRequest', {cancelable: true, bubbles: true}))"
+    assert page.evaluate(asks)
+    page.locator(f"#newest a[href$='/archives/{reference}']").nth(1).hover()
+    assert not page.evaluate(asks)
+    browser.follow(page.locator("#activity nav a[href$=failed]"))
+    assert refused in page.locator("#newest").inner_text()
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
+    assert browser.violations() == []
+
+    signed_in = browser.context.cookies()
+    browser.context.clear_cookies()
+    page.wait_for_selector("#activity", state="detached")
+    browser.context.add_cookies(signed_in)
 
 
 def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(troubled: Console) -> None:
