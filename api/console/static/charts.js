@@ -8,7 +8,7 @@
 
   const duration = (seconds) => {
     if (seconds == null) return "–";
-    const [factor, unit] = seconds >= 86400 ? [86400, "day"] : seconds >= 3600 ? [3600, "hour"] : seconds >= 60 ? [60, "minute"] : [1, "second"];
+    const [factor, unit] = seconds >= 86400 ? [86400, "day"] : seconds >= 3600 ? [3600, "hour"] : seconds >= 60 ? [60, "minute"] : seconds && seconds < 1 ? [.001, "millisecond"] : [1, "second"];
     return new Intl.NumberFormat(page.lang, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(seconds / factor);
   };
   const count = (value) => (value == null ? "–" : new Intl.NumberFormat(page.lang).format(value));
