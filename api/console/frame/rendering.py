@@ -45,6 +45,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Activity"), f"{ROOT}/activity", "activity", "v"),
     Place(N_("Archives"), f"{ROOT}/archives", "archive", "a", Action.LIST_ARCHIVES),
     Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
+    Place(N_("Payments"), f"{ROOT}/payments", "credit-card", "y"),
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),

@@ -38,9 +38,11 @@ from tests.installations import archived, installed
 from tests.records import digest
 from tests.samples import sample_body
 
+PAYMENTS = "/console/payments?paid_from=2022-12-15&paid_to=2022-12-25"
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
     f"/console/archives/{WRONG}",
+    PAYMENTS,
     "/console/templates",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
     "/console/sources",
@@ -95,7 +97,12 @@ def of_api(console: Console, path: str) -> Any:
 
 
 EMPTY = [f"/console/{each}?source=default&reference=nobody" for each in ("discrepancies", "refused", "missing")]
-WRONG_FILTERS = ["/console/refused?process_number=x", "/console/access?since=x", "/console/discrepancies?source=nobody"]
+WRONG_FILTERS = [
+    "/console/refused?process_number=x",
+    "/console/access?since=x",
+    "/console/payments?paid_from=2001-01-01",
+    "/console/discrepancies?source=nobody",
+]
 DEAD = f"/console/endpoints/{ENDPOINT}?state=dead"
 CLOSED = ["/console/refused?state=closed", "/console/missing?state=closed", "/console/discrepancies?state=explained"]
 
@@ -120,7 +127,7 @@ def test_every_page_fits_a_telephone_and_can_be_read(
     """At 360 px, also with names and places that try to break the pages."""
     assert troubled
     dossiers = [f"/console/archives/{quote(each, safe='')}" for each in (CONTRACT, HOSTILE_REFERENCE)]
-    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "fields", "differences?before=1&after=2")]
+    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "differences?before=1&after=2")]
     others = ["/console/", "/console/login", "/console/archives", "/console/templates", *dossiers, *below]
     wide = browser.page.viewport_size
     assert wide
@@ -301,7 +308,7 @@ def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser:
         ("he", "רשומה חדשה אחת", b'{"a": "\xff"}', "NOT_UTF8"),
     ],
 )
-def test_what_arrives_or_is_refused_appears_on_the_open_page_of_what_happens_now(
+def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_person_is_signed_out(
     troubled: Console, browser: Browser, language: str, news: str, body: bytes, refused: str
 ) -> None:
     page = browser.open("/console/activity?kind=arrived", language)
@@ -310,18 +317,26 @@ def test_what_arrives_or_is_refused_appears_on_the_open_page_of_what_happens_now
     with installed(troubled.folder, **troubled.settings):
         archived(reference, sample_body(reference))
 
-    page.wait_for_selector(f"#newest a[href$='/archives/{reference}']")
+    page.wait_for_selector(f"#news[role=status]:has-text('{news}')", state="attached")
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 1
     assert page.evaluate("window.stayed")
-    assert page.locator("#news[role=status]").inner_text() == news
 
     browser.follow(page.locator("#activity nav a").first)
     assert troubled.receiver.post(body).json()["status"] == "-1"
     page.wait_for_selector(f"#failed li:has-text('{refused}')")
-    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 2
+    asks = "activity.dispatchEvent(new Event('htmx:beforeRequest', {cancelable: true, bubbles: true}))"
+    assert page.evaluate(asks)
+    page.locator(f"#newest a[href$='/archives/{reference}']").nth(1).hover()
+    assert not page.evaluate(asks)
     browser.follow(page.locator("#activity nav a[href$=failed]"))
     assert refused in page.locator("#newest").inner_text()
     assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
     assert browser.violations() == []
+
+    signed_in = browser.context.cookies()
+    browser.context.clear_cookies()
+    page.wait_for_selector("#activity", state="detached")
+    browser.context.add_cookies(signed_in)
 
 
 def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(troubled: Console) -> None:
