@@ -118,6 +118,9 @@ WORDS: Mapping[str, str] = {
     "broken": "Broken",
     "unsigned": "Unsigned",
     "unreadable": "Unreadable",
+    "unaltered": "Unaltered",
+    "unaltered_at_arrival": "Unaltered when it arrived",
+    "no_verdict": "Not judged",
     **{str(each): each.short for each in ALL_CODES},
     # why a process is missing
     "missing_submitted": "submitted, and not archived",

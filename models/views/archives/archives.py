@@ -281,6 +281,16 @@ class FieldView(BaseModel):
     longitude: float | None
     meta: dict[str, Any]
 
+    @property
+    def place(self) -> tuple[float, ...] | None:
+        """Page from 1, left, top, width, height, in hundredths of the page; None if it is not seen on a page."""
+        place = self.page, self.left, self.top, self.width, self.height
+        if None in place or self.visible is False:
+            return None
+        page, left, top, width, height = (float(each or 0) for each in place)
+        is_on_page = 0 <= left <= 100 and 0 <= top <= 100 and 0 < width <= 100 and 0 <= height <= 100
+        return (int(page) + 1, left, top, width, height) if is_on_page and page >= 0 else None
+
 
 class WarningView(BaseModel):
     """A warning. `detail` says in English what its code and values say in every language."""
