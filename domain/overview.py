@@ -4,21 +4,40 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from models.views.overview import Counted, Levels, Period
 
 K = TypeVar("K")
 
 HOUR = timedelta(hours=1)
+MINUTES = timedelta(minutes=5)
+_BY_MINUTES_FOR = timedelta(hours=2)
 _HOURS = 24
+WEEK_H = 7 * _HOURS
 _DAYS = 30
 
 
-def hours_until(now: datetime) -> list[datetime]:
-    """Return the begins of the last 24 hours and of the current one. Pure."""
+def hours_until(now: datetime, hours: int = _HOURS) -> list[datetime]:
+    """Return the begins of the last 24 hours, or of as many, and of the current one. Pure."""
     current = now.replace(minute=0, second=0, microsecond=0)
-    return [current - HOUR * each for each in range(_HOURS, -1, -1)]
+    return [current - HOUR * each for each in range(hours, -1, -1)]
+
+
+def minutes_since(first_at: datetime | None, now: datetime) -> list[datetime]:
+    """Return the begins of five minutes each, from those before the first delivery until now; none if it is older than
+    two hours. Pure.
+    """
+    if first_at is None or now - first_at > _BY_MINUTES_FOR:
+        return []
+    begin = first_at.replace(minute=first_at.minute // 5 * 5, second=0, microsecond=0) - MINUTES
+    return [begin + MINUTES * each for each in range((now - begin) // MINUTES + 1)]
+
+
+def since_first(found: list[Any], first_at: datetime | None) -> list[Any]:
+    """Return the periods from the one before the first delivery on: those before are empty. Pure."""
+    later = sum(first_at is None or each.since > first_at for each in found)
+    return found[max(len(found) - later - 2, 0) :]
 
 
 def hours_of_days(now: datetime, zone: tzinfo) -> list[datetime]:

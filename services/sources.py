@@ -170,7 +170,8 @@ def _change(name: str, changed: Callable[[Source], Source]) -> Source:
 
 
 def _unknown(name: str) -> Refused:
-    return Refused("UNKNOWN_SOURCE", f"no source has the name {name}; `cellar sources list` shows the names")
+    detail = f"no source has the name {name}; `cellar sources list` shows the names"
+    return Refused("UNKNOWN_SOURCE", detail, status=404)
 
 
 def _check_name(name: str) -> None:

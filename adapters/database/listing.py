@@ -3,11 +3,11 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Integer, Row, and_, or_
+from sqlalchemy import ColumnElement, Date, Integer, Row, and_, or_
 from sqlmodel import Session, SQLModel, col
 
 from models.columns import Moment
@@ -32,7 +32,7 @@ def listed(
     """Return up to `limit` rows after a cursor, in order, and the cursor of the next page, None on the last page.
 
     Args:
-        statement: A select whose rows are table rows, or tuples that begin with a table row.
+        statement: A select whose rows are table rows, tuples that begin with a table row, or columns with the order's.
 
     Raises:
         Refused: the cursor is not from a page of this list.
@@ -49,7 +49,7 @@ def equal_to(row: type[SQLModel], query: BaseModel, *names: str) -> list[ColumnE
 
 
 def _cursor(row: Any, order: Order) -> str:
-    noun = row[0] if isinstance(row, Row) else row
+    noun = row[0] if isinstance(row, Row) and isinstance(row[0], SQLModel) else row
     return cursor_after(getattr(noun, order.first.key), getattr(noun, order.key.key))
 
 
@@ -83,6 +83,8 @@ def _value(column: Any, text: str) -> Any:
         if not -(1 << 31) <= int(text) < 1 << 31:
             raise ValueError("no row has this number")
         return int(text)
+    if isinstance(column.type, Date):
+        return date.fromisoformat(text)
     return datetime.fromisoformat(text).astimezone(UTC) if isinstance(column.type, Moment) else text
 
 

@@ -88,9 +88,11 @@ def _cut(text: str, delimiter: str) -> tuple[int, int]:
 
 
 def line_of_csv(values: Iterable[object]) -> str:
-    """Return a line of CSV. A spreadsheet takes each cell for text, whatever its separator is."""
+    """Return a line of CSV. A spreadsheet runs no text of it, whatever its separator is, and adds up its integers."""
     line = io.StringIO()
-    csv.writer(line).writerow(plain_cell("" if each is None else str(each)) for each in values)
+    csv.writer(line).writerow(
+        each if isinstance(each, int) else plain_cell("" if each is None else str(each)) for each in values
+    )
     return line.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Counts by the hour what happened. Each count reads a range of an index and nothing else."""
+"""Counts by the hour, or by another step, what happened. Each count reads a range of an index and nothing else."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,30 +7,32 @@ from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session, col, func, select
 
 from adapters.tables.messages.notifications import IS_SKIPPED, IS_UNDELIVERED
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.messages.notification import NotificationRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, RunRow
 from models.views.overview import Counted, Levels
 
 HOUR = timedelta(hours=1)
 _FEW = 25
 _TENTHS = 10
+MOST_ATTEMPTS = 100
+"""Attempts at an endpoint that are read of an hour. More would say the same."""
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
-_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
+IS_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
 _NOT_KEPT = "UNKNOWN"
 
 
-def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Counted]:
-    """Return what happened within each of some hours, by its begin."""
+def counted(session: Session, hours: Sequence[datetime], step: timedelta = HOUR) -> dict[datetime, Counted]:
+    """Return what happened within each of some hours, or of some spans of another `step`, by its begin."""
     if not hours:
         return {}
-    them = _Hours(session, hours)
+    them = _Hours(session, hours, step)
     numbers, durations, failed, discrepancies = them.numbers(), them.durations(), them.failures(), them.discrepancies()
     return {
         each: Counted(
@@ -45,6 +47,30 @@ def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Count
         )
         for each in hours
     }
+
+
+def first_at(session: Session) -> datetime | None:
+    """Return when the first delivery arrived, accepted or refused; None before."""
+    firsts = [session.exec(select(func.min(each.received_at))).one() for each in (DeliveryRow, RefusedRow)]
+    return min((each for each in firsts if each), default=None)
+
+
+def of_source(session: Session, source: str, hours: Sequence[datetime]) -> list[Any]:
+    """Return, by hour, how many deliveries of a source arrived and how many were refused: `since, arrived, refused`."""
+    return sorted(_Hours(session, hours, HOUR).of_source(source))
+
+
+def attempts_at(session: Session, endpoint: str, hours: Sequence[datetime]) -> dict[datetime, list[Any]]:
+    """Return the newest attempts at an endpoint of each hour, 100 at most: `status_code, duration_s`."""
+    row = NotificationAttemptRow
+    newest = sql.select(col(row.status_code), col(row.duration_s)).order_by(col(row.attempted_at).desc())
+    its = newest.limit(MOST_ATTEMPTS).where(
+        col(row.endpoint_name) == endpoint,
+        col(row.attempted_at) >= sql.bindparam("since"),
+        col(row.attempted_at) < sql.bindparam("until"),
+    )
+    found = session.connection()
+    return {each: list(found.execute(its, {"since": each, "until": each + HOUR})) for each in hours}
 
 
 def levels(session: Session) -> Levels:
@@ -65,10 +91,10 @@ def levels(session: Session) -> Levels:
 class _Hours:
     """Hours as a table of a query: a query for all hours costs a hundredth of a query for each."""
 
-    def __init__(self, session: Session, hours: Sequence[datetime]) -> None:
+    def __init__(self, session: Session, hours: Sequence[datetime], step: timedelta) -> None:
         self._session = session
         self._hours = hours
-        self._table = _few(hours) if len(hours) <= _FEW else _many(hours)
+        self._table = _few(hours, step) if len(hours) <= _FEW else _many(hours, step)
 
     def numbers(self) -> Mapping[datetime, Any]:
         """Return the numbers of rows by the hour of a column."""
@@ -82,6 +108,12 @@ class _Hours:
             self._number(NotificationRow.delivered_at).label("delivered"),
         ]
         return {row.since: row for row in self._rows(sql.select(self._table.c.since, *numbers))}
+
+    def of_source(self, source: str) -> Any:
+        """Return rows of an hour, and the numbers of its deliveries and refused deliveries of a source."""
+        arrived = self._number(DeliveryRow.received_at, col(DeliveryRow.source) == source).label("arrived")
+        refused = self._number(RefusedRow.received_at, col(RefusedRow.source) == source).label("refused")
+        return self._rows(sql.select(self._table.c.since, arrived, refused))
 
     def _number(self, at: Any, *conditions: sql.ColumnElement[bool]) -> Any:
         return (
@@ -106,7 +138,7 @@ class _Hours:
         grouped = sql.select(since, cause, sql.func.count()).join_from(
             self._table, RunRow, self._within(RunRow.ended_at)
         )
-        for hour, code, number in self._rows(grouped.where(_FAILED).group_by(since, cause)):
+        for hour, code, number in self._rows(grouped.where(IS_FAILED).group_by(since, cause)):
             found[hour][code or _NOT_KEPT] = number
         return found
 
@@ -139,19 +171,19 @@ class _Hours:
         return self._session.connection().execute(statement)
 
 
-def _few(hours: Sequence[datetime]) -> sql.CTE:
+def _few(hours: Sequence[datetime], step: timedelta) -> sql.CTE:
     """Return hours as a table by selects, which SQLAlchemy compiles once."""
     rows = [
-        sql.select(sql.literal(each, Moment()).label("since"), sql.literal(each + HOUR, Moment()).label("until"))
+        sql.select(sql.literal(each, Moment()).label("since"), sql.literal(each + step, Moment()).label("until"))
         for each in hours
     ]
     return sql.union_all(*rows).cte("hour")
 
 
-def _many(hours: Sequence[datetime]) -> sql.CTE:
+def _many(hours: Sequence[datetime], step: timedelta) -> sql.CTE:
     """Return hours as a table by VALUES, which is compiled each time. SQLite takes 500 selects at most."""
     its = sql.values(sql.column("since", Moment()), sql.column("until", Moment()), name="hour")
-    return its.data([(each, each + HOUR) for each in hours]).cte()
+    return its.data([(each, each + step) for each in hours]).cte()
 
 
 def _is_open(state: Any) -> sql.ColumnElement[int]:

@@ -43,6 +43,9 @@ WORDS: Mapping[str, str] = {
     "message": "Message",
     "action": "Action",
     "event": "Event",
+    # kinds of what happens now
+    "arrived": "Arrived",
+    "acted": "Done by people",
     # roles of files
     "signed_document": "Signed document",
     "attachment": "Attachment",
@@ -66,6 +69,9 @@ WORDS: Mapping[str, str] = {
     "signature": "Signature",
     "archive": "Archive",
     # bulk re-runs, their archives, redeliveries
+    "batch_rerun": "Bulk re-run",
+    "batch_redeliver": "Redelivery",
+    "batch_erase": "Erasure",
     "planned": "Planned",
     "confirmed": "Confirmed",
     "running": "Running",
@@ -112,6 +118,9 @@ WORDS: Mapping[str, str] = {
     "broken": "Broken",
     "unsigned": "Unsigned",
     "unreadable": "Unreadable",
+    "unaltered": "Unaltered",
+    "unaltered_at_arrival": "Unaltered when it arrived",
+    "no_verdict": "Not judged",
     **{str(each): each.short for each in ALL_CODES},
     # why a process is missing
     "missing_submitted": "submitted, and not archived",
@@ -220,6 +229,12 @@ WORDS: Mapping[str, str] = {
     "filter_why": "Why missing",
     "filter_field": "Form field",
     "filter_standing": "Payment standing",
+    "filter_settled": "Settled",
+    "filter_currency": "Currency",
+    "filter_card_brand": "Card brand",
+    "filter_paid_from": "Paid from",
+    "filter_paid_to": "Paid to",
+    "filter_undated": "Without a day",
     "filter_file": "File name",
     "filter_file_name": "File name",
     "filter_filename": "File name",

@@ -87,10 +87,13 @@ class Overview(BaseModel):
     """The installation at one glance. What cannot be known in time is null, and is known at the next request.
 
     `hours` are the last 24 and the current one, `days` the last 30 and the current one, in the zone of the settings.
+    `minutes` are five each, and none later than two hours after `first_at`.
     """
 
     at: datetime
+    first_at: datetime | None = Field(description="when the first delivery arrived, accepted or refused")
     attention: Attention
+    minutes: list[Period]
     hours: list[Period]
     days: list[Period] | None
     waiting: Waiting | None

@@ -211,7 +211,7 @@ def _sources() -> Found:
     still = sorted(name for name in disabled if refused.get(name))
     if still:
         return warning(Sentence.disabled_source_sends, names=[f"{name} {refused[name]}" for name in still])
-    silent = sorted(known.keys() - disabled - receipts.last_deliveries().keys())
+    silent = sorted(known.keys() - disabled - receipts.last_deliveries(known).keys())
     if silent:
         return warning(Sentence.source_is_silent, names=silent)
     return ok(Sentence.sources_known, count=len(known), disabled=len(disabled))

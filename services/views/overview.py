@@ -17,7 +17,7 @@ from adapters.inbox.inbox import Backlog, backlog
 from adapters.settings.settings import settings
 from adapters.tables import by_hour
 from adapters.tables.open_conditions import open_conditions
-from domain.overview import HOUR, by_day, hours_of_days, hours_until, periods
+from domain.overview import HOUR, MINUTES, by_day, hours_of_days, hours_until, minutes_since, periods
 from models.store.condition import Severity
 from models.views.health import Check, Verdict
 from models.views.overview import Attention, Counted, Overview, Waiting
@@ -38,7 +38,8 @@ def overview(now: datetime) -> Overview:
     measured.begin()
     with reading() as session:
         hours = measured.history.counted(session, hours_until(now), now)
-        levels = by_hour.levels(session)
+        first_at, levels = by_hour.first_at(session), by_hour.levels(session)
+        minutes = by_hour.counted(session, minutes_since(first_at, now), MINUTES)
     conditions = [each for each in open_conditions() if each.severity is not Severity.INFO]
     deadline_s = time.monotonic() + _PATIENCE_S
     month = measured.month.value(deadline_s - time.monotonic())
@@ -46,6 +47,8 @@ def overview(now: datetime) -> Overview:
     parts = measured.parts.value(deadline_s - time.monotonic())
     return Overview(
         at=now,
+        first_at=first_at,
+        minutes=periods(minutes, levels),
         attention=Attention(conditions=conditions, parts=[each for each in parts or () if each.verdict in _NOT_WELL]),
         hours=periods(hours, levels),
         days=periods(month, levels) if month is not None else None,

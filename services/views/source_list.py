@@ -1,21 +1,23 @@
 """Lists sources for people: terms, secrets by their age, archives and the last delivery of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
 from adapters.store import sources
-from adapters.tables import uses
-from adapters.tables.runs import receipts
+from adapters.tables import by_hour, uses
+from adapters.tables.runs import receipts, refused
+from domain.overview import WEEK_H, hours_until, since_first
 from models.archive.archive import ArchiveRow
 from models.people import LastUseRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
-from services.sources import check_known, clock_warnings, mark_of, secrets_of, terms_of, url_of
+from services.sources import check_known, clock_warning, mark_of, secrets_of, terms_of, url_of
 
 _HOUR_S = 3600
 
@@ -23,34 +25,43 @@ _HOUR_S = 3600
 def all_sources() -> Sources:
     """Return the sources, `default` first."""
     known = sources.RECORDS.refresh()
-    archives, deliveries = _archives(), receipts.last_deliveries()
-    clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
-    named = [None, *(known[name] for name in sorted(known))]
-    used = uses.of("secret", (mark_of(secret.sha256) for each in named for secret in secrets_of(each)))
-    views = [view_of(each, used) for each in named]
-    return Sources(
-        items=[
-            ListedSource(
-                **each.model_dump(),
-                archives=archives.get(each.name, 0),
-                last_delivery_at=deliveries.get(each.name),
-                clock_warning=clocks.get(each.name),
-            )
-            for each in views
-        ]
-    )
+    return Sources(items=_listed([None, *(known[name] for name in sorted(known))]))
 
 
 def one_source(name: str) -> ListedSource:
     """Return a source. Raises Refused if there is none of this name."""
     check_known(name)
-    return next(each for each in all_sources().items if each.name == name)
+    return _listed([sources.RECORDS.held().get(name)])[0]
 
 
-def _archives() -> dict[str, int]:
-    grouped = select(ArchiveRow.source, func.count()).group_by(col(ArchiveRow.source))
+def week_of(name: str, now: datetime) -> tuple[list[Any], dict[str, int]]:
+    """Return how many deliveries of a source arrived and were refused by the hour, and what is refused now by code."""
     with reading() as session:
-        return dict(session.exec(grouped).all())
+        hours = since_first(by_hour.of_source(session, name, hours_until(now, WEEK_H)), by_hour.first_at(session))
+        return hours, refused.open_codes(session, name)
+
+
+def _listed(named: Sequence[Source | None]) -> list[ListedSource]:
+    used = uses.of("secret", (mark_of(secret.sha256) for each in named for secret in secrets_of(each)))
+    views = [view_of(each, used) for each in named]
+    deliveries = receipts.last_deliveries(each.name for each in views)
+    archives = _archives([each.name for each in views])
+    clocks = {each.name: clock_warning(each.name) for each in views}
+    return [
+        ListedSource(
+            **each.model_dump(),
+            archives=archives.get(each.name, 0),
+            last_delivery_at=deliveries.get(each.name),
+            clock_warning=f"{wrong.found}; {wrong.to_do}" if (wrong := clocks[each.name]) else None,
+        )
+        for each in views
+    ]
+
+
+def _archives(names: Sequence[str]) -> dict[str, int]:
+    grouped = select(ArchiveRow.source, func.count()).where(col(ArchiveRow.source).in_(names))
+    with reading() as session:
+        return dict(session.exec(grouped.group_by(col(ArchiveRow.source))).all())
 
 
 def view_of(source: Source | None, used: Mapping[str, LastUseRow] = MappingProxyType({})) -> SourceView:

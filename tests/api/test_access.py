@@ -46,14 +46,15 @@ OPEN = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A route as a request names it, its action, and why it is open to anybody."""
+    """A route as a request names it, its first action with the others, and why it is open to anybody."""
 
     name: str
     action: Action | None
     why: str
+    others: tuple[Action, ...] = ()
 
     def is_for(self, role: Role) -> bool:
-        return self.action is not None and is_allowed(role, self.action)
+        return self.action is not None and all(is_allowed(role, each) for each in (self.action, *self.others))
 
 
 def every_route() -> list[Named]:
@@ -66,10 +67,10 @@ def _named(routes: Iterable[Any], prefix: str) -> Iterator[Named]:
         if isinstance(each, Route):
             path = f"{prefix}{each.path}"
             made = each.dependencies if isinstance(each, APIRoute) else []
-            action = next((one.dependency.action for one in made if isinstance(one.dependency, Acts)), None)
+            acts = [one.dependency.action for one in made if isinstance(one.dependency, Acts)]
             why = getattr(each.endpoint, "open_to_anybody", "FastAPI's own" if path in OF_FASTAPI else "")
             for method in (each.methods or set()) - {"HEAD"}:
-                yield Named(f"{method} {path}", action, why)
+                yield Named(f"{method} {path}", acts[0] if acts else None, why, tuple(acts[1:]))
         elif not isinstance(each, Mount):  # a router that is included
             yield from _named(each.original_router.routes, prefix)
 
@@ -189,7 +190,7 @@ def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Do
             is_of_another = role is Role.CLERK and "{reference" in route.name
             outcome = "denied" if is_refused or is_of_another else "allowed"
             if of_route or is_refused or route.action not in (Action.ENTER, Action.READ_METRICS):
-                rows[outcome] = rows.get(outcome, 0) + 1
+                rows[outcome] = rows.get(outcome, 0) + 1 + (0 if is_refused else len(route.others))
 
     assert wrong == []
     with installed(doors.folder, api_tokens=TOKEN):
@@ -199,12 +200,13 @@ def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Do
 
 def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors: Doors) -> None:
     before = _rows(doors)
-    for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=2001-01-01T00:00:00Z"):
-        for _ in range(3):
-            by_itself = {"hx-request": "true", "hx-trigger": "arrivals"}
-            assert doors.browsers[Role.OPERATOR].get(f"/console/{path}", headers=by_itself).status_code == 200
+    for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=200{}", "activity?since=200{}"):
+        for number in range(3):
+            by_itself = {"hx-request": "true", "hx-trigger": path.partition("?")[0]}
+            asked = f"/console/{path.format(f'{number}-01-01T00:00:00Z')}"
+            assert doors.browsers[Role.OPERATOR].get(asked, headers=by_itself).status_code == 200
 
-    assert _rows(doors) - before == 3 + 3 + 1
+    assert _rows(doors) - before == 3 + 3 + 1 + 1
 
 
 def _rows(doors: Doors) -> int:

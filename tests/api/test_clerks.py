@@ -201,7 +201,7 @@ def _fill_with_others() -> dict[str, str]:
 
 
 FILTERS = [
-    *("", "limit=1", "limit=2", "reference=tel-aviv/1", "references=tel-aviv/1&references=haifa/1"),
+    *("", "limit=1", "limit=2", "limit=8&q=Signer", "reference=tel-aviv/1", "references=tel-aviv/1&references=haifa/1"),
     *("process_number=4721", "transaction_number=8821", "session=session-11", "label=branch%3DTel+Aviv"),
     *("label=vip%3Dyes", "label=branch%3DHaifa", "field=SOMEFIELD1%3Dvalue11", "template=template-1"),
     *("source=south", "source=nobody", "state=failed", "state=received", "cause=CONFLICT", "attention=true"),
@@ -213,7 +213,13 @@ FILTERS = [
 SORTS = ["sort=amount", "sort=deadline", "sort=amount&cursor={cursor}", "sort=deadline&cursor={cursor}"]
 ALL_LISTS = [f"/{name}" for name in archive_view.LISTS]
 OF_ONE = ["", "/files/{theirs}", "/files/{shared}", "/differences?before=1&after=2", "/differences?before=1&after=9"]
-ON_PAGES = ["/timeline", "/fields", "/files/{theirs}/view", "/files/{shared}/view", "?list=files&after={cursor}"]
+ON_PAGES = [
+    "/timeline",
+    "?list=fields&after={cursor}",
+    "/files/{theirs}/view",
+    "/files/{shared}/view",
+    "?list=files&after={cursor}",
+]
 OTHERS = ["tel-aviv%2F1", "tel-aviv/1", "no", "waits", REFUSED, "process-m", UNKNOWN]
 WAYS: dict[str, list[str]] = {
     "lists": [f"GET /api/archives?{each}" for each in FILTERS],
@@ -244,6 +250,7 @@ WAYS: dict[str, list[str]] = {
             f"GET /console/{each}"
             for each in ("", "failed", "refused", "missing", "discrepancies", "templates", "bulk")
         ),
+        *(f"GET /console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")),
         *("GET /metrics", "GET /openapi.json", "GET /docs", "GET /api/bulk-reruns/0"),
     ],
 }

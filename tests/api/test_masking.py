@@ -22,10 +22,13 @@ from tests.api.console.conftest import csrf_of, posted
 from tests.installations import archived, installed
 
 READER = {"authorization": f"Bearer {TOKEN}"}
+IN_DECEMBER = "?paid_from=2022-12-01&paid_to=2022-12-31"
 PAGES = [
     *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
-    *(f"/console/archives/contract{each}" for each in ("", "/fields", "/timeline", "/differences?before=1&after=2")),
+    *(f"/console/archives/contract{each}" for each in ("", "/timeline", "/differences?before=1&after=2")),
     *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
+    *("/console/activity", "/console/activity?kind=acted"),
+    f"/console/payments{IN_DECEMBER}",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
 ]
 ANSWERS = [
@@ -118,9 +121,16 @@ def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, l
         table = posted(client, "/console/archives/export", {"all": "yes"})
         assert PERSON not in table.text
         assert "•••" in table.text
+        payments, of_csv = (client.get(f"/console/payments{each}{IN_DECEMBER}").text for each in ("", ".csv"))
+        assert "•••" in payments
+        assert "contract" in payments
+        assert "contract,0," in of_csv
+        assert "4580" not in payments + of_csv
         dossier = client.get("/console/archives/contract").text
         assert "/rerun" not in dossier
         assert "download=true" not in dossier
+        assert 'id="pdf"' not in dossier
+        assert "/files/" not in dossier
         form = {"place": "sessions[0].recipient.name", "why": f"asked in {language}", "csrf": csrf_of(client)}
         assert PERSON in posted(client, "/console/archives/contract/unmask", form).text
         assert PERSON not in client.get("/console/archives/contract").text

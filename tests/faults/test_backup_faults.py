@@ -24,7 +24,7 @@ from models.errors import WrongUse
 from models.store.backup import Restored
 from models.store.moving import Mark, Phase, Places
 from services.backups.making import back_up
-from tests.cli.custody.test_restore import elsewhere, nothing
+from tests.cli.custody.conftest import elsewhere, nothing
 from tests.cli.operation.moves import acknowledged
 from tests.conftest import make_tables
 from tests.installations import archived, installed

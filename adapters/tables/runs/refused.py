@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, exists, func, select, update
+from sqlmodel import Session, col, exists, func, select, update
 
 from adapters.database.noted import note
 from adapters.database.transactions import reading, upsert, writing
 from adapters.search import entries
-from adapters.search.attention import IS_DISMISSED, IS_FOREIGN
+from adapters.search.attention import IS_DISMISSED, IS_FOREIGN, IS_OPEN
 from adapters.search.pages import matching
 from adapters.tables.erased import erased
 from domain.search import facet
@@ -95,6 +95,13 @@ def set_aside() -> list[RefusedDelivery]:
             )
             for row, receipt, archive in session.exec(owned.order_by(col(DeliveryRow.delivery_id).desc()))
         ]  # fmt: skip
+
+
+def open_codes(session: Session, source: str) -> dict[str, int]:
+    """Return how many refused deliveries of a source need a person, by code, the most first."""
+    code, number = col(RefusedRow.code), func.count()
+    grouped = select(code, number).where(IS_OPEN, RefusedRow.source == source).group_by(code)
+    return dict(session.exec(grouped.order_by(number.desc(), code)).all())
 
 
 def put_into_group(group: str, now: datetime) -> None:

@@ -42,13 +42,16 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place(N_("Overview"), f"{ROOT}/", "layout-dashboard", "o"),
+    Place(N_("Activity"), f"{ROOT}/activity", "activity", "v"),
     Place(N_("Archives"), f"{ROOT}/archives", "archive", "a", Action.LIST_ARCHIVES),
     Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
+    Place(N_("Payments"), f"{ROOT}/payments", "credit-card", "y"),
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
     Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),  # an administrator's first page
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
+    Place(N_("Sources"), f"{ROOT}/sources", "inbox", "s", Action.READ_SETTINGS),
     Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e", Action.READ_SETTINGS),
     Place(N_("Links"), f"{ROOT}/links", "link", "l", Action.READ_LINKS),
     Place(N_("Find a person"), f"{ROOT}/person", "search", "n", Action.FIND_PERSON),
@@ -81,6 +84,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
+    "moment_in_address": formats.moment_in_address,
     "in_path": lambda text: quote(str(text), safe=""),
 }
 """What templates call as their functions are called."""
@@ -133,7 +137,6 @@ def _frame(request: Request) -> dict[str, Any]:
         "direction": languages.direction(),
         "theme": cookies.theme_choice(request),
         "now": datetime.now(UTC),
-        "root": ROOT,
         "prefect_url": settings().prefect_ui_url,
         "zone": settings().zone.key,
         "path_here": sent_path(request),
@@ -170,5 +173,5 @@ def environment() -> Environment:
     made.filters.update({name: _in_each_page(words) for name, words in _FILTERS.items()})
     made.tests["in_both_languages"] = languages.is_in_both_languages
     made.tests["healed_by_rerun"] = heals_by_rerun
-    made.globals.update(static_url=static_url, archive_url=archive_url)
+    made.globals.update(root=ROOT, static_url=static_url, archive_url=archive_url)
     return made

@@ -86,6 +86,14 @@ def asked(model: type[Query], pairs: Pairs) -> Asked[Query]:
     return Asked(query, tuple(fields), kept)
 
 
+def valid(found: Asked[Query]) -> Query:
+    """Return the query of what a person asked for. Raises Refused if a filter is wrong."""
+    if found.query is None:
+        named = ", ".join(each.name for each in found.fields if each.is_wrong)
+        raise Refused("BAD_PARAMETER", f"expected valid filters; search first, then act; wrong: {named}", where=named)
+    return found.query
+
+
 def _values(known: dict[str, FieldInfo], given: Pairs) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in given:

@@ -1,6 +1,7 @@
 // Makes the pages pleasant: keys, copying, choosing rows. Every page works without it.
 (() => {
   document.documentElement.classList.add("has-script");
+  document.querySelector(".console-places [aria-current]")?.scrollIntoView({ block: "nearest" }); // a telephone has a line of them
   const typed = "input:not([type=checkbox]), textarea, select, [contenteditable]";
   const lead = "a, summary, button, input";
   const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector(lead));
@@ -75,6 +76,12 @@
     button.dataset.copied = "";
     const status = button.querySelector("[role=status]");
     if (status) status.textContent = button.dataset.copiedText;
+  });
+
+  // A part that asks by itself rests while nobody sees it, and while the mouse or the focus is on a link of its timeline.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const part = event.target.closest("[hx-trigger^=every]");
+    if (part && (document.hidden || part.querySelector(".timeline-list a:is(:hover, :focus)"))) event.preventDefault();
   });
 
   // Filters that are left empty stay out of the address.

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -44,16 +45,22 @@ def day_in_zone_text(moment: datetime) -> str:
     return format_date(moment.astimezone(settings().zone), "d MMM", locale=_locale())
 
 
+def moment_in_address(moment: datetime) -> str:
+    """Return a minute in the installation's zone, as a filter in an address has it."""
+    return quote(moment.astimezone(settings().zone).isoformat(timespec="minutes"))
+
+
 def hour_text(moment: datetime) -> str:
     """Return the hour of a moment in the installation's zone, with its day."""
     return format_datetime(moment, "d MMM, HH:mm", tzinfo=settings().zone, locale=_locale())
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a duration in the unit in which people say it: `2.5 s`, `3 min`, `1.5 h`."""
+    """Return a duration in the unit in which people say it: `120 ms`, `2.5 s`, `3 min`, `1.5 h`."""
     if seconds is None:
         return NOTHING
-    factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), (1, "second"))
+    of_less = (0.001, "millisecond") if 0 < seconds < 1 else (1, "second")
+    factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), of_less)
     value = round(seconds / factor, 1 if seconds / factor < 10 else 0)
     return format_unit(value, f"duration-{unit}", length="short", locale=_locale())
 
@@ -64,7 +71,7 @@ def age_text(moment: datetime, now: datetime) -> str:
 
 
 def number_text(number: float | Decimal | None) -> str:
-    if isinstance(number, int) and number >= 0:
+    if isinstance(number, int | Decimal) and number >= 0:
         return f"{number:,}"  # as both languages write it; a chart has hundreds, and Babel takes 40 µs for each
     return NOTHING if number is None else format_decimal(number, locale=_locale())
 
@@ -84,7 +91,8 @@ def money_text(amount_minor: int | None, currency: str | None) -> str:
     exponent = exponent_of(currency)
     if amount_minor is None or exponent is None or currency is None or not is_currency(currency):
         return amount_text(amount_minor, currency, exponent)
-    return format_currency(Decimal(amount_minor).scaleb(-exponent), currency, locale=_locale())
+    amount = Decimal(amount_minor).scaleb(-exponent)  # of some currencies, CLDR would round minor units away
+    return format_currency(amount, currency, locale=_locale(), decimal_quantization=False)
 
 
 def _locale() -> Locale:

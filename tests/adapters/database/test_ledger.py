@@ -24,8 +24,9 @@ from models.archive.archive import ArchiveRow
 from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.payments import LEDGER, Standing
 from models.settlements.settlement import EntryKind, Match
+from models.views.archives.payments import PaymentQuery, PaymentTotals
 from services.payments.discrepancies import reconcile
-from services.views import archive_view
+from services.views import archive_view, payment_list
 from tests.payments import booked, payment, settled, unsettled
 from tests.records import NOON, archived, document
 
@@ -312,6 +313,25 @@ def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
     keys = ("paid_on", "currency", "standing", "source")
     totals = {tuple(each.pop(name) for name in keys): each for each in rows(DAILY_TOTALS)}
     assert totals == {key: _totals(its) for key, its in by_day.items()}
+    days = PaymentQuery(paid_from=NOON.replace(2026, 1, 1), paid_to=NOON.replace(2026, 1, 2))
+    undated = PaymentQuery(undated=True)
+    found = payment_list.totals(days) | payment_list.totals(undated)
+    assert {key: _added(each) for key, each in found.items()} == {key[:3]: _exact(its) for key, its in by_day.items()}
+    listed = [dict(row._mapping) for query in (days, undated) for some in payment_list.ledger(query) for row in some]
+    assert sorted(listed, key=lambda row: row["position"]) == ledger
+
+
+def _added(found: PaymentTotals) -> dict[str, int | None]:
+    return {"payments": found["payments"]} | {name: found.sum_of(name) for name in payment_list.AMOUNTS}
+
+
+def _exact(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    """Return what the console's sums of some rows of the ledger are expected to be, also beyond 64 bits."""
+    known = {name: [row[name] for row in its if row[name] is not None] for name in payment_list.AMOUNTS}
+    lacking = {name for name in ("refunded_minor", "charged_back_minor") if len(known[name]) < len(its)}
+    return {"payments": len(its)} | {
+        name: sum(numbers) if numbers and name not in lacking else None for name, numbers in known.items()
+    }
 
 
 def _standing(standing: Standing, entries: Sequence[dict[str, Any]]) -> Standing:

@@ -265,9 +265,9 @@ def test_any_other_cell_is_unchanged(text: str) -> None:
 
 
 def test_line_of_csv_is_read_back_as_plain_cells() -> None:
-    line = line_of_csv(["=1+1", "a;=1", None, 7, 'x "y", z', "\n@a"])
+    line = line_of_csv(["=1+1", "a;=1", None, 7, -7, 'x "y", z', "\n@a"])
 
-    assert [each.cells for each in rows_of_csv(line, ",")] == [["'=1+1", "a;'=1", "", "7", 'x "y", z', "'\n'@a"]]
+    assert [each.cells for each in rows_of_csv(line, ",")] == [["'=1+1", "a;'=1", "", "7", "-7", 'x "y", z', "'\n'@a"]]
 
 
 def test_long_cell_of_separators_takes_no_long_time() -> None:

@@ -50,12 +50,38 @@ def test_seven_charts_are_drawn_beside_their_tables(troubled: Console, browser: 
     assert failures.locator(".chart-table tbody tr").count() == 25
 
 
-def test_charts_of_a_month_have_a_row_for_each_day(troubled: Console, browser: Browser) -> None:
+def test_charts_of_a_month_begin_a_day_before_the_first_delivery(troubled: Console, browser: Browser) -> None:
     assert troubled
     page = browser.open("/console/?span=month")
 
     expect(page.locator(CANVAS)).to_have_count(7)
-    assert page.locator("section[aria-labelledby=arrivals-title] .chart-table tbody tr").count() == 31
+    assert page.locator("section[aria-labelledby=arrivals-title] .chart-table tbody tr").count() in (3, 4)
+    assert "Since the first delivery" in page.locator("main").inner_text()
+
+
+def test_point_of_a_chart_leads_to_what_arrived_in_its_time_by_click_and_by_keys(
+    troubled: Console, browser: Browser
+) -> None:
+    page = browser.open("/console/")
+    rows = page.locator("section[aria-labelledby=refusals-title] .chart-table tbody tr")
+    ago = rows.evaluate_all("rows => rows.findIndex(row => row.cells[1].dataset.value === '1')")
+    link = rows.nth(ago).locator("a").get_attribute("href")
+    chart = page.locator("section[aria-labelledby=refusals-title] [role=slider]")
+    chart.focus()
+    for _ in range(ago):
+        page.keyboard.press("ArrowLeft")
+    assert "Refused 1" in str(chart.get_attribute("aria-valuetext"))
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url == f"{troubled.url}{link}"
+    assert page.locator("main tbody .title").count() == 2  # a row in two cells of titles
+    assert "NOT_JSON" in page.locator("main").inner_text()
+
+    page = browser.open("/console/")
+    with page.expect_navigation():
+        page.locator("section[aria-labelledby=arrivals-title] .u-over").click(position={"x": 2, "y": 9})
+    assert "/console/archives?received_after=" in page.url
+    assert not page.locator("tr[data-reference]").count()
 
 
 def test_charts_are_drawn_anew_when_the_colours_change(troubled: Console, browser: Browser) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.overview import by_day, hours_of_days, hours_until, percentile, periods
+from domain.overview import by_day, hours_of_days, hours_until, minutes_since, percentile, periods, since_first
 from models.views.overview import Counted, Levels
 
 NOW = datetime(2026, 11, 27, 1, 23, 45, tzinfo=UTC)
@@ -18,6 +18,21 @@ def test_hours_are_the_last_24_and_the_current_one() -> None:
     hours = hours_until(NOW)
 
     assert (len(hours), hours[0], hours[-1]) == (25, datetime(2026, 11, 26, 1, tzinfo=UTC), TWO)
+
+
+def test_young_installation_has_periods_of_five_minutes_from_those_before_its_first_delivery() -> None:
+    minutes = minutes_since(NOW - timedelta(minutes=9), NOW)
+
+    assert [f"{each:%H:%M:%S}" for each in minutes] == ["01:05:00", "01:10:00", "01:15:00", "01:20:00"]
+    assert minutes_since(NOW - timedelta(hours=2, seconds=1), NOW) == minutes_since(None, NOW) == []
+
+
+def test_periods_begin_with_the_one_before_the_first_delivery() -> None:
+    found = periods(dict.fromkeys(hours_until(NOW), Counted()), Levels(0, 0, 0))
+
+    assert since_first(found, TWO) == since_first(found, NOW) == found[-2:]
+    assert since_first(found, ONE - timedelta(minutes=1)) == found[-4:]
+    assert since_first(found, NOW - timedelta(days=9)) == since_first(found, None) == found
 
 
 def test_days_are_the_last_30_and_the_current_one_of_the_zone() -> None:

@@ -163,6 +163,7 @@ def test_counts_by_the_hour_read_ranges_of_indexes(sqlite_installation: Settings
             plans.extend(row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
 
     with reading() as session:
+        assert by_hour.first_at(session) is None
         assert all(each == Counted() for each in by_hour.counted(session, hours_until(NOW)).values())
 
     assert len([each for each in plans if each.startswith("SEARCH")]) == 11

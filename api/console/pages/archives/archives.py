@@ -16,7 +16,7 @@ from api.console.frame.rendering import language_of, render, see
 from api.console.frame.threads import in_thread, in_thread_of_exports
 from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.archives import files, saved_views
-from api.console.pages.lists import Asked, Query, asked, listed
+from api.console.pages.lists import asked, listed, valid
 from api.console.words.telling import value_text
 from domain.titles import title_text
 from domain.words.wording import N_, Language
@@ -132,7 +132,7 @@ def _linked(request: Request) -> list[tuple[str, str]]:
 def count_facets(request: Request, caller: CallerOf) -> Response:
     """Count the archives that match by the values that they have."""
     found = asked(ListQuery, request.query_params.multi_items())
-    counts = archive_list.facets(_valid(found), caller)
+    counts = archive_list.facets(valid(found), caller)
     return render(request, "facets.html", asked=found, counts=counts, linked=_linked(request))
 
 
@@ -140,7 +140,7 @@ def count_facets(request: Request, caller: CallerOf) -> Response:
 def count_arrivals(request: Request, since: Moment, caller: CallerOf) -> Response:
     """Say how many archives that match have arrived since a time. Pages ask for it again and again by themselves."""
     found = asked(ListQuery, request.query_params.multi_items())
-    count = archive_list.arrived(_valid(found), caller, since, _MOST_ARRIVED)
+    count = archive_list.arrived(valid(found), caller, since, _MOST_ARRIVED)
     shown: dict[str, Any] = {"asked": found, "count": count, "most": _MOST_ARRIVED, "linked": _linked(request)}
     return render(request, "arrivals.html", **shown)
 
@@ -195,19 +195,12 @@ async def explain(form: Posted, caller: CallerOf) -> Response:
 def _chosen(form: Form) -> ArchiveFilter:
     """Return the filter of what a form acts on: the archives whose boxes are checked, or all that match."""
     if form.text("all"):
-        return _valid(asked(ArchiveFilter, form.fields))
+        return valid(asked(ArchiveFilter, form.fields))
     if not (chosen := form.texts("chosen")):
         raise Refused("BAD_PARAMETER", _NOTHING_CHOSEN, where="chosen")
     if len(chosen) > _MOST_CHOSEN:
         raise Refused("BAD_PARAMETER", _TOO_MANY, where="chosen")
     return ArchiveFilter(references=chosen)
-
-
-def _valid(found: Asked[Query]) -> Query:
-    if found.query is None:
-        named = ", ".join(each.name for each in found.fields if each.is_wrong)
-        raise Refused("BAD_PARAMETER", f"expected valid filters; search first, then act; wrong: {named}", where=named)
-    return found.query
 
 
 def _references(chosen: ArchiveFilter, caller: Caller, most: int) -> list[str]:
