@@ -31,6 +31,7 @@ _NO_FILTERS = {"csrf", "then"}
 _OF_PEOPLE = ("name", "role", "scope", "break_glass")
 _PARTS = {
     "/": "now",
+    "/activity": "activity",
     "/arrivals": "arrivals",
     "/facets": "facets",
     "/bulk/{batch_id}": "batch",

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from models.views.overview import Counted, Levels, Period
 
@@ -34,7 +34,7 @@ def minutes_since(first_at: datetime | None, now: datetime) -> list[datetime]:
     return [begin + MINUTES * each for each in range((now - begin) // MINUTES + 1)]
 
 
-def since_first(found: Sequence[Period], first_at: datetime | None) -> Sequence[Period]:
+def since_first(found: list[Any], first_at: datetime | None) -> list[Any]:
     """Return the periods from the one before the first delivery on: those before are empty. Pure."""
     later = sum(first_at is None or each.since > first_at for each in found)
     return found[max(len(found) - later - 2, 0) :]

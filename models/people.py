@@ -127,7 +127,7 @@ class ActionRow(SQLModel, table=True):
     reference: str = Field(index=True, max_length=255)
     kind: str = Field(max_length=16)
     by: str
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(index=True, sa_type=Moment)
 
 
 class Login(SQLModel):

@@ -61,6 +61,8 @@ class Sentence(Enum):
     body_released = "released a refused body"
     body_dismissed = "dismissed a refused body"
     dismissal_withdrawn = "took the dismissal back"
+    hold_put = "put the archive on legal hold"
+    batch_changed = "%(batch)s: %(state)s"
     # who may do what
     forbidden = "the role %(role)s may not do this: %(action)s; an administrator gives another role"
     filter_of_others = "this filter is not for a login that sees the archives of one facet: it may tell of others"

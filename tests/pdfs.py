@@ -493,3 +493,29 @@ def many_objects(number: int) -> bytes:
     """Return a document whose cross-reference stream promises more objects than it has bytes."""
     pdf = xref_stream_document([CATALOGUE], [(0, 0, 0)], b"")
     return pdf.replace(b"/Size 1 ", b"/Size %d /Index [0 %d] " % (number, number))
+
+
+def paged(pages: int = 3, *, filler_bytes: int = 0) -> bytes:
+    """Return a signed PDF of several pages. The second is turned, cropped and has the visible signature `Tenant`; the
+    third has Hebrew.
+    """
+    places = [4 + number for number in range(pages)]
+    hebrew = b"".join(b"<%02X> <%04X>\n" % (0x41 + number, ord(each)) for number, each in enumerate("שכירות"))
+    unicode = b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 6 beginbfchar\n%bendbfchar endcmap" % hebrew
+    objects = [
+        b"<</Type /Catalog /Pages 2 0 R /AcroForm <</Fields [3 0 R] /SigFlags 3>>>>",
+        b"<</Type /Pages /Count %d /Kids [%b]>>" % (pages, b" ".join(b"%d 0 R" % each for each in places)),
+        b"<</Type /Annot /Subtype /Widget /FT /Sig /T (Tenant) /Rect [150 500 350 560] /F 4 /P %d 0 R>>" % places[1],
+    ]
+    for number in range(pages):
+        own = b"/Rotate 90 /CropBox [100 300 500 700] /Annots [3 0 R]" if number == 1 else b""
+        font = b"/Resources <</Font <</F1 %d 0 R>>>>" % (4 + 2 * pages + (number == 2))
+        its = (own, 4 + pages + number, font)
+        objects.append(b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] %b /Contents %d 0 R %b>>" % its)
+    for number in range(pages):
+        text = b"FEDCBA" if number == 2 else b"I owe you %d" % (number + 1)
+        objects.append(stream(b"", b"BT /F1 12 Tf 160 600 Td (%b) Tj 0 -50 Td (rent of a flat) Tj ET" % text))
+    font = b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica%b>>"
+    objects += [font % b"", font % (b" /ToUnicode %d 0 R" % (6 + 2 * pages)), stream(b"", unicode)]
+    objects.append(stream(b"", _noise(filler_bytes)))
+    return signed(document(objects), "Tenant")

@@ -66,15 +66,6 @@ def _unjudged(document: Document, name: str, why: Said) -> SignatureVerdict:
     return SignatureVerdict(
         field=storable(name),
         is_document_time_stamp=False,
-        intact=None,
-        valid=None,
-        coverage=None,
-        change=None,
-        change_permitted=None,
-        locks=None,
-        signer_name=None,
-        signer_organization=None,
-        signed_at=None,
         trusted=False if document.judges_trust else None,
         **because(reason=why),
     )

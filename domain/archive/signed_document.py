@@ -21,9 +21,11 @@ from models.archive.verdict import (
     Revocation,
     RevocationStatus,
     SignatureVerdict,
+    Tier,
     Verdict,
 )
 from models.said import Said, Sentence, moment, said_by, verbatim
+from models.views.archives.archives import ArchiveView
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {
@@ -100,6 +102,7 @@ _RANKS: Mapping[Outcome, int] = {
 }
 """The higher, the worse. A missing signature is found by comparing the signatures."""
 _COVERAGES = list(Coverage)  # from the best to the worst
+_TIERS = list(Tier)  # from the lowest to the highest
 _OF_THE_CERTIFICATE = ("signer_name", "signer_organization", "certificate")
 
 
@@ -163,6 +166,46 @@ def document_text(verdict: Verdict) -> Judgements:
         "covers the whole file": _answer(verdict.covers_whole_file),
         "trusted": _trust(verdict),
     }
+
+
+def standing(archive: ArchiveView, verdict: Verdict | None) -> list[str]:
+    """Return the codes that say at first sight whether an archive is unaltered: its conditions, if it has any. Pure.
+
+    Unaltered is a document that is sound, whose archive a check has read since its last version was completed.
+    """
+    if archive.conditions:
+        return [each.code for each in archive.conditions]
+    if archive.state != "completed" or verdict is None:
+        return [archive.state if archive.state != "completed" else "no_verdict"]
+    if verdict.outcome is not Outcome.SOUND:
+        return [verdict.outcome]
+    is_checked = archive.checked_at and archive.completed_at and archive.checked_at >= archive.completed_at
+    return ["unaltered" if is_checked else "unaltered_at_arrival"]
+
+
+def signers(verdict: Verdict) -> tuple[int, list[str], Said | None, int]:
+    """Return the number of signatures, who signed, the highest tier, and how many have it. Pure.
+
+    A signature that is not known to be intact does not count, and neither does a time stamp.
+    """
+    intact = [each for each in verdict.signatures if each.intact and each.valid and not each.is_document_time_stamp]
+    names = list(dict.fromkeys(each.signer_name for each in intact if each.signer_name))
+    tiers = [each.tier for each in intact if each.tier]
+    highest = max(tiers, key=_TIERS.index, default=None)
+    return len(intact), names, Said(f"tier_{highest}") if highest else None, tiers.count(highest) if highest else 0
+
+
+def signature_outcome(verdict: Verdict, signature: SignatureVerdict) -> Outcome | None:
+    """Return what one signature shows of the document; None if it is intact in a document that is not sound. Pure."""
+    if signature.intact is False or signature.valid is False:
+        return Outcome.BROKEN
+    if signature.change_permitted is False:
+        return Outcome.CHANGED
+    if not (signature.intact and signature.valid and signature.change_permitted):
+        return Outcome.UNREADABLE
+    if any(signature.field in each.unseen_by for each in verdict.field_changes):
+        return Outcome.FIELDS_CHANGED
+    return Outcome.SOUND if verdict.outcome is Outcome.SOUND else None
 
 
 def judged(verdict: Verdict) -> Said:

@@ -43,6 +43,9 @@ WORDS: Mapping[str, str] = {
     "message": "Message",
     "action": "Action",
     "event": "Event",
+    # kinds of what happens now
+    "arrived": "Arrived",
+    "acted": "Done by people",
     # roles of files
     "signed_document": "Signed document",
     "attachment": "Attachment",
@@ -84,6 +87,9 @@ WORDS: Mapping[str, str] = {
     "signature": "Signature",
     "archive": "Archive",
     # bulk re-runs, their archives, redeliveries
+    "batch_rerun": "Bulk re-run",
+    "batch_redeliver": "Redelivery",
+    "batch_erase": "Erasure",
     "planned": "Planned",
     "confirmed": "Confirmed",
     "running": "Running",
@@ -130,6 +136,9 @@ WORDS: Mapping[str, str] = {
     "broken": "Broken",
     "unsigned": "Unsigned",
     "unreadable": "Unreadable",
+    "unaltered": "Unaltered",
+    "unaltered_at_arrival": "Unaltered when it arrived",
+    "no_verdict": "Not judged",
     **{str(each): each.short for each in ALL_CODES},
     # why a process is missing
     "missing_submitted": "submitted, and not archived",

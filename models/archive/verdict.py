@@ -147,16 +147,16 @@ class SignatureVerdict:
 
     field: str
     is_document_time_stamp: bool
-    intact: bool | None
-    valid: bool | None
-    coverage: Coverage | None
-    change: LaterChange | None
-    change_permitted: bool | None
-    locks: bool | None
-    signer_name: str | None
-    signer_organization: str | None
-    signed_at: datetime | None
-    trusted: bool | None
+    intact: bool | None = None
+    valid: bool | None = None
+    coverage: Coverage | None = None
+    change: LaterChange | None = None
+    change_permitted: bool | None = None
+    locks: bool | None = None
+    signer_name: str | None = None
+    signer_organization: str | None = None
+    signed_at: datetime | None = None
+    trusted: bool | None = None
     digest: str | None = None
     reason: str | None = None
     certificate: SignerCertificate | None = None

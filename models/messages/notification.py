@@ -110,7 +110,9 @@ class EndpointRow(SQLModel, table=True):
     taken, since its messages stay under it. `failing_since` is the first attempt without confirmation since the last
     confirmation, `failing_messages` the number of messages that have failed since; until `paused_until` no attempt is
     made. `pace_per_s`: at most so many messages a second, since an answer asked for a lower pace. `free_at`: when the
-    next message may be sent at the pace, or at the rate. `values` says `disabled_why` by code.
+    next message may be sent at the pace, or at the rate. `values` says `disabled_why` by code. `outages` are the times
+    of a minute or more in which it confirmed nothing, the last at the end: `since`, `until`, and `error` of the last
+    attempt with its `values`; `until` is null as long as it fails.
     """
 
     __tablename__ = "endpoint"
@@ -139,6 +141,7 @@ class EndpointRow(SQLModel, table=True):
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
     pace_per_s: float | None = None
     free_at: datetime | None = Field(default=None, sa_type=Moment)
+    outages: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
 
     @property
     def signing_keys(self) -> list[EndpointKey]:
@@ -222,17 +225,21 @@ class Stage(StrEnum):
 
 class NotificationAttemptRow(SQLModel, table=True):
     """An attempt to deliver a message. Without an answer, `status_code` is None; `stage` and `error` say what failed,
-    and `values` says `error` by code.
+    and `values` says `error` by code. Attempts of earlier builds have no `endpoint_name`.
 
     `answer` is the beginning of the answer, at most 4 KB, redacted; None where it equals the last one on record.
     """
 
     __tablename__ = "notification_attempt"
+    __table_args__ = (
+        index_where("ix_notification_attempt_endpoint", "endpoint_name IS NOT NULL", "endpoint_name", "attempted_at"),
+    )
 
     message_id: str = Field(primary_key=True, max_length=64)
     attempt: int = Field(primary_key=True)
     trigger: str = Field(default=AttemptTrigger.AUTOMATIC, max_length=16)
     by: str | None = None
+    endpoint_name: str | None = Field(default=None, max_length=64)
     url: str | None = None
     attempted_at: datetime = Field(sa_type=Moment, index=True)
     duration_s: float | None = None

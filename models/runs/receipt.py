@@ -152,7 +152,10 @@ class ReceiptRow(CauseColumns, table=True):
 
 class DeliveryRow(SQLModel, table=True):
     __tablename__ = "delivery"
-    __table_args__ = (Index("ix_delivery_receipt_id", "receipt_id", "source"),)
+    __table_args__ = (
+        Index("ix_delivery_receipt_id", "receipt_id", "source"),
+        Index("ix_delivery_source", "source", "received_at"),
+    )
 
     delivery_id: str = Field(primary_key=True, max_length=64)
     receipt_id: str = Field(max_length=64)

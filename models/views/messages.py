@@ -1,6 +1,7 @@
 """Endpoints and messages as the JSON API and the command line take and show them."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -188,6 +189,28 @@ class KeyView(BaseModel):
     until: datetime | None
 
 
+class Outage(BaseModel):
+    """A time of a minute or more in which an endpoint confirmed nothing. `until`: null as long as it fails."""
+
+    since: datetime
+    until: datetime | None
+    error: str | None = Field(None, description="why the last attempt failed")
+    values: dict[str, Any] | None = Field(None, description="says `error` by code")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Some attempts at an endpoint from `since` on: how many of 100 it confirmed, null without any, and within how many
+    seconds it confirmed half of these, and 95 of 100.
+    """
+
+    since: datetime
+    number: int
+    confirmed: float | None
+    p50_s: float | None
+    p95_s: float | None
+
+
 class EndpointView(BaseModel):
     """An endpoint, without its secrets: tokens in `url` are masked, and `headers` are the names alone."""
 
@@ -213,6 +236,7 @@ class EndpointView(BaseModel):
     removed_at: datetime | None
     failing_since: datetime | None
     paused_until: datetime | None
+    outages: list[Outage] = Field(description="the last 50")
     actions: list[ActionView]
 
 

@@ -1,6 +1,7 @@
 """Takes an archive out of rows that stay, since they are about several archives: its digest replaces its reference."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -118,28 +119,22 @@ def _redact_searches(session: Session, named: Named) -> None:
 
 
 def _redacted_searches(session: Session, named: Named) -> Iterator[tuple[Any, str, Any]]:
-    number = entry_id(session, named.reference)
+    finds = partial(_finds_it_alone, session, named, entry_id(session, named.reference))
     for batch in list(session.exec(select(BatchRow))):
-        if (after := _filter(session, named, number, batch.filter)) != batch.filter:
+        after = {name: _redacted_value(named, finds, name, value) for name, value in batch.filter.items()}
+        if after != batch.filter:
             yield batch, "filter", after
     for view in list(session.exec(select(SavedViewRow))):
         pairs = parse_qsl(view.query, keep_blank_values=True)
-        found = [(name, _value(session, named, number, name, value)) for name, value in pairs]
+        found = [(name, _redacted_value(named, finds, name, value)) for name, value in pairs]
         if found != pairs:
             yield view, "query", urlencode(found)
 
 
-def _filter(session: Session, named: Named, number: int | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: [_value(session, named, number, name, each) for each in value]
-        if isinstance(value, list)
-        else _value(session, named, number, name, value)
-        for name, value in chosen.items()
-    }
-
-
-def _value(session: Session, named: Named, number: int | None, name: str, value: Any) -> Any:
-    if not _finds_it_alone(session, named, number, name, str(value)):
+def _redacted_value(named: Named, finds: Callable[[str, str], bool], name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_redacted_value(named, finds, name, each) for each in value]
+    if not finds(name, str(value)):
         return value
     if name in (Kind.LABEL, Kind.FIELD):
         return f"{str(value).partition('=')[0]}={named.digest}"
@@ -159,11 +154,8 @@ def _finds_it_alone(session: Session, named: Named, number: int | None, name: st
         return value in map(str, by_name[name])
     if name in (Kind.LABEL, Kind.FIELD, Kind.SIGNER, Kind.FILENAME) and number is not None:
         key, _, rest = value.partition("=")
-        its = (
-            named_facet(Kind(name), key, rest)
-            if name in (Kind.LABEL, Kind.FIELD)
-            else facet(Kind(name), normalised(value))
-        )
+        is_named = name in (Kind.LABEL, Kind.FIELD)
+        its = named_facet(Kind(name), key, rest) if is_named else facet(Kind(name), normalised(value))
         found = select(SearchFacetRow.entry_id).where(SearchFacetRow.facet == its)
         return list(session.exec(found.limit(2))) == [number]
     if name == "q" and (terms := terms_of(value)):

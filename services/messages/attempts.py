@@ -26,7 +26,7 @@ from domain.messages.attempts import is_confirmation, kept_text, retry_after
 from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
 from domain.messages.endpoints import declared_name, tokens_of
 from domain.messages.signatures import SigningKey, key_of, signatures_of
-from domain.words.catalogue import word
+from domain.words.catalogue import in_words, word
 from models.errors import Code, Locked, Refused, System, Transient
 from models.messages.notification import (
     AttemptTrigger,
@@ -38,6 +38,7 @@ from models.messages.notification import (
     Stage,
 )
 from models.said import Said, Sentence
+from models.views.messages import EndpointTest
 from services.messages.events import completed, delivery_refused
 
 KEY = "key"
@@ -117,6 +118,7 @@ class Attempt:
     status_code: int | None = None
     error: Said | None = None
     was_made: bool = True
+    made: Made | None = None
 
 
 class Unconfirmed(Transient):
@@ -183,7 +185,21 @@ async def send_taken(
     made = await try_once(taken.endpoint, taken.message.message_id, body, line)
     recorded = replace(made, trigger=trigger, by=by)
     state = await _recorder.done((taken, recorded))
-    return Attempt(state, made.status_code, made.error)
+    return Attempt(state, made.status_code, made.error, made=made)
+
+
+def told(endpoint: str, message_id: str, made: Made | None, why_not: Said | None = None) -> EndpointTest:
+    """Return for a person what became of an attempt, or why none was made."""
+    return EndpointTest(
+        endpoint=endpoint,
+        message_id=message_id,
+        delivered=made is not None and is_confirmation(made.status_code),
+        stage=made and made.stage,
+        status_code=made and made.status_code,
+        **in_words(why=made.error if made else why_not),
+        duration_s=made and round((made.ended_at - made.began_at).total_seconds(), 3),
+        answer=made and made.answer,
+    )
 
 
 async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: downstream.Line) -> Made:

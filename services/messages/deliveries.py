@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlmodel import col
@@ -16,15 +16,16 @@ from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
 from adapters.store.objects import history
-from adapters.tables.messages import notifications, queues
+from adapters.tables.messages import endpoints, notifications, queues
 from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
 from models.runs.receipt import ReceiptRow
 from models.said import Sentence
 from models.store.happened import NotedRow
-from services.messages.attempts import Attempt, send, send_taken
+from models.views.messages import EndpointTest
+from services.messages.attempts import Attempt, send, send_taken, told
 from services.messages.events import known_endpoints
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ _PAGE = 64
 _NOTED_AT_ONCE = 500
 _WORKS_FOR_S = 600
 _RUN_WAITS_S = 2
+_WAITS_FOR_ITS_TURN = timedelta(seconds=20)
 
 _going_on = dict[asyncio.Task[None], str]()
 """Attempts that take longer than their runs, with the names of their endpoints."""
@@ -97,6 +99,21 @@ async def send_from_run(message_id: str) -> Attempt:
     _going_on[rest] = await _endpoint_of(message_id)
     rest.add_done_callback(_going_on.pop)
     return Attempt(NotificationState.PENDING, error=Sentence.not_answered_yet(), was_made=False)
+
+
+async def send_for(person: str, message_id: str, *, is_forced: bool) -> EndpointTest:
+    """Send a message now, since a person asks for it, and return what became of it. `is_forced`: also a message that
+    its endpoint has confirmed. The message is claimed, so nothing else sends it meanwhile.
+
+    Raises Locked if the endpoint's keys cannot be opened.
+    """
+    message = await in_thread(notifications.get, message_id)
+    endpoint = await in_thread(endpoints.find, message.endpoint_name)
+    if endpoint and endpoint.free_at and endpoint.free_at - datetime.now(UTC) > _WAITS_FOR_ITS_TURN:
+        return told(endpoint.name, message_id, None, Sentence.rate_used_up())
+    attempt = await send(message_id, AttemptTrigger.FORCED if is_forced else AttemptTrigger.MANUAL, person)
+    await in_thread(keep_histories, [message.receipt_id])
+    return told(message.endpoint_name, message_id, attempt.made, attempt.error)
 
 
 async def _endpoint_of(message_id: str) -> str:

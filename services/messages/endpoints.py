@@ -17,17 +17,15 @@ from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
 from adapters.tables.messages import endpoints, notifications, queues
-from domain.messages.attempts import is_confirmation
 from domain.messages.bodies import encoded
 from domain.messages.endpoints import declared_name, shown_url
 from domain.messages.signatures import SigningKey, key_of
-from domain.words.catalogue import in_words
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.bodies import Test
 from models.messages.notification import EndpointKey, EndpointRow, EventType, Signature
 from models.said import Sentence, verbatim
 from models.views import messages as views
-from services.messages.attempts import KEY, sealed_headers, try_once, with_sealed_values
+from services.messages.attempts import KEY, sealed_headers, told, try_once, with_sealed_values
 from services.messages.events import known_endpoints
 
 log = structlog.get_logger()
@@ -85,6 +83,7 @@ def enable(name: str, by: str, now: datetime) -> None:
         if row.disabled_at is None:
             return False
         row.disabled_at = row.disabled_why = row.values = None
+        queues.end_outage(row, now)
         row.failing_since, row.failing_messages, row.paused_until, row.pace_per_s = None, 0, None, None
         return True
 
@@ -328,13 +327,4 @@ async def send_test(name: str) -> views.EndpointTest:
     body = encoded(EventType.ENDPOINT_TEST, datetime.now(UTC), Test(endpoint=name))
     async with downstream.line() as line:
         made = await try_once(endpoint, message_id, body, line)
-    return views.EndpointTest(
-        endpoint=name,
-        message_id=message_id,
-        delivered=is_confirmation(made.status_code),
-        stage=made.stage,
-        status_code=made.status_code,
-        **in_words(why=made.error),
-        duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
-        answer=made.answer,
-    )
+    return told(name, message_id, made)

@@ -24,7 +24,7 @@ from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
-from models.archive.content import FileRow, SignedDocumentRow
+from models.archive.content import FileRow, Role, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
@@ -116,6 +116,7 @@ def archive(
     after: Mapping[str, str] | None = None,
     *,
     newest_first: bool = False,
+    most_of: Mapping[str, int] = MappingProxyType({}),
 ) -> views.ArchiveView | None:
     """Return the view of an archive with the first items of each list; None if the database has no such archive.
 
@@ -123,6 +124,7 @@ def archive(
         most: the most items of a list, and of the labels and integrations of a session.
         after: the cursors of the lists that begin behind their first items, by name.
         newest_first: lists that are a history are in the order of a page for people.
+        most_of: the most items of lists that may have more than others, by name.
 
     Raises:
         Refused: a cursor is invalid, or the caller does not see the archive.
@@ -138,7 +140,8 @@ def archive(
         found["held"] = bool(held(session, [reference]))
         title = session.exec(select(SearchEntryRow.title).where(SearchEntryRow.reference == reference)).first()
         for name, its in LISTS.items():
-            page = its.page(session, _Asked(reference, caller, (after or {}).get(name), most, newest_first))
+            asked = _Asked(reference, caller, (after or {}).get(name), most_of.get(name, most), newest_first)
+            page = its.page(session, asked)
             found |= {name: page.items, f"{name}_total": page.total}
             found["next"] |= {name: page.next} if page.next else {}
         documents = select(SignedDocumentRow.verdict).where(SignedDocumentRow.reference == reference)
@@ -171,6 +174,14 @@ def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
     check_visible(caller, reference)
     with reading() as session:
         return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
+
+
+def signed_document(reference: str, caller: Caller) -> FileRow | None:
+    """Return the first signed document of an archive; None without one. Raises as `check_visible` does."""
+    check_visible(caller, reference)
+    with reading() as session:
+        its = select(FileRow).where(FileRow.reference == reference, FileRow.role == Role.SIGNED_DOCUMENT)
+        return session.exec(its.order_by(col(FileRow.position))).first()
 
 
 @dataclass(frozen=True, slots=True)

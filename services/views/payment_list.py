@@ -14,6 +14,7 @@ from models.columns import table_of
 from models.errors import Refused
 from models.payments import LEDGER, PaymentRow, Standing
 from models.said import Sentence
+from models.settlements.settlement import Days
 from models.views.archives.payments import ListedPayment, PaymentPage, PaymentQuery, PaymentTotals
 
 Totals: TypeAlias = dict[tuple[date | None, str | None, Standing], PaymentTotals]
@@ -24,44 +25,36 @@ _USUAL = timedelta(days=7)
 _ROWS_AT_ONCE = 5000
 _BILLION = 10**9
 _ITS = LEDGER.c
-_SHOWN = (_ITS.standing, _ITS.source, _ITS.settled_minor, _ITS.revenue_minor)
 _PAYMENT = table_of(PaymentRow).alias().c
 
 
-def days_of(query: PaymentQuery) -> tuple[date, date | None]:
-    """Return the first and the last day that are meant; no last day if payments of any later day are.
-
-    Raises Refused if these are more than `MOST_DAYS` days until today or the last day.
-    """
+def days_of(query: PaymentQuery) -> Days:
+    """Return the days that are meant. Raises Refused if these are more than `MOST_DAYS`."""
     zone = settings().payment_terms.zone
-    last = query.paid_to.astimezone(zone).date() if query.paid_to else None
-    until = last or datetime.now(UTC).astimezone(zone).date()
-    first = query.paid_from.astimezone(zone).date() if query.paid_from else until - _USUAL
-    if until - first >= timedelta(days=MOST_DAYS):
+    last = (query.paid_to or datetime.now(UTC)).astimezone(zone).date()
+    first = query.paid_from.astimezone(zone).date() if query.paid_from else last - _USUAL
+    if last - first >= timedelta(days=MOST_DAYS):
         raise Refused("BAD_PARAMETER", Sentence.too_many_days(), where="paid_from")
-    return first, last
+    return Days(first, last)
 
 
 def page(query: PaymentQuery) -> PaymentPage:
     """Return payments, those of the newest day first. Raises Refused as `days_of`, or if the cursor is invalid."""
     same = (col(PaymentRow.reference) == _ITS.reference) & (col(PaymentRow.position) == _ITS.position)
-    rows, following = _listed(query, sql.select(PaymentRow, *_SHOWN).join(LEDGER, same))
-    names = [each.key for each in _SHOWN]
-    items = [
-        ListedPayment.model_validate(payment.model_dump() | dict(zip(names, its, strict=True)))
-        for payment, *its in rows
-    ]
+    columns = (PaymentRow, _ITS.standing, _ITS.source, _ITS.settled_minor, _ITS.revenue_minor)
+    rows, following = _listed(query, sql.select(*columns).join(LEDGER, same))
+    items = [ListedPayment.model_validate(row[0].model_dump() | row._asdict()) for row in rows]
     return PaymentPage(items=items, next=following)
 
 
 def ledger(query: PaymentQuery) -> Iterator[Sequence[Any]]:
     """Yield the rows of the ledger that match, some thousand at a time. Raises as `page`."""
-    cursor, is_first = query.cursor, True
-    while is_first or cursor:
-        asked = query.model_copy(update={"cursor": cursor, "limit": _ROWS_AT_ONCE})
-        rows, cursor = _listed(asked, sql.select(*LEDGER.columns))
+    while True:
+        rows, cursor = _listed(query.model_copy(update={"limit": _ROWS_AT_ONCE}), sql.select(*LEDGER.columns))
         yield rows
-        is_first = False
+        if cursor is None:
+            return
+        query = query.model_copy(update={"cursor": cursor})
 
 
 def totals(query: PaymentQuery) -> Totals:
@@ -78,24 +71,16 @@ def totals(query: PaymentQuery) -> Totals:
         for each in (its[name] for name in AMOUNTS)
         for part in (sql.func.count(each), sql.func.sum(each // _BILLION), sql.func.sum(each % _BILLION))
     ]
-    grouped = sql.select(*(its[each] for each in keys), sql.func.count(), *parts)
+    of_each = [its[each] for each in keys]
+    grouped = sql.select(*of_each, sql.func.count(), *parts).group_by(*of_each)
     found: Totals = {}
     with reading() as session:
-        for paid_on, currency, standing, payments, *sums in session.connection().execute(
-            grouped.group_by(*(its[each] for each in keys))
-        ):
-            made = PaymentTotals(payments)
+        for paid_on, currency, standing, payments, *sums in session.connection().execute(grouped):
+            made = PaymentTotals(payments=payments)
             for name, known, billions, rest in zip(AMOUNTS, sums[::3], sums[1::3], sums[2::3], strict=True):
-                made.known[name], made.minor[name] = known, int(billions or 0) * _BILLION + int(rest or 0)
+                made[f"known {name}"], made[name] = known, int(billions or 0) * _BILLION + int(rest or 0)
             found[paid_on, currency, Standing(standing)] = made
     return found
-
-
-def without_a_day() -> int:
-    """Return how many payments no day shows."""
-    with reading() as session:
-        counted = sql.select(sql.func.count()).where(col(PaymentRow.paid_on).is_(None))
-        return session.connection().execute(counted).scalar_one()
 
 
 def _listed(query: PaymentQuery, its: sql.Select[Any]) -> tuple[Sequence[Any], str | None]:
@@ -114,5 +99,5 @@ def _matching(query: PaymentQuery) -> list[sql.ColumnElement[bool]]:
         conditions.append(sql.exists().where(*same, _PAYMENT.card_brand == query.card_brand))
     if query.undated:
         return [*conditions, _ITS.paid_on.is_(None)]
-    first, last = days_of(query)
-    return [*conditions, _ITS.paid_on >= first, *([_ITS.paid_on <= last] if last else [])]
+    days = days_of(query)
+    return [*conditions, _ITS.paid_on >= days.first, *([_ITS.paid_on <= days.last] if query.paid_to else [])]

@@ -11,7 +11,7 @@ from adapters.database.transactions import reading
 from adapters.store import sources
 from adapters.tables import by_hour, uses
 from adapters.tables.runs import receipts, refused
-from domain.overview import WEEK_H, hours_until
+from domain.overview import WEEK_H, hours_until, since_first
 from models.archive.archive import ArchiveRow
 from models.people import LastUseRow
 from models.runs.receipt import DEFAULT_SOURCE
@@ -37,7 +37,8 @@ def one_source(name: str) -> ListedSource:
 def week_of(name: str, now: datetime) -> tuple[list[Any], dict[str, int]]:
     """Return how many deliveries of a source arrived and were refused by the hour, and what is refused now by code."""
     with reading() as session:
-        return by_hour.of_source(session, name, hours_until(now, WEEK_H)), refused.open_codes(session, name)
+        hours = since_first(by_hour.of_source(session, name, hours_until(now, WEEK_H)), by_hour.first_at(session))
+        return hours, refused.open_codes(session, name)
 
 
 def _listed(named: Sequence[Source | None]) -> list[ListedSource]:

@@ -1,12 +1,13 @@
-"""The timeline of a process: what happened to it, from all tables, oldest first."""
+"""The timeline of a process: what happened to it, from all tables, oldest first; and what happens now to all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading
+from adapters.tables.by_hour import IS_FAILED
 from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
@@ -15,14 +16,16 @@ from models.archive.archive import WarningCode
 from models.columns import table_of
 from models.completeness.processes import Closing, MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
+from models.erasures import HoldRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
-from models.runs.receipt import ACCEPTED_BY, DeliveryRow, RefusedRow, RunRow, VersionRow
+from models.runs.batch import BatchRow
+from models.runs.receipt import ACCEPTED_BY, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
 from models.said import Said, Sentence, verbatim
-from models.views.archives.archives import TimelineEntry, TimelineKind
+from models.views.archives.archives import Activity, ActivityEntry, TimelineEntry, TimelineKind
 from services.access.scope import check_visible, findings_seen, messages_seen
 
-MOST_ENTRIES = 500
+MOST_ENTRIES, MOST_RECENT = 500, 50
 _DONE: Mapping[ActionKind, Sentence] = {
     ActionKind.RERUN: Sentence.rerun_asked,
     ActionKind.EXPORT: Sentence.archive_exported,
@@ -51,9 +54,50 @@ def timeline_of(reference: str, caller: Caller) -> list[TimelineEntry]:
         return timeline(session, reference, caller)
 
 
+def activity() -> dict[Activity, list[ActivityEntry]]:
+    """Return what happened last in all archives by kind: the newest 50 of each, newest first."""
+    found: dict[Activity, list[ActivityEntry]] = {each: [] for each in get_args(Activity)}
+    with reading() as session:
+        for kind, reference, entry in _recent(session):
+            found["acted" if entry.by else kind].append(ActivityEntry(**dict(entry), reference=reference))
+    return {kind: newest_first(entries) for kind, entries in found.items()}
+
+
+def newest_first(entries: Iterable[ActivityEntry]) -> list[ActivityEntry]:
+    """Return the newest 50 of some entries."""
+    return sorted(entries, key=lambda each: each.at, reverse=True)[:MOST_RECENT]
+
+
+def _recent(session: Session) -> Iterator[tuple[Activity, str | None, TimelineEntry]]:
+    for delivery in _newest(session, DeliveryRow, DeliveryRow.received_at):
+        yield "arrived", delivery.reference, _delivered(delivery)
+    for receipt in _newest(session, ReceiptRow, ReceiptRow.completed_at):
+        done = _entry(receipt.completed_at, TimelineKind.RUN, Said("completed"), receipt.receipt_id)
+        yield "completed", receipt.reference, done
+    for run in _newest(session, RunRow, RunRow.ended_at, IS_FAILED):
+        yield "failed", run.reference, _ended(run, run.ended_at)
+    for refused in _newest(session, RefusedRow, RefusedRow.received_at):
+        if refused.code != WarningCode.SOURCES_DIFFER:
+            yield "failed", refused.reference, _refused(refused)
+    for action in _newest(session, ActionRow, ActionRow.at):
+        yield "acted", action.reference, _acted(action)
+    for hold in _newest(session, HoldRow, HoldRow.at):
+        put = _entry(hold.at, TimelineKind.ACTION, Sentence.hold_put(), hold.hold_id, hold.by)
+        yield "acted", hold.reference, put
+    for batch in _newest(session, BatchRow, BatchRow.created_at):
+        for its in batch.actions:
+            what = Sentence.batch_changed(batch=Said(f"batch_{batch.kind}"), state=Said(its["what"]))
+            at = datetime.fromisoformat(its["at"])
+            yield "acted", None, _entry(at, TimelineKind.ACTION, what, batch.id, its["by"])
+
+
+def _newest(session: Session, table: Any, by: Any, *conditions: Any, most: int = MOST_RECENT) -> Sequence[Any]:
+    theirs = select(table).where(col(by).is_not(None), *conditions)
+    return session.exec(theirs.order_by(col(by).desc()).limit(most)).all()
+
+
 def _last(session: Session, table: type[SQLModel], by: Any, reference: str, *conditions: Any) -> Sequence[Any]:
-    theirs = table_of(table).c.reference == reference, *conditions
-    return session.exec(select(table).where(*theirs).order_by(col(by).desc()).limit(MOST_ENTRIES)).all()
+    return _newest(session, table, by, table_of(table).c.reference == reference, *conditions, most=MOST_ENTRIES)
 
 
 def _entry(at: datetime, kind: TimelineKind, what: Said, key: str, by: str | None = None) -> TimelineEntry:
@@ -62,19 +106,26 @@ def _entry(at: datetime, kind: TimelineKind, what: Said, key: str, by: str | Non
 
 def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, DeliveryRow, DeliveryRow.received_at, reference):
-        if by := each.headers.get(ACCEPTED_BY):
-            yield _entry(each.received_at, TimelineKind.ACTION, Sentence.body_accepted(), each.delivery_id, by)
-        else:
-            yield _entry(each.received_at, TimelineKind.DELIVERY, Said(each.outcome), each.delivery_id)
+        yield _delivered(each)
     for each in _last(session, RefusedRow, RefusedRow.received_at, reference):
         if each.code != WarningCode.SOURCES_DIFFER:
-            refused = Sentence.body_refused(cause=named(each.code))
-            yield _entry(each.received_at, TimelineKind.DELIVERY, refused, each.delivery_id)
+            yield _refused(each)
         decided = (each.dismissed_at, Sentence.body_dismissed), (each.withdrawn_at, Sentence.dismissal_withdrawn)
         for at, done in decided:
             if at and each.dismissed_at:
                 by = each.dismissed_by if at >= each.dismissed_at else None  # an earlier dismissal was another person's
                 yield _entry(at, TimelineKind.ACTION, done(), each.delivery_id, by)
+
+
+def _delivered(row: DeliveryRow) -> TimelineEntry:
+    if by := row.headers.get(ACCEPTED_BY):
+        return _entry(row.received_at, TimelineKind.ACTION, Sentence.body_accepted(), row.delivery_id, by)
+    return _entry(row.received_at, TimelineKind.DELIVERY, Said(row.outcome), row.delivery_id)
+
+
+def _refused(row: RefusedRow) -> TimelineEntry:
+    what = Sentence.body_refused(cause=named(row.code))
+    return _entry(row.received_at, TimelineKind.DELIVERY, what, row.delivery_id)
 
 
 def _versions(session: Session, reference: str) -> Iterator[TimelineEntry]:
@@ -88,14 +139,14 @@ def _runs(session: Session, reference: str) -> Iterator[TimelineEntry]:
         started = Sentence.run_started(number=each.attempt, trigger=Said(each.trigger))
         yield _entry(each.started_at, TimelineKind.RUN, started, each.flow_run_id)
         if each.ended_at:
-            yield _entry(each.ended_at, TimelineKind.RUN, _ended(each), each.flow_run_id)
+            yield _ended(each, each.ended_at)
 
 
-def _ended(run: RunRow) -> Said:
-    state = Said(run.state)
-    if run.cause_code is None:
-        return Sentence.run_ended(number=run.attempt, state=state)
-    return Sentence.run_failed(number=run.attempt, state=state, cause=named(run.cause_code))
+def _ended(run: RunRow, at: datetime) -> TimelineEntry:
+    what = Sentence.run_ended(number=run.attempt, state=Said(run.state))
+    if run.cause_code is not None:
+        what = Sentence.run_failed(**what.values, cause=named(run.cause_code))
+    return _entry(at, TimelineKind.RUN, what, run.flow_run_id)
 
 
 def _findings(session: Session, reference: str, caller: Caller) -> Iterator[TimelineEntry]:
@@ -171,4 +222,8 @@ def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
 
 def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in _last(session, ActionRow, ActionRow.at, reference):
-        yield _entry(each.at, TimelineKind.ACTION, _DONE[ActionKind(each.kind)](), each.action_id, each.by)
+        yield _acted(each)
+
+
+def _acted(row: ActionRow) -> TimelineEntry:
+    return _entry(row.at, TimelineKind.ACTION, _DONE[ActionKind(row.kind)](), row.action_id, row.by)

@@ -200,12 +200,13 @@ def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Do
 
 def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors: Doors) -> None:
     before = _rows(doors)
-    for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=2001-01-01T00:00:00Z"):
-        for _ in range(3):
-            by_itself = {"hx-request": "true", "hx-trigger": "arrivals"}
-            assert doors.browsers[Role.OPERATOR].get(f"/console/{path}", headers=by_itself).status_code == 200
+    for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=200{}", "activity?since=200{}"):
+        for number in range(3):
+            by_itself = {"hx-request": "true", "hx-trigger": path.partition("?")[0]}
+            asked = f"/console/{path.format(f'{number}-01-01T00:00:00Z')}"
+            assert doors.browsers[Role.OPERATOR].get(asked, headers=by_itself).status_code == 200
 
-    assert _rows(doors) - before == 3 + 3 + 1
+    assert _rows(doors) - before == 3 + 3 + 1 + 1
 
 
 def _rows(doors: Doors) -> int:

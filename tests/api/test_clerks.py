@@ -213,7 +213,13 @@ FILTERS = [
 SORTS = ["sort=amount", "sort=deadline", "sort=amount&cursor={cursor}", "sort=deadline&cursor={cursor}"]
 ALL_LISTS = [f"/{name}" for name in archive_view.LISTS]
 OF_ONE = ["", "/files/{theirs}", "/files/{shared}", "/differences?before=1&after=2", "/differences?before=1&after=9"]
-ON_PAGES = ["/timeline", "/fields", "/files/{theirs}/view", "/files/{shared}/view", "?list=files&after={cursor}"]
+ON_PAGES = [
+    "/timeline",
+    "?list=fields&after={cursor}",
+    "/files/{theirs}/view",
+    "/files/{shared}/view",
+    "?list=files&after={cursor}",
+]
 OTHERS = ["tel-aviv%2F1", "tel-aviv/1", "no", "waits", REFUSED, "process-m", UNKNOWN]
 WAYS: dict[str, list[str]] = {
     "lists": [f"GET /api/archives?{each}" for each in FILTERS],

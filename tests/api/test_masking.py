@@ -25,8 +25,9 @@ READER = {"authorization": f"Bearer {TOKEN}"}
 IN_DECEMBER = "?paid_from=2022-12-01&paid_to=2022-12-31"
 PAGES = [
     *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
-    *(f"/console/archives/contract{each}" for each in ("", "/fields", "/timeline", "/differences?before=1&after=2")),
+    *(f"/console/archives/contract{each}" for each in ("", "/timeline", "/differences?before=1&after=2")),
     *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
+    *("/console/activity", "/console/activity?kind=acted"),
     f"/console/payments{IN_DECEMBER}",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
 ]
@@ -128,6 +129,8 @@ def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, l
         dossier = client.get("/console/archives/contract").text
         assert "/rerun" not in dossier
         assert "download=true" not in dossier
+        assert 'id="pdf"' not in dossier
+        assert "/files/" not in dossier
         form = {"place": "sessions[0].recipient.name", "why": f"asked in {language}", "csrf": csrf_of(client)}
         assert PERSON in posted(client, "/console/archives/contract/unmask", form).text
         assert PERSON not in client.get("/console/archives/contract").text

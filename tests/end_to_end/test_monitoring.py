@@ -5,10 +5,12 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from models.store.backup import LastBackup, LastDrill
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, cellar
@@ -39,11 +41,11 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
         assert re.search(r"runbook: >-.*`[^`]+`", alert, re.DOTALL), alert.split()[0]
 
 
-def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running, tmp_path: Path) -> None:
+def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
     cellar(up, "verify")
-    for command in (["backup", "--to"], ["restore", "--drill", "--from"]):
-        done = cellar(up, *command, str(tmp_path))
-        assert done.returncode == 0, done.stderr
+    now = datetime.now(UTC)
+    for name, last in {"backup": LastBackup(at=now), "drill": LastDrill(at=now)}.items():
+        (up.folder / "data" / "store" / f"last-{name}.json").write_text(last.model_dump_json())
     for _ in range(2):  # the second is compared with the first
         cellar(up, "anchor")
     with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2]))) as sender:

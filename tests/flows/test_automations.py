@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +18,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Failed
+from prefect.testing.cli import invoke_and_assert
 from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
@@ -38,6 +36,7 @@ from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
 
+SEEN_WITHIN_S = 20  # a worker that dies is missed after 15 s at most
 FILES = Path(__file__).parents[2] / "deploy" / "automations"
 Result = TypeVar("Result")
 
@@ -70,9 +69,7 @@ def heard(prefect: str, name: str, resource: str) -> list[dict[str, Any]]:
 
 def created(file: Path) -> None:
     """Create an automation by Prefect's own command."""
-    command = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", str(file)]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, env=os.environ, check=False)
-    assert made.returncode == 0, made.stdout + made.stderr
+    invoke_and_assert(["automation", "create", "--from-file", str(file)], expected_code=0)
 
 
 def archive(reference: str) -> str:
@@ -202,10 +199,10 @@ def test_people_are_notified_by_the_documented_change(name: str, httpserver: HTT
 
 async def repeated(cause: Callable[[], Awaitable[None]], is_seen: Callable[[], bool]) -> None:
     """Repeat the cause of an event until it has its effect: Prefect takes up a new automation after a while."""
-    for _ in range(4):
+    for _ in range(LONGEST_S // SEEN_WITHIN_S):
         await cause()
         with suppress(AssertionError):
-            return await asyncio.to_thread(wait_until, is_seen)
+            return await asyncio.to_thread(wait_until, is_seen, timeout_s=SEEN_WITHIN_S)
     pytest.fail("the automation has done nothing")
 
 

@@ -8,7 +8,16 @@ from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
 from adapters.tables.messages.notifications import note_beside
-from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
+from adapters.tables.messages.queues import (
+    EXPIRED,
+    Taken,
+    die,
+    disable_by_itself,
+    end_outage,
+    health_of,
+    make_due,
+    note_outage,
+)
 from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
@@ -92,13 +101,15 @@ class _Recording:
         _settle(message, failure, confirmed=confirmed)
         if made.trigger is not AttemptTrigger.AUTOMATIC or confirmed:
             message.next_trigger = message.next_by = None
-        endpoint = self._changed_endpoint(taken.endpoint, failure, confirmed=confirmed)
+        endpoint = self._changed_endpoint(taken.endpoint, failure, made.error, confirmed=confirmed)
         self._session.add(_row(self._session, message, taken.endpoint, made, endpoint))
         if endpoint and is_gone(made.status_code):
             disable_by_itself(self._session, endpoint, made.ended_at, _GONE)
         return NotificationState(message.state)
 
-    def _changed_endpoint(self, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:
+    def _changed_endpoint(
+        self, taken: EndpointRow, failure: Failure, why: Said | None, *, confirmed: bool
+    ) -> EndpointRow | None:
         """Return the endpoint, locked, with its health after an attempt; None where a confirmation changes nothing."""
         if confirmed and not (taken.failing_since or taken.pace_per_s):
             return None
@@ -106,7 +117,11 @@ class _Recording:
             self._endpoints[taken.name] = self._session.get(EndpointRow, taken.name, with_for_update=True)
         endpoint = self._endpoints[taken.name]
         if endpoint:
+            if confirmed:
+                end_outage(endpoint, failure.ended_at)
             _change(self._session, endpoint, failure, confirmed=confirmed)
+            if not confirmed:
+                note_outage(endpoint, why)
         return endpoint
 
 
@@ -144,6 +159,7 @@ def _row(
         attempt=message.attempts,
         trigger=made.trigger,
         by=made.by,
+        endpoint_name=taken.name or None,
         url=taken.url,
         attempted_at=made.began_at,
         duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),

@@ -24,6 +24,8 @@ _CLAIMED_FOR = timedelta(seconds=25)
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
 _PROBED_FOR = timedelta(seconds=30)
 _RESERVED_FOR = timedelta(seconds=20)
+_SHORTEST_OUTAGE = timedelta(minutes=1)
+_MOST_OUTAGES = 50
 _LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
 MOST_ACTIONS = 100
 """What people did to an endpoint before its last 100 actions is forgotten."""
@@ -227,6 +229,20 @@ def _why_paused(endpoint: EndpointRow, now: datetime) -> Said | None:
 
 def health_of(endpoint: EndpointRow) -> Health:
     return Health(endpoint.failing_since, endpoint.failing_messages, endpoint.paused_until, endpoint.pace_per_s)
+
+
+def note_outage(endpoint: EndpointRow, why: Said | None) -> None:
+    """Note that an endpoint has confirmed nothing since it began to fail, and why its last attempt failed."""
+    ended = [each for each in endpoint.outages if each["until"]][1 - _MOST_OUTAGES :]
+    since = endpoint.failing_since and endpoint.failing_since.isoformat()
+    endpoint.outages = [*ended, {"since": since, "until": None} | in_words(error=why)]
+
+
+def end_outage(endpoint: EndpointRow, now: datetime) -> None:
+    """End the outage of an endpoint. An outage of less than a minute is forgotten: a message may be at fault."""
+    lasted = endpoint.failing_since is not None and now - endpoint.failing_since >= _SHORTEST_OUTAGE
+    ended = [each | {"until": each["until"] or now.isoformat()} for each in endpoint.outages if lasted or each["until"]]
+    endpoint.outages = ended
 
 
 def _rate(endpoint: EndpointRow) -> float | None:

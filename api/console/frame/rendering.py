@@ -42,6 +42,7 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place(N_("Overview"), f"{ROOT}/", "layout-dashboard", "o"),
+    Place(N_("Activity"), f"{ROOT}/activity", "activity", "v"),
     Place(N_("Archives"), f"{ROOT}/archives", "archive", "a", Action.LIST_ARCHIVES),
     Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
     Place(N_("Payments"), f"{ROOT}/payments", "credit-card", "y"),
@@ -136,7 +137,6 @@ def _frame(request: Request) -> dict[str, Any]:
         "direction": languages.direction(),
         "theme": cookies.theme_choice(request),
         "now": datetime.now(UTC),
-        "root": ROOT,
         "prefect_url": settings().prefect_ui_url,
         "zone": settings().zone.key,
         "path_here": sent_path(request),
@@ -173,5 +173,5 @@ def environment() -> Environment:
     made.filters.update({name: _in_each_page(words) for name, words in _FILTERS.items()})
     made.tests["in_both_languages"] = languages.is_in_both_languages
     made.tests["healed_by_rerun"] = heals_by_rerun
-    made.globals.update(static_url=static_url, archive_url=archive_url)
+    made.globals.update(root=ROOT, static_url=static_url, archive_url=archive_url)
     return made

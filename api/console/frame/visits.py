@@ -27,10 +27,12 @@ from services.access import logins
 
 _MOST_BYTES, _MOST_BYTES_OF_ANYBODY = 256 << 10, 16 << 10
 _MOST_FIELDS = 2000
+_MOST_HOURS = 24 * 90
 CSRF = "csrf"
 _REASON: TypeAdapter[str] = TypeAdapter(Statement)
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _NO_REASON = N_("Write a reason of at most 10,000 characters.")
+_WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
 _NO_SUCH_PAGE = N_("There is no such page.")
 
 
@@ -123,6 +125,13 @@ class Form:
         """Return a field that has a number; as it stands if it has none, for a model to refuse."""
         text = self.text(name)
         return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
+
+    def hours(self, name: str) -> float:
+        """Return a field with a number of hours, 90 days at most. Raises Refused if it is none."""
+        hours = self.number(name)
+        if isinstance(hours, str) or hours > _MOST_HOURS:
+            raise Refused("BAD_PARAMETER", _WRONG_HOURS, where=name)
+        return hours
 
     def texts(self, name: str) -> list[str]:
         return [value for key, value in self.fields if key == name]

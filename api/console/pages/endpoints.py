@@ -11,9 +11,8 @@ from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
-from api.console.frame.visits import Form, Posted
+from api.console.frame.visits import Posted
 from api.console.pages.lists import REASONS, grouped
-from domain.words.wording import N_
 from models.access import Action
 from models.errors import Refused
 from models.messages.notification import EventType, NotificationState
@@ -22,14 +21,13 @@ from models.store.condition import DerivedCode
 from models.views.batch import RedeliveryFilter
 from models.views.messages import MessageQuery, NewEndpoint, Rotation
 from services.batches import batches
-from services.messages import endpoints
+from services.messages import deliveries, endpoints
 from services.triage import Trouble
 from services.views import archive_list, message_list
 from services.views.masks import shown_to
 
 PATH = f"{ROOT}/endpoints"
 _SHOWN = 50
-WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
 router = APIRouter()
 
 
@@ -67,19 +65,30 @@ async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
 
 @router.get("/endpoints/{name}", dependencies=[acts(Action.READ_SETTINGS)])
 def read(request: Request, name: str, caller: CallerOf) -> Response:
-    """Show an endpoint with its newest messages that are not delivered, or in the state that is asked for."""
+    """Show an endpoint with its newest messages in the state that is asked for. Without one, the first of these that is
+    not empty: not delivered, delivered, skipped.
+    """
     asked = request.query_params.get("state")
     known = [each.value for each in NotificationState]
-    states = [NotificationState(asked)] if asked in known else [NotificationState.DEAD, NotificationState.PENDING]
     dead = open_numbers(DerivedCode.MESSAGES_DEAD).get(name, 0)
-    messages = message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN))
+    for chosen in (
+        [asked] if asked in known else ["", NotificationState.DELIVERED.value, NotificationState.SKIPPED.value]
+    ):
+        states = [NotificationState(chosen)] if chosen else [NotificationState.DEAD, NotificationState.PENDING]
+        messages = message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN))
+        if messages.items:
+            break
+    week, hours = message_list.week_at(name, datetime.now(UTC))
     return render(
         request,
         "endpoints/endpoint.html",
         found=endpoints.view(name),
         dead=dead,
         states=known,
-        chosen=asked if asked in known else None,
+        chosen=chosen if messages.items or asked in known else "",
+        is_asked=asked in known,
+        week=week,
+        hours=hours,
         messages=messages,
         titles=archive_list.titles((each.reference for each in messages.items), caller),
         groups=grouped(Trouble.MESSAGES, messages.items, {name: dead}) if asked == NotificationState.DEAD else [],
@@ -91,13 +100,13 @@ def read(request: Request, name: str, caller: CallerOf) -> Response:
 
 @router.post("/endpoints/{name}/test", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def send_test(request: Request, name: str) -> Response:
-    return render(request, "endpoints/test.html", tested=await endpoints.send_test(name))
+    return render(request, "endpoints/test.html", tested=await endpoints.send_test(name), found=None)
 
 
 @router.post("/endpoints/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def rotate(request: Request, name: str, form: Posted, caller: CallerOf) -> Response:
     """Give an endpoint a new signing key, and show its secret this once."""
-    rotation = _rotation(form)
+    rotation = Rotation(overlap_h=form.hours("overlap_h"))
     key = await in_thread(endpoints.rotate, name, rotation, caller.name, datetime.now(UTC))
     return render(request, "endpoints/secret.html", added=await in_thread(endpoints.with_secret, name, key, None))
 
@@ -112,17 +121,18 @@ async def change(name: str, change: Literal["disable", "enable", "remove"], form
     return see(PATH if change == "remove" else f"{PATH}/{name}")
 
 
-def _rotation(form: Form) -> Rotation:
-    try:
-        return Rotation.model_validate({"overlap_h": form.number("overlap_h")} if form.text("overlap_h") else {})
-    except ValidationError as error:
-        raise Refused("BAD_PARAMETER", WRONG_HOURS, where="overlap_h") from error
-
-
 @router.get("/messages/{message_id}", dependencies=[acts(Action.READ_TROUBLES)])
 def read_message(request: Request, message_id: str, caller: CallerOf) -> Response:
     found = shown_to(caller, message_list.record(message_id))
     return render(request, "endpoints/message.html", found=found, titles=archive_list.titles([found.reference], caller))
+
+
+@router.post("/messages/{message_id}/send", dependencies=[acts(Action.REDELIVER)])
+async def send_again(request: Request, message_id: str, form: Posted, caller: CallerOf) -> Response:
+    """Send a message now, and show the answer. One that was confirmed is sent only from a page that showed that."""
+    found = await in_thread(message_list.record, message_id)
+    tested = await deliveries.send_for(caller.name, message_id, is_forced=bool(form.text("force")))
+    return render(request, "endpoints/test.html", tested=tested, found=found)
 
 
 @router.post("/redeliveries", dependencies=[acts(Action.REDELIVER)])

@@ -1,6 +1,6 @@
 """`/console/payments`: the payments of all archives, their sums by day, currency and standing, and their CSV."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from adapters.lists.list_files import line_of_csv
-from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
@@ -19,6 +18,7 @@ from api.console.pages.lists import Asked, asked, listed, valid
 from domain.payments.amounts import exponent_of
 from models.access import Action
 from models.payments import LEDGER, Standing
+from models.settlements.settlement import Days
 from models.views.archives.payments import PaymentQuery, PaymentTotals
 from services.views import archive_list, payment_list
 from services.views.masks import shown_to
@@ -33,46 +33,42 @@ router = APIRouter()
 def list_payments(request: Request, caller: CallerOf) -> Response:
     """Show payments and, on the first page, their sums."""
     found = listed(request, PATH, PaymentQuery, lambda query: shown_to(caller, payment_list.page(query)))
-    query = found.asked.query if found.page else None
-    by_day = payment_list.totals(query) if query and not found.is_later else {}
-    totals, revenue = dict[tuple[str | None, Standing], PaymentTotals](), Counter[str | None]()
-    for (_, currency, standing), each in sorted(by_day.items(), key=lambda item: (item[0][1] or "", item[0][2])):
-        totals.setdefault((currency, standing), PaymentTotals()).add(each)
-        revenue[currency] += each.total("revenue_minor") or 0
+    query = found.asked.query if found.page and not found.is_later else None
+    by_day = payment_list.totals(query) if query else {}
+    days = payment_list.days_of(query) if query and not query.undated else None
+    totals, revenue = defaultdict[tuple[str, Standing], PaymentTotals](PaymentTotals), Counter[str]()
+    for (_, currency, standing), each in by_day.items():
+        totals[currency or "", standing].update(each)
+        if (brought := each.sum_of("revenue_minor")) is not None:
+            revenue[currency or ""] += brought
     # The filters without their days, to which a link adds others.
     others = replace(found.asked, pairs=tuple(each for each in found.asked.pairs if each[0] not in _OF_DAYS))
     shown: dict[str, Any] = {
         "list": found,
         "totals": totals,
-        "revenue": {currency: minor for currency, minor in revenue.items() if currency},
-        "charts": _charts(by_day, query, others) if query else {},
-        "days": payment_list.days_of(query) if query else None,
+        "revenue": revenue,
+        "charts": _charts(by_day, days, others) if days else {},
+        "days": days,
         "of_any_day": others,
         "titles": archive_list.titles((each.reference for each in found.page.items) if found.page else (), caller),
-        "without_a_day": payment_list.without_a_day(),
     }
     return render(request, "payments.html", **shown)
 
 
-def _charts(by_day: Totals, query: PaymentQuery, others: Asked[PaymentQuery]) -> dict[str, list[dict[str, Any]]]:
-    """Return the amounts of each currency by day, oldest first, with the path of the day's payments. A day without
-    payments has zeros.
-    """
-    first, last = payment_list.days_of(query)
-    until = last or datetime.now(UTC).astimezone(settings().payment_terms.zone).date()
-    days = {first + timedelta(each) for each in range((until - first).days + 1)} | {
-        each for each, _, _ in by_day if each
-    }
+def _charts(by_day: Totals, days: Days, others: Asked[PaymentQuery]) -> dict[str, list[dict[str, Any]]]:
+    """Return the amounts of each currency by day and standing, oldest first. A day without payments has zeros."""
+    shown = {days.first + timedelta(each) for each in range((days.last - days.first).days + 1)}
+    shown |= {each for each, _, _ in by_day if each}
     charts = dict[str, list[dict[str, Any]]]()
     for currency, standing in sorted({(each or "", standing) for _, each, standing in by_day}):
         if (exponent := exponent_of(currency)) is None:
             continue
-        if currency not in charts:
-            of_day = {day: [("currency", currency), ("paid_from", str(day)), ("paid_to", str(day))] for day in days}
-            charts[currency] = [{"since": day, "path": others.url(PATH, beside=of_day[day])} for day in sorted(days)]
-        for each in charts[currency]:
-            totals = by_day.get((each["since"], currency, standing), PaymentTotals())
-            each[standing] = Decimal(totals.minor["amount_minor"]).scaleb(-exponent)
+        for day, each in zip(sorted(shown), charts.setdefault(currency, [{} for _ in shown]), strict=True):
+            totals = by_day.get((day, currency, standing))
+            minor = totals.sum_of("amount_minor") if totals else 0
+            path = others.url(PATH, beside=[("currency", currency), ("paid_from", str(day)), ("paid_to", str(day))])
+            amount = minor if minor is None else Decimal(minor).scaleb(-exponent)
+            each.update({"since": day, "path": path, standing: amount})
     return charts
 
 

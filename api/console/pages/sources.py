@@ -10,16 +10,13 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Posted
-from api.console.pages.endpoints import WRONG_HOURS
 from models.access import Action
-from models.errors import Refused
 from models.sources import StatedTerms
 from services import sources
 from services.sources import WithSecret
 from services.views import source_list
 
 PATH = f"{ROOT}/sources"
-_MOST_HOURS = 24 * 90
 router = APIRouter()
 
 
@@ -51,10 +48,7 @@ def _shown(request: Request, name: str, made: WithSecret | None = None) -> Respo
 @router.post("/sources/{name}/rotate", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def rotate(request: Request, name: str, form: Posted) -> Response:
     """Give a source a new secret, and show it this once. The secrets before it open for some hours more."""
-    hours = form.number("overlap_h")
-    if isinstance(hours, str) or hours > _MOST_HOURS:
-        raise Refused("BAD_PARAMETER", WRONG_HOURS, where="overlap_h")
-    made = await in_thread(sources.rotate, name, timedelta(hours=hours), datetime.now(UTC))
+    made = await in_thread(sources.rotate, name, timedelta(hours=form.hours("overlap_h")), datetime.now(UTC))
     return await in_thread(_shown, request, name, made)
 
 

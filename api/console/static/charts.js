@@ -8,7 +8,7 @@
 
   const duration = (seconds) => {
     if (seconds == null) return "–";
-    const [factor, unit] = seconds >= 86400 ? [86400, "day"] : seconds >= 3600 ? [3600, "hour"] : seconds >= 60 ? [60, "minute"] : [1, "second"];
+    const [factor, unit] = seconds >= 86400 ? [86400, "day"] : seconds >= 3600 ? [3600, "hour"] : seconds >= 60 ? [60, "minute"] : seconds && seconds < 1 ? [.001, "millisecond"] : [1, "second"];
     return new Intl.NumberFormat(page.lang, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(seconds / factor);
   };
   const count = (value) => (value == null ? "–" : new Intl.NumberFormat(page.lang).format(value));
@@ -57,7 +57,7 @@
       series: [{ label: head, value: (_plot, _value, _series, index) => (index == null ? "–" : names[index]) }, ...series.map(line(kind))],
       axes: [
         { ...ink, size: 30, splits: () => moments.slice(0, -1).filter((_at, index) => (moments.length - 2 - index) % Math.ceil(moments.length / 5) === 0), values: named },
-        { ...ink, size: 64, incrs: kind === "seconds" ? [.1, .2, .5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18e3, 36e3, 864e2, 1728e2, 432e3, 864e3] : kind === "money" ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7], values: (_plot, splits) => splits.map(kind === "seconds" ? duration : count) },
+        { ...ink, size: kind === "money" ? 88 : 64, incrs: kind === "seconds" ? [.1, .2, .5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18e3, 36e3, 864e2, 1728e2, 432e3, 864e3] : kind === "money" ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7], values: (_plot, splits) => splits.map(kind === "seconds" ? duration : count) },
       ],
     };
     box.replaceChildren();
@@ -67,7 +67,7 @@
 
     // A point leads where its row of the table leads: by a click, or by the arrows and Enter.
     const tell = (index) => {
-      const values = series.map((each) => `${each.label} ${(kind === "seconds" ? duration : count)(each.values[index])}`);
+      const values = series.map((each) => `${each.label} ${each.texts[index]}`);
       Object.assign(box, { ariaValueNow: index, ariaValueText: [names[index], ...values].join(", ") });
     };
     Object.assign(box, { tabIndex: 0, role: "slider", ariaHidden: null, ariaLabel: box.closest(".chart").querySelector("h3").textContent, ariaValueMin: 0, ariaValueMax: moments.length - 2 });
@@ -87,5 +87,6 @@
   const drawAll = () => document.querySelectorAll(".chart-canvas").forEach(draw);
   new MutationObserver(drawAll).observe(page, { attributes: true, attributeFilter: ["data-bs-theme"] });
   new ResizeObserver(() => document.querySelectorAll(".chart-canvas").forEach((box) => box.plot && box.plot.setSize({ width: box.clientWidth, height: HEIGHT_PX }))).observe(document.body);
+  document.addEventListener("htmx:afterSettle", () => document.querySelectorAll(".chart-canvas:empty").forEach(draw));
   drawAll();
 })();

@@ -78,6 +78,12 @@
     if (status) status.textContent = button.dataset.copiedText;
   });
 
+  // A part that asks by itself rests while nobody sees it, and while the mouse or the focus is on a link of its timeline.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const part = event.target.closest("[hx-trigger^=every]");
+    if (part && (document.hidden || part.querySelector(".timeline-list a:is(:hover, :focus)"))) event.preventDefault();
+  });
+
   // Filters that are left empty stay out of the address.
   document.addEventListener("htmx:configRequest", ({ detail: { formData } }) => new Set(formData.keys()).forEach((name) => {
     const filled = formData.getAll(name).filter(Boolean);

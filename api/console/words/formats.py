@@ -56,10 +56,11 @@ def hour_text(moment: datetime) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a duration in the unit in which people say it: `2.5 s`, `3 min`, `1.5 h`."""
+    """Return a duration in the unit in which people say it: `120 ms`, `2.5 s`, `3 min`, `1.5 h`."""
     if seconds is None:
         return NOTHING
-    factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), (1, "second"))
+    of_less = (0.001, "millisecond") if 0 < seconds < 1 else (1, "second")
+    factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), of_less)
     value = round(seconds / factor, 1 if seconds / factor < 10 else 0)
     return format_unit(value, f"duration-{unit}", length="short", locale=_locale())
 

@@ -35,7 +35,7 @@ _LONGEST_WORD = 30
 """What is longer is an identifier, and may be broken at any letter. Words are not."""
 _GREEN = (
     *("completed", "delivered", "Completed", "settled", "charged", "sound", "released", "ok", "active", "done"),
-    "archived",
+    *("archived", "unaltered"),
 )
 _RED = ("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted")
 _ORANGE = (

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
 
@@ -281,6 +281,16 @@ class FieldView(BaseModel):
     longitude: float | None
     meta: dict[str, Any]
 
+    @property
+    def place(self) -> tuple[float, ...] | None:
+        """Page from 1, left, top, width, height, in hundredths of the page; None if it is not seen on a page."""
+        place = self.page, self.left, self.top, self.width, self.height
+        if None in place or self.visible is False:
+            return None
+        page, left, top, width, height = (float(each or 0) for each in place)
+        is_on_page = 0 <= left <= 100 and 0 <= top <= 100 and 0 < width <= 100 and 0 <= height <= 100
+        return (int(page) + 1, left, top, width, height) if is_on_page and page >= 0 else None
+
 
 class WarningView(BaseModel):
     """A warning. `detail` says in English what its code and values say in every language."""
@@ -364,6 +374,16 @@ class TimelineEntry(BaseModel):
     values: dict[str, Any]
     by: str | None
     id: str
+
+
+Activity = Literal["arrived", "completed", "failed", "acted"]
+"""What happens now. `failed`: a run failed, or a delivery was refused. `acted`: a person did it."""
+
+
+class ActivityEntry(TimelineEntry):
+    """An entry of the timelines of all archives. `reference`: of the archive, if there is one."""
+
+    reference: str | None
 
 
 class ArchiveItems(Page[SerializeAsAny[BaseModel]]):

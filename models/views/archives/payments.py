@@ -1,7 +1,6 @@
 """Payments and discrepancies as the JSON API and the command line show them."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +24,7 @@ class PaymentQuery(PageQuery):
     source: Text | None = None
     card_brand: Text | None = None
     paid_from: Moment | None = Field(None, description="without it, a week before `paid_to`, or before today")
-    paid_to: Moment | None = None
+    paid_to: Moment | None = Field(None, description="without it, today and later")
     undated: bool = Field(False, description="payments without a day, in place of those of some days")
 
 
@@ -45,28 +44,17 @@ class PaymentPage(Page[ListedPayment]):
 _WENT_BACK = ("refunded_minor", "charged_back_minor")
 
 
-@dataclass(slots=True)
-class PaymentTotals:
-    """The sums of payments of one currency and standing: exact, also beyond 64 bits.
-
-    `minor` has the sum of each number of the ledger by its name, `known` how many payments have that number.
+class PaymentTotals(Counter[str]):
+    """The sums of payments of one currency and standing, exact also beyond 64 bits: `payments`, each number of the
+    ledger by its name, and as `known NAME` how many payments have that number.
     """
 
-    payments: int = 0
-    minor: Counter[str] = field(default_factory=Counter)
-    known: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: "PaymentTotals") -> None:
-        self.payments += other.payments
-        self.minor.update(other.minor)
-        self.known.update(other.known)
-
-    def total(self, name: str) -> int | None:
+    def sum_of(self, name: str) -> int | None:
         """Return a sum by the ledger's rules: None if no payment has the number. What went back is None if one payment
         lacks it.
         """
-        is_known = self.known[name] and (name not in _WENT_BACK or self.known[name] == self.payments)
-        return self.minor[name] if is_known else None
+        known = self[f"known {name}"]
+        return self[name] if known and (known == self["payments"] or name not in _WENT_BACK) else None
 
 
 class Explanation(RequestBody):

@@ -322,7 +322,7 @@ def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
 
 
 def _added(found: PaymentTotals) -> dict[str, int | None]:
-    return {"payments": found.payments} | {name: found.total(name) for name in payment_list.AMOUNTS}
+    return {"payments": found["payments"]} | {name: found.sum_of(name) for name in payment_list.AMOUNTS}
 
 
 def _exact(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:

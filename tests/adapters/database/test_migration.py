@@ -69,11 +69,19 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "signed_document_judged_at",
             "archive_digest",
             "archive_due",
+            "notification_attempt_endpoint",
+            "delivery_source",
+            "action_at",
         ):
             connection.execute(text(f"DROP INDEX ix_{index}"))
         for column in ("digest", "due_action", "due_at"):
             connection.execute(text(f"ALTER TABLE archive DROP COLUMN {column}"))
-        connection.execute(text("ALTER TABLE signed_document DROP COLUMN judged_at"))
+        for column in (
+            "signed_document DROP judged_at",
+            "endpoint DROP outages",
+            "notification_attempt DROP endpoint_name",
+        ):
+            connection.execute(text(f"ALTER TABLE {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
 
     migrate()

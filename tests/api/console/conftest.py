@@ -4,6 +4,7 @@ A browser of Playwright holds this thread's event loop: tests of this folder cal
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from tests.api.console.troubles import fill_with_troubles
 from tests.conftest import LONGEST_S
 from tests.end_to_end.browser import CHROMIUM, page
 from tests.installations import archived, installed
-from tests.samples import sample_body
+from tests.pdfs import paged
+from tests.samples import sample_body, sample_document
 from tests.settlements import COLUMNS
 
 PERSON = "CELLAR_API_TOKENS"
@@ -75,7 +77,9 @@ def posted(client: httpx.Client, path: str, form: dict[str, Any], *files: bytes)
 
 @pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """A console with a plain archive, `contract` in two versions with a discrepancy, and a hostile archive."""
+    """A console with a plain archive, `contract` with three pages, in two versions with a discrepancy, and a hostile
+    archive.
+    """
     folder = tmp_path_factory.mktemp("console")
     values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
     values |= {"timezone": "Asia/Jerusalem", "notify_allow_private": "true"}
@@ -85,7 +89,9 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         migrate()
         archived(PLAIN, sample_body(PLAIN))
         archived(CONTRACT, earlier_contract())
-        archived(CONTRACT, contract(event={"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}))
+        signed = sample_document()["signed_document"] | {"content": b64encode(paged()).decode()}
+        event = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-01T00:00:00"}
+        archived(CONTRACT, contract(event=event, signed_document=signed))
         archived(HOSTILE_REFERENCE, hostile_body())
         with started() as receiver:
             yield Console(receiver, folder, values)

@@ -33,6 +33,7 @@ def hostile_body() -> bytes:
         session["labels"] = {f"{SCRIPT}{number}": value for number, value in enumerate((SCRIPT, REVERSING, LONG))}
     document["data"] = [_field(number) for number in range(FIELDS)]
     names = (SCRIPT, REVERSING, LONG, "../../etc/passwd")
+    document["signed_document"]["content"] = b64encode(f"%PDF-1.7 {SCRIPT}".encode()).decode()
     document["attachments"] = [
         {"id": f"A{number}", "filename": name, "mimetype": "text/html", "content": b64encode(SCRIPT.encode()).decode()}
         for number, name in enumerate(names)

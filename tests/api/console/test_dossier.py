@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from playwright.sync_api import Locator, expect
 
+from adapters.database.listing import id_cursor
 from adapters.inbox import inbox
 from api.console.words import languages
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
@@ -21,21 +23,20 @@ from tests.samples import PDF, PNG, sample_body
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
 DOCUMENT, IMAGE = (hashlib.sha256(each).hexdigest() for each in (PDF, PNG))
+SOUND, UNALTERED = ("Sound", "תקין"), ("Unaltered", "Unaltered when it arrived", "לא שונה", "לא שונה עד הגעתו")
 TEXT = hashlib.sha256(SCRIPT.encode()).hexdigest()
 PAGES = [
     DOSSIER,
     f"{DOSSIER}/timeline",
-    f"{DOSSIER}/fields",
     f"{DOSSIER}/differences?before=1&after=2",
-    f"{DOSSIER}/files/{DOCUMENT}/view",
+    f"/console/archives/{PLAIN}/files/{DOCUMENT}/view",
     f"{DOSSIER}/files/{IMAGE}/view",
 ]
 HOSTILE_PAGES = [
     "/console/archives",
     HOSTILE,
     f"{HOSTILE}/timeline",
-    f"{HOSTILE}/fields",
-    f"{HOSTILE}/fields?start=9500",
+    f"{HOSTILE}?list=fields&after={id_cursor(9499)}",
     f"{HOSTILE}/files/{TEXT}/view",
 ]
 
@@ -49,7 +50,9 @@ def person(console: Console) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("he", "dark")])
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_accessible_and_fits(browser: Browser, path: str, language: str, theme: str) -> None:
-    browser.open(path, language, theme)
+    page = browser.open(path, language, theme)
+    if page.locator("#pdf").count():
+        page.locator(".pdf-page[data-drawn]").first.wait_for()
 
     assert browser.violations() == []
     assert browser.overflow_px() == 0
@@ -57,11 +60,11 @@ def test_page_is_accessible_and_fits(browser: Browser, path: str, language: str,
 
 def test_person_puts_an_archive_on_legal_hold_and_releases_it(browser: Browser, person: httpx.Client) -> None:
     page = browser.open(f"/console/archives/{PLAIN}")
-    page.locator("#holds summary").click()
+    page.locator("#hold summary").click()
     page.get_by_label("Why nobody may erase it").fill("A claim of the tenant")
     page.get_by_label("Last day, if it is known").fill("2199-12-31")
     with page.expect_navigation():
-        page.locator("#holds details button").click()
+        page.locator("#hold button").click()
 
     assert "nobody can erase it" in page.locator("main").inner_text()
     held = page.locator("#holds tbody tr").inner_text()
@@ -122,10 +125,11 @@ def test_timeline_says_what_a_discrepancy_means_with_its_code(person: httpx.Clie
 
 
 def test_hostile_fields_are_counted_and_found_page_by_page(browser: Browser) -> None:
-    page = browser.open(f"{HOSTILE}/fields?start=9500")
+    page = browser.open(f"{HOSTILE}?list=fields&after={id_cursor(9499)}")
 
-    assert page.locator("#list .count").inner_text() == f"{FIELDS:,}"
-    assert page.locator("#list tbody tr").count() == 500
+    assert page.locator("#form .count").inner_text() == f"{FIELDS:,}"
+    assert page.locator("#form tbody tr").count() == 500
+    assert page.locator("#form tbody tr").last.get_attribute("id") == f"field-{FIELDS}"
 
 
 def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
@@ -136,6 +140,9 @@ def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
     assert "₪21.01" in page.locator("#payments").inner_text()
     assert "21.00 ILS" in page.locator("#discrepancies").inner_text()
     assert page.locator("#form tbody tr").count() == 5
+    assert "Nothing in: " in page.locator(".dossier-facts > p").inner_text()
+    assert page.locator("#holds, .empty-note").count() == 0
+    assert "Unaltered when it arrived" in page.locator(".standing").inner_text()
     assert "version 2" in page.locator("#timeline").inner_text()
     browser.follow(page.get_by_role("link", name="what changed").first)
     assert "not decided" in page.locator("main").inner_text()
@@ -154,43 +161,133 @@ def test_public_link_is_the_link_of_the_current_version(console: Console, browse
     assert httpx.get(link.replace("localhost", "127.0.0.1"), trust_env=False).status_code == 200
 
 
-def test_fields_stand_where_the_document_has_them(browser: Browser) -> None:
-    page = browser.open(f"{DOSSIER}/fields")
+def drawn(browser: Browser, number: int, path: str = DOSSIER) -> Locator:
+    """Return a page of the document beside a dossier, once it is drawn."""
+    page = browser.open(path)
+    page.locator(".pdf-page[data-drawn]").first.wait_for()
+    page.fill("#pdf-number", str(number))
+    page.press("#pdf-number", "Enter")
+    found = page.locator(f".pdf-page[data-number='{number}'][data-drawn]")
+    found.wait_for()
+    return found
 
-    box = page.locator("#page-2 .form-box").first
-    assert float(box.get_attribute("x") or 0) == pytest.approx(8.19, abs=0.01)
-    assert float(box.get_attribute("y") or 0) == pytest.approx(65.92 * 1.414, abs=0.01)
-    assert "SOMEVALUE1" in str(page.locator("#page-2 svg.form-page").first.text_content())
+
+def place_of(box: Locator) -> list[float]:
+    """Return where a box is drawn, in hundredths of its page."""
+    return list(
+        box.evaluate(
+            """box => {
+                const [its, all] = [box, box.closest(".pdf-page")].map((each) => each.getBoundingClientRect());
+                const [x, y] = [100 / all.width, 100 / all.height];
+                return [(its.left - all.left) * x, (its.top - all.top) * y, its.width * x, its.height * y];
+            }"""
+        )
+    )
+
+
+def test_field_leads_to_its_place_on_a_turned_page_and_the_place_to_the_field(browser: Browser) -> None:
+    page = browser.open(DOSSIER, "he")
+    page.locator(".pdf-page[data-drawn]").first.wait_for()
+    page.locator("#field-1 a").focus()
+    page.keyboard.press("Enter")
+    lit = page.locator(".pdf-page[data-number='2'] .pdf-box.lit")
+    lit.wait_for()
+
+    assert place_of(lit) == pytest.approx([8.19, 65.92, 28.88, 2.05], abs=0.3)
+    assert lit.evaluate("box => Math.abs(box.getBoundingClientRect().top - innerHeight / 2) < innerHeight / 2")
+    page.locator("#field-2 a").click()
+    expect(page.locator("#pdf-state")).to_contain_text("(4 / 3)")
+    page.locator("#field-3 a").click()
+    page.locator(".pdf-page[data-number='1'] .pdf-box.lit").wait_for()
+    page.locator(".pdf-page[data-number='1'] .pdf-box").last.click()
+    assert page.evaluate("document.querySelector(':target').id") == "field-5"
+
+
+def test_signature_shows_its_verdict_where_it_stands_on_a_turned_and_cropped_page(browser: Browser) -> None:
+    signature = drawn(browser, 2).locator("a.pdf-box")
+
+    assert place_of(signature) == pytest.approx([50, 12.5, 15, 50], abs=0.5)
+    assert "Sound signature: דנה כהן" in re.sub(r"\s+", " ", signature.inner_text())
+    signature.click(position={"x": 5, "y": 5})
+    assert "intact" in browser.page.locator(":target").inner_text()
+
+
+def test_words_are_found_on_every_page_and_lit_up(browser: Browser) -> None:
+    page = drawn(browser, 1).page
+    hits, lit = page.locator("#pdf-hits"), "[...CSS.highlights.get('found-here')].map(String).join()"
+    page.locator("main").click(position={"x": 1, "y": 1})
+    page.keyboard.press("f")
+    page.keyboard.type("RENT  of")
+    for key, shown in (("Enter", "1 / 3"), ("Enter", "2 / 3"), ("Shift+Enter", "3 / 3")):
+        expect(hits).to_have_text(shown)
+        page.keyboard.press(key)
+    expect(hits).to_have_text("2 / 3")
+    assert page.evaluate(lit) == "rent of"
+    page.fill("#pdf-words", "שכירות")
+    expect(hits).to_have_text("1 / 1")
+    expect(page.locator("#pdf-number")).to_have_value("3")
+    assert page.evaluate(lit) == "שכירות"
+    page.fill("#pdf-words", "(.*")
+    expect(hits).to_have_text("0")
+
+
+def test_document_is_drawn_larger_and_fits_again(browser: Browser) -> None:
+    first = drawn(browser, 1)
+    fitting = first.locator("canvas").evaluate("each => each.width")
+    browser.page.keyboard.press("Escape")
+    browser.page.locator("#pdf-pages").focus()
+    browser.page.keyboard.press("+")
+    browser.page.keyboard.press("+")
+    browser.page.wait_for_function(
+        "width => document.querySelector('.pdf-page canvas').width > 1.4 * width", arg=fitting
+    )
+    assert browser.overflow_px() == 0
+    browser.page.keyboard.press("0")
+    browser.page.wait_for_function("width => document.querySelector('.pdf-page canvas').width === width", arg=fitting)
+
+
+def test_document_that_cannot_be_read_leaves_the_facts(browser: Browser) -> None:
+    page = browser.open(HOSTILE)
+
+    expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown")
+    assert "Unreadable" in page.locator(".standing").inner_text()
+    assert page.locator("#form tbody tr").count() == 500
 
 
 def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
-    page = browser.open(f"{DOSSIER}/files/{DOCUMENT}/view")
+    page = browser.open(f"/console/archives/{PLAIN}/files/{DOCUMENT}/view")
 
     page.wait_for_selector(".pdf-page[data-drawn] canvas", state="attached")
 
     assert "I owe you 100" in str(page.locator(".pdf-page").first.text_content())
-    assert page.locator("#pdf-state").count() == 0
+    assert not page.locator("#pdf-state").is_visible()
 
 
-def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered(
-    console: Console, person: httpx.Client
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered_nor_called_sound(
+    console: Console, person: httpx.Client, browser: Browser, language: str
 ) -> None:
-    [path] = (console.folder / "data/store/archives").rglob(f"*contract/v*/content/files/{DOCUMENT}")
+    [path] = (console.folder / "data/store/archives").rglob(f"*plain/v*/content/files/{DOCUMENT}")
     before = path.read_bytes()
     pages = []
     for damaged in (before[:-1] + b"?", b""):
         path.write_bytes(damaged)
-        pages.append(person.get(f"{DOSSIER}/files/{DOCUMENT}/view").text)
+        pages.append(person.get(f"/console/archives/{PLAIN}/files/{DOCUMENT}/view").text)
+        shown = browser.open(f"/console/archives/{PLAIN}", language)
+        shown.locator("#pdf [data-when-lost]").wait_for()
+        assert shown.locator("canvas").count() == 0
+        assert not [each for each in shown.locator(".state").all_inner_texts() if each in (*SOUND, *UNALTERED)]
+        assert browser.violations() == []
+        browser.complaints[:] = [each for each in browser.complaints if "409" not in each]
     path.write_bytes(before)
-    pages.append(person.get(f"{DOSSIER}/files/{DOCUMENT}/view").text)
+    pages.append(person.get(f"/console/archives/{PLAIN}/files/{DOCUMENT}/view").text)
 
-    assert ["can be neither shown nor downloaded" in each for each in pages] == [True, True, False]
     assert ["download=true" in each for each in pages] == [False, False, True]
     assert ['id="pdf"' in each for each in pages] == [False, False, True]
 
 
 def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: httpx.Client) -> None:
-    image, document = (person.get(f"{DOSSIER}/files/{each}") for each in (IMAGE, DOCUMENT))
+    image, document = (person.get(f"/console/archives/{PLAIN}/files/{each}") for each in (IMAGE, DOCUMENT))
     page = person.get(f"{HOSTILE}/files/{TEXT}")
 
     assert (image.content, image.headers["content-type"]) == (PNG, "image/png")
@@ -215,7 +312,7 @@ def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, p
         archived("erased", sample_body("erased"))
         digest = buried("erased")
 
-    for path in ("", "/timeline", "/fields"):
+    for path in ("", "/timeline"):
         answer = person.get(f"/console/archives/erased{path}")
 
         assert answer.status_code == 410

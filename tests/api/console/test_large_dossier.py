@@ -8,6 +8,7 @@ from sqlmodel import SQLModel, select
 from adapters.database.migration import migrate
 from adapters.database.transactions import insert_rows, reading, writing
 from api.console.pages.archives.dossier import FIELDS_AT_ONCE, ITEMS_AT_ONCE
+from models.archive.archive import FormFieldRow
 from models.archive.content import FileRow
 from models.runs.receipt import DeliveryRow, VersionRow
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
@@ -41,6 +42,7 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
         _repeat(VersionRow, version="{}", receipt_id="{:064x}")
         _repeat(DeliveryRow, delivery_id="d{}")
         _repeat(FileRow, position="{}", filename="file-{}.txt")
+        _repeat(FormFieldRow, position="{}", id="field-{}")
         with started() as receiver, receiver.visitor() as person:
             posted(person, "/console/login", {"name": PERSON, "token": TOKEN})
             first = person.get(f"/console/archives/{PLAIN}")
@@ -49,6 +51,7 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
             for _ in range(_ROWS // ITEMS_AT_ONCE):
                 last = person.get(_next_of(last.text, "files"))
             older = person.get(_next_of(first.text, "versions"))
+            more_fields = person.get(_next_of(first.text, "fields"))
             foreign = person.get(f"/console/archives/{PLAIN}?list=files&after=x")
 
     assert len(first.content) < _MOST_BYTES
@@ -62,6 +65,7 @@ def test_dossier_shows_the_newest_versions_and_its_files_page_by_page(tmp_path: 
     for page, number in ((first, newest), (older, before)):
         assert f"differences?before={number - 1}&amp;after={number}" in page.text
     assert foreign.status_code == 422
+    assert first.text.count('<tr id="field-') == more_fields.text.count('<tr id="field-') == FIELDS_AT_ONCE
 
 
 def _next_of(page: str, name: str) -> str:

@@ -3,7 +3,9 @@
 import io
 import json
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page
@@ -18,8 +20,14 @@ MOST_CLICKS = 3
 HAIFA, ELSEWHERE, PAID = "lease-haifa", "lease-eilat", "lease-paid"
 
 
+YESTERDAY = (datetime.now(ZoneInfo("Asia/Jerusalem")) - timedelta(days=1)).date()
+
+
 def lease(reference: str, branch: str, status: str) -> bytes:
+    """Return a lease whose payment was tried yesterday."""
     document = json.loads(sample_body(reference))
+    document["sessions"][0]["submitted_at"] = f"{YESTERDAY}T12:00:00"
+    document["payments"][0]["type"] = "charge"
     document["sessions"][0]["template"]["id"] = "lease"
     document["sessions"][0]["labels"] = {"branch": branch}
     document["payments"][0]["status"] = status
@@ -108,6 +116,27 @@ def test_why_did_it_fail_and_is_it_mended(walk: Walk) -> None:
     walk.click("th a[href*='cause=CONFLICT']").click("a.reference")
 
     assert "Failed · CONFLICT" in walk.text().replace("\n", " ")
+
+
+def test_how_much_was_charged_yesterday_by_currency(walk: Walk) -> None:
+    assert "₪21.00" in walk.click(".console-actions a[href*=yesterday]").text("#sums")
+    assert walk.page.locator(f"main a[href$='{PAID}']").is_visible()
+
+
+def test_which_charged_payments_are_not_settled(walk: Walk) -> None:
+    walk.click(".console-actions a[href*='standing=charged']")
+    assert walk.page.locator(f"main a[href$='{PAID}']").is_visible()
+    assert not walk.page.locator(f"main a[href$='{HAIFA}']").is_visible()
+
+    walk.page.locator(".triage-filters summary").click()
+    walk.page.fill("[name=currency]", "ILS")
+    walk.page.press("[name=currency]", "Enter")
+    walk.page.locator("#results a[href*='.csv'][href*='currency=ILS']").wait_for()
+    chart = walk.page.locator("section[aria-labelledby=amounts-ILS-title] .chart-canvas:has(canvas)")
+    chart.press("ArrowLeft")
+    with walk.page.expect_navigation():
+        chart.press("Enter")  # as a click on its point does
+    assert f"paid_from={YESTERDAY}&paid_to={YESTERDAY}" in walk.page.url
 
 
 def test_who_was_told(walk: Walk) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 from sqlmodel import col, delete
 
 from adapters.database.transactions import pages, writing
@@ -21,12 +22,15 @@ from api.console.words.telling import isolated
 from models.access import CELLAR
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode
+from models.messages.notification import EventRow
 from models.runs.receipt import RefusedDelivery, RefusedRow
+from models.views.messages import NewEndpoint
+from services.messages import endpoints
 from services.payments.discrepancies import reconcile_many
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import CONTRACT, OF_COLOURS, PERSON, Browser, Console, posted
-from tests.api.console.hostile import HOSTILE_REFERENCE
+from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG, message, missing, put
 from tests.batches import fill, filled
 from tests.conftest import wait_until
@@ -49,6 +53,8 @@ PATHS += [
     "/console/endpoints/new",
     f"/console/endpoints/{ENDPOINT}",
     "/console/messages/msg_dead",
+    "/console/activity",
+    "/console/activity?kind=acted",
     "/console/links",
     "/console/access",
     "/console/person",
@@ -123,7 +129,7 @@ def test_every_page_fits_a_telephone_and_can_be_read(
     """At 360 px, also with names and places that try to break the pages."""
     assert troubled
     dossiers = [f"/console/archives/{quote(each, safe='')}" for each in (CONTRACT, HOSTILE_REFERENCE)]
-    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "fields", "differences?before=1&after=2")]
+    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "differences?before=1&after=2")]
     others = ["/console/", "/console/login", "/console/archives", "/console/templates", *dossiers, *below]
     wide = browser.page.viewport_size
     assert wide
@@ -297,6 +303,44 @@ def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser:
     assert browser.violations() == []
 
 
+@pytest.mark.parametrize(
+    ("language", "news", "body", "refused"),
+    [
+        ("en", "One new entry", b"[7]", "The body is JSON, but not an archive. (NOT_AN_OBJECT)"),
+        ("he", "רשומה חדשה אחת", b'{"a": "\xff"}', "NOT_UTF8"),
+    ],
+)
+def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_person_is_signed_out(
+    troubled: Console, browser: Browser, language: str, news: str, body: bytes, refused: str
+) -> None:
+    page = browser.open("/console/activity?kind=arrived", language)
+    page.evaluate("window.stayed = true")
+    reference = f"now-{language}"
+    with installed(troubled.folder, **troubled.settings):
+        archived(reference, sample_body(reference))
+
+    page.wait_for_selector(f"#news[role=status]:has-text('{news}')", state="attached")
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 1
+    assert page.evaluate("window.stayed")
+
+    browser.follow(page.locator("#activity nav a").first)
+    assert troubled.receiver.post(body).json()["status"] == "-1"
+    page.wait_for_selector(f"#failed li:has-text('{refused}')")
+    asks = "activity.dispatchEvent(new Event('htmx:beforeRequest', {cancelable: true, bubbles: true}))"
+    assert page.evaluate(asks)
+    page.locator(f"#newest a[href$='/archives/{reference}']").nth(1).hover()
+    assert not page.evaluate(asks)
+    browser.follow(page.locator("#activity nav a[href$=failed]"))
+    assert refused in page.locator("#newest").inner_text()
+    assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
+    assert browser.violations() == []
+
+    signed_in = browser.context.cookies()
+    browser.context.clear_cookies()
+    page.wait_for_selector("#activity", state="detached")
+    browser.context.add_cookies(signed_in)
+
+
 def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(troubled: Console) -> None:
     """As after a fix of cellar: the refused bytes in quarantine are replaced by those of a sound body."""
     body = sample_body("released")
@@ -437,6 +481,42 @@ def test_messages_given_up_are_sent_again(troubled: Console) -> None:
     redelivery = of_api(troubled, planned.url.path.replace("/console/bulk", "/api/redeliveries"))
     assert [(each["what"], each["by"]) for each in redelivery["actions"]] == [("planned", BY), ("confirmed", BY)]
     assert (redelivery["state"], [each["subject"] for each in redelivery["items"]]) == ("running", ["msg_dead"])
+
+
+def test_message_is_sent_by_a_click_and_the_answer_of_its_endpoint_is_shown_as_text(
+    troubled: Console, browser: Browser, httpserver: HTTPServer
+) -> None:
+    """A message that is confirmed is not sent again by a page that was made before."""
+    httpserver.expect_ordered_request("/erp").respond_with_data(SCRIPT, 500, content_type="text/html")
+    httpserver.expect_ordered_request("/erp").respond_with_data("taken by erp-17")
+    with installed(troubled.folder, **troubled.settings):
+        endpoints.add(NewEndpoint(url=httpserver.url_for("/erp"), name="walked"), BY, NOW)
+        about = {"event_id": "walked", "reference": WRONG}
+        put([EventRow(**about, type="archive.completed", receipt_id="walked", at=NOW, body="{}")])
+        put([message("walked", "dead", 1, endpoint_name="walked", **about)])
+    page, send = browser.page, "/console/messages/msg_walked/send"
+    browser.open("/console/endpoints/walked", "he")
+    browser.follow(page.locator("a[href$=msg_walked]"))
+    browser.follow(page.locator(f"form[action='{send}'] button"))
+    assert SCRIPT in page.locator(".answer").inner_text()
+    assert (page.locator(".alert-danger").count(), "500" in page.locator("main").inner_text()) == (1, True)
+    assert (browser.violations(), browser.overflow_px()) == ([], 0)
+
+    browser.follow(page.locator("a[href$=msg_walked]"))
+    browser.follow(page.locator(f"form[action='{send}'] button"))
+    assert "taken by erp-17" in page.locator(".answer").inner_text()
+
+    assert "The message was not sent" in act(troubled, send).text
+    assert len(httpserver.log) == 2
+    browser.open("/console/endpoints/walked")
+    assert page.locator(".by-code [aria-current]").inner_text() == "Delivered"
+    assert "50 of 100 attempts" in page.locator(".facts").inner_text()
+    assert (browser.violations(), page.locator(".chart canvas").count()) == ([], 2)
+    history = of_api(troubled, "/api/messages/msg_walked")["history"]
+    assert [(each["trigger"], each["by"], each["status_code"]) for each in history] == [
+        ("manual", BY, 500),
+        ("manual", BY, 200),
+    ]
 
 
 def test_actions_of_forms_from_elsewhere_are_refused(troubled: Console) -> None:

@@ -109,8 +109,8 @@ def missing(name: str, hours_left: int, why: str, **members: Any) -> MissingProc
 def message(name: str, state: str, hours: int, **members: Any) -> NotificationRow:
     return NotificationRow(
         message_id=f"msg_{name}", receipt_id=name, endpoint="http://127.0.0.1:9/hook", attempts=2,
-        endpoint_name=ENDPOINT, event="archive.completed", state=state, planned_at=NOW - timedelta(hours=hours),
-        **{"reference": WRONG} | members,
+        event="archive.completed", state=state, planned_at=NOW - timedelta(hours=hours),
+        **{"reference": WRONG, "endpoint_name": ENDPOINT} | members,
     )  # fmt: skip
 
 

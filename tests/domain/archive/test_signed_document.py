@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.archive.signed_document import with_verdict
+from domain.archive.signed_document import signature_outcome, signers, standing, with_verdict
 from domain.words.catalogue import warned, word
 from models.archive.verdict import (
     UNREADABLE,
@@ -16,9 +16,11 @@ from models.archive.verdict import (
     Revocation,
     RevocationStatus,
     SignatureVerdict,
+    Tier,
     Verdict,
 )
 from models.said import Sentence, because
+from models.views.archives.archives import ArchiveView, ConditionView
 from tests.domain.payloads import read
 from tests.samples import sample_document
 
@@ -122,3 +124,55 @@ def test_unsigned_document_without_listed_signatures_brings_no_warning() -> None
     unsigned = replace(SOUND, outcome=Outcome.UNSIGNED, signatures=())
 
     assert with_verdict(replace(ARCHIVE, signatures=()), unsigned).warnings == ()
+
+
+CHECKED = datetime(2026, 11, 28, tzinfo=UTC)
+DAMAGED = ConditionView.model_construct(code="FILE_DAMAGED")
+
+
+def archive(state: str = "completed", checked: datetime | None = CHECKED, *conditions: ConditionView) -> ArchiveView:
+    facts = {"state": state, "checked_at": checked, "completed_at": CHECKED, "conditions": list(conditions)}
+    return ArchiveView.model_construct(None, **facts)
+
+
+@pytest.mark.parametrize(
+    ("its", "verdict", "said"),
+    [
+        (archive(), SOUND, "unaltered"),
+        (archive("completed", None), SOUND, "unaltered_at_arrival"),
+        (archive("completed", CHECKED - timedelta(days=1)), SOUND, "unaltered_at_arrival"),
+        (archive(), None, "no_verdict"),
+        (archive("failed"), SOUND, "failed"),
+        (archive("completed", CHECKED, DAMAGED), SOUND, "FILE_DAMAGED"),
+        (archive("failed", None, DAMAGED), None, "FILE_DAMAGED"),
+        *((archive(), replace(SOUND, outcome=each), each) for each in Outcome if each is not Outcome.SOUND),
+    ],
+)
+def test_only_a_checked_archive_with_a_sound_document_and_nothing_open_is_unaltered(
+    its: ArchiveView, verdict: Verdict | None, said: str
+) -> None:
+    assert standing(its, verdict) == [said]
+
+
+def test_signers_are_those_of_intact_signatures_with_the_highest_tier() -> None:
+    qualified = replace(SIGNATURE, signer_name="Dana", tier=Tier.QUALIFIED)
+    plain = replace(SIGNATURE, field="Other", tier=Tier.PLAIN)
+    forged = replace(qualified, signer_name="Ron", intact=False)
+    stamped = replace(SIGNATURE, field="Time", is_document_time_stamp=True)
+
+    count, names, tier, number = signers(replace(SOUND, signatures=(qualified, plain, forged, stamped)))
+
+    assert (count, names, tier and tier.code, number) == (2, ["Dana", "Cellosign"], "tier_qualified", 1)
+    assert signers(replace(SOUND, signatures=())) == (0, [], None, 0)
+
+
+def test_intact_signature_is_sound_only_in_a_sound_document() -> None:
+    changed = replace(SOUND, outcome=Outcome.CHANGED)
+    filled = FieldChange("Remarks", "1", "2", ("Signature",))
+
+    assert signature_outcome(SOUND, SIGNATURE) is Outcome.SOUND
+    assert signature_outcome(changed, SIGNATURE) is None
+    assert signature_outcome(changed, replace(SIGNATURE, change_permitted=False)) is Outcome.CHANGED
+    assert signature_outcome(changed, replace(SIGNATURE, valid=False)) is Outcome.BROKEN
+    assert signature_outcome(changed, replace(SIGNATURE, valid=None)) is Outcome.UNREADABLE
+    assert signature_outcome(replace(SOUND, field_changes=(filled,)), SIGNATURE) is Outcome.FIELDS_CHANGED

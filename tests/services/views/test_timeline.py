@@ -12,12 +12,15 @@ from domain.words.causes import CAUSES
 from models.access import CELLAR
 from models.completeness.processes import MissingProcessRow, SessionEventType
 from models.discrepancies import DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow
+from models.erasures import HoldRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.people import ActionRow
+from models.runs.batch import BatchRow
 from models.runs.receipt import DeliveryRow, RefusedRow, RunRow, VersionRow
 from models.said import verbatim
 from services.completeness.session_events import take_in
 from services.views.archive_view import archive
-from services.views.timeline import MOST_ENTRIES, timeline_of
+from services.views.timeline import MOST_ENTRIES, MOST_RECENT, activity, timeline_of
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.session_events import NOON, PERSON, body, journaled
@@ -96,6 +99,47 @@ def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Setting
     assert {each.what for each in timeline_of("r", CELLAR)[:2]} == {
         "WHEF_SESSION_CREATED",
         "WHP_ELSE (an unknown type)",
+    }
+
+
+def test_newest_of_each_kind_of_all_archives_is_what_happens_now(
+    installation: Settings,
+) -> None:
+    archived("now", sample_body("now"))
+    happened()
+    at = {"at": f"{NOON + timedelta(hours=1)}", "by": "ann", "what": "confirmed"}
+    batch: dict[str, Any] = {"id": "b", "kind": "erase", "state": "running", "filter": {}, "planned": 1, "by": "dana"}
+    with writing() as session:
+        write(
+            session,
+            ActionRow(action_id="a", reference="r", kind="export", by="dana", at=NOON),
+            HoldRow(hold_id="h", reference="r", why="x", by="lea", at=NOON + timedelta(hours=2)),
+            BatchRow(**batch, created_at=NOON, plan={}, actions=[at]),
+            *(
+                DeliveryRow(
+                    delivery_id=f"many {number}", receipt_id="x", reference="many", outcome="duplicate", headers={},
+                    received_at=NOON - timedelta(days=number),
+                )
+                for number in range(1, MOST_RECENT + 1)
+            ),
+        )  # fmt: skip
+
+    found = {kind: [(each.reference, each.what, each.by) for each in entries] for kind, entries in activity().items()}
+
+    assert found.pop("arrived") == [
+        ("now", "New", None), ("r", "New", None), *[("many", "Duplicate", None)] * (MOST_RECENT - 2)
+    ]  # fmt: skip
+    assert found == {
+        "completed": [("now", "Completed", None)],
+        "failed": [
+            ("r", f"attempt 1 ended: Failed. {CAUSES['STORE_AWAY'].what} (STORE_AWAY)", None),
+            ("r", "refused: The content of a file is damaged: it is not base64. (NOT_BASE64)", None),
+        ],
+        "acted": [
+            ("r", "put the archive on legal hold", "lea"),
+            (None, "Erasure: Confirmed", "ann"),
+            ("r", "exported the archive", "dana"),
+        ],
     }
 
 

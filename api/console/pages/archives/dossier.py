@@ -8,24 +8,33 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from adapters.database.listing import cursor_after
+from adapters.database.listing import id_of_cursor
 from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render, see
 from api.console.frame.threads import in_thread
 from api.console.frame.visits import Posted
-from api.console.pages.archives.files import PAGE_HEIGHT, PAGE_WIDTH, drawn_pages
+from api.console.pages.archives.files import preview_kind
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
-from domain.archive.signed_document import certificate_texts, document_text, field_change_texts, judged, signature_texts
+from domain.archive.signed_document import (
+    certificate_texts,
+    document_text,
+    field_change_texts,
+    judged,
+    signature_outcome,
+    signature_texts,
+    signers,
+    standing,
+)
 from domain.masking import UNMASKABLE, hidden_values
 from domain.words.wording import N_
 from models.access import Action, Caller
 from models.archive.verdict import Verdict
 from models.errors import Refused
 from models.views.access import AccessQuery
-from models.views.archives.archives import ArchiveFilter, ArchiveView, DifferenceView, FieldView, Unmasked
+from models.views.archives.archives import ArchiveFilter, ArchiveView, DifferenceView, Unmasked
 from models.views.archives.holds import Holding
 from models.views.parameters import Text
 from models.views.troubles import MissingQuery
@@ -38,8 +47,9 @@ from services.views.masks import shown_to
 from services.views.timeline import timeline_of
 
 FIELDS_AT_ONCE = 500
+"""The most fields in a dossier, and the most differences of a page."""
 ITEMS_AT_ONCE = 50
-"""The most items of each list in a dossier."""
+"""The most items of each other list in a dossier."""
 _NO_DAY = N_("Expected a day that has not passed, like 2027-12-31.")
 _OPENED = 10
 """The most records of the access log in a dossier."""
@@ -53,28 +63,6 @@ def show_timeline(request: Request, reference: Reference, caller: CallerOf) -> R
     if not entries:
         raise unknown_reference(reference)
     return render(request, "timeline.html", reference=reference, entries=entries[::-1])
-
-
-@router.get("/archives/{reference:path}/fields", dependencies=[acts(Action.READ_ARCHIVE)])
-def show_fields(request: Request, reference: Reference, caller: CallerOf, start: int = 0) -> Response:
-    """Show the form's fields as a list, a page at a time, and where these stand on the document."""
-    begin = max(start, 0)
-    archive = archive_view.archive(reference, caller, 1)
-    page = archive_view.items(reference, caller, "fields", cursor_after(begin - 1, begin - 1), FIELDS_AT_ONCE)
-    if archive is None or page is None:
-        raise unknown_reference(reference)
-    fields = [FieldView.model_validate(each) for each in page.items]
-    return render(
-        request,
-        "fields.html",
-        archive=archive,
-        words=templates.words_of(archive.template_id),
-        fields=list(enumerate(fields, begin + 1)),
-        pages=drawn_pages(fields),
-        page_size=(PAGE_WIDTH, PAGE_HEIGHT),
-        next_start=begin + FIELDS_AT_ONCE if page.next else None,
-        start=begin,
-    )
 
 
 @router.get("/archives/{reference:path}/differences", dependencies=[acts(Action.READ_ARCHIVE)])
@@ -146,21 +134,26 @@ def _dossier(
     request: Request, reference: str, caller: Caller, name: str, after: str, unmasked: Unmasked | None = None
 ) -> Response:
     begin = {name: after} if after else {}
-    archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True)
+    more = {"fields": FIELDS_AT_ONCE}
+    archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True, most_of=more)
     if archive is None:
         return _without_archive(request, reference, caller)
     numbered_from_0 = [each for each in UNMASKABLE if each not in begin]
     may_read_access = is_allowed(caller.role, Action.READ_ACCESS)
+    file = archive_view.signed_document(reference, caller) if is_allowed(caller.role, Action.DOWNLOAD_FILE) else None
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
         request,
         "dossier.html",
         archive=archive,
         words=templates.words_of(archive.template_id),
+        document=file.sha256 if file and preview_kind(file) == "pdf" else None,
+        standing=standing(archive, newest),
+        signed=signers(newest) if newest else None,
         verdict=_verdict_texts(newest) if newest else None,
         judged_at=archive.judgements[0].at if archive.judgements else None,
         public_link=None if after and name == "versions" else _public_link(archive),
-        numbered=list(enumerate(archive.fields, 1)),
+        numbered=list(enumerate(archive.fields, id_of_cursor(after) + 2 if after and name == "fields" else 1)),
         list_behind=name if after else None,
         hidden=list(hidden_values(archive, numbered_from_0)) if caller.is_masked else (),
         unmasked=unmasked,
@@ -178,13 +171,17 @@ def _without_archive(request: Request, reference: str, caller: Caller) -> Respon
 
 
 def _verdict_texts(verdict: Verdict) -> dict[str, object]:
-    signatures = zip(signature_texts(verdict), certificate_texts(verdict), strict=True)
+    texts = [{**about, **of} for about, of in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)]
     return {
         "outcome": verdict.outcome,
         "judged": judged(verdict),
         "document": document_text(verdict),
         "changes": field_change_texts(verdict),
-        "signatures": [{**about, **certificate} for about, certificate in signatures],
+        "trusted": verdict.trusted,
+        "signatures": [
+            {"field": each.field, "outcome": signature_outcome(verdict, each), "texts": its}
+            for each, its in zip(verdict.signatures, texts, strict=True)
+        ],
     }
 
 

@@ -3,9 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,9 +23,8 @@ from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action, Caller
 from models.archive.content import FileRow
-from models.errors import Conflict, Refused
+from models.errors import Conflict, Refused, Unreadable
 from models.people import ActionKind
-from models.views.archives.archives import FieldView
 from services.access.log import record
 from services.access.scope import check_loaded
 from services.evidence.bag import evidence, write_evidence
@@ -73,6 +70,10 @@ def view(request: Request, reference: Reference, sha256: str, caller: CallerOf) 
 def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = False) -> Response:
     """Return a file's bytes: an image as such, where its first bytes show one; everything else as a download."""
     file = _file(reference, caller, sha256)
+    try:
+        chunks = file_chunks(reference, sha256, file.size_bytes)
+    except (Conflict, Unreadable) as error:  # by its status, the viewer tells damage from a store that is away
+        raise Refused("CONFLICT", error.said, where="sha256", status=409) from error
     shows = preview_kind(file) == "image" and not download
     [name] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
@@ -82,7 +83,7 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
         "cache-control": "private, no-store",
     }
     media_type = str(file.looks_like) if shows else "application/octet-stream"
-    return StreamingResponse(file_chunks(reference, sha256, file.size_bytes), media_type=media_type, headers=headers)
+    return StreamingResponse(chunks, media_type=media_type, headers=headers)
 
 
 @router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
@@ -164,49 +165,3 @@ def _text(reference: str, file: FileRow) -> str:
         if len(kept) > _MOST_TEXT_BYTES:
             break
     return kept[:_MOST_TEXT_BYTES].decode(errors="replace")
-
-
-PAGE_WIDTH, PAGE_HEIGHT = 100.0, 141.4
-"""A page of A4 in units of a hundredth of its width. Cellosign sends places in hundredths of width and height."""
-_MOST_BOXES = 400
-_LEAST_HEIGHT = 1.6
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A field on a page: its place, and its number in the list."""
-
-    number: int
-    field: FieldView
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnPage:
-    """A page of the document, counted from 1, with its boxes."""
-
-    number: int
-    boxes: tuple[Box, ...]
-
-
-def drawn_pages(fields: Sequence[FieldView]) -> list[DrawnPage]:
-    """Return the pages that have fields, in their order. A field without a place on a page is in the list alone."""
-    placed = sorted(_placed(fields), key=lambda each: each[0])
-    return [
-        DrawnPage(page + 1, tuple(box for _, box in boxes)[:_MOST_BOXES])
-        for page, boxes in groupby(placed, key=lambda each: each[0])
-    ]
-
-
-def _placed(fields: Sequence[FieldView]) -> Iterator[tuple[int, Box]]:
-    for number, each in enumerate(fields, 1):
-        if each.page is None or None in (each.top, each.left, each.width, each.height) or each.visible is False:
-            continue
-        top, left, width, height = (float(side or 0) for side in (each.top, each.left, each.width, each.height))
-        if 0 <= left <= 100 and 0 <= top <= 100 and 0 < width <= 100 and 0 <= each.page < 10_000:
-            scale = PAGE_HEIGHT / 100
-            tall = max(min(height, 100 - top) * scale, _LEAST_HEIGHT)
-            yield each.page, Box(number, each, left, top * scale, min(width, 100 - left), tall)

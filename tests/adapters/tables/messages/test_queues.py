@@ -24,8 +24,9 @@ from models.messages.notification import (
     NotificationState,
     Stage,
 )
-from models.said import Said
+from models.said import Said, Sentence
 from services.messages.events import event_row, message_to
+from services.views import message_list
 from tests.conftest import LONGEST_S
 from tests.records import NOON, all_of, change
 
@@ -77,7 +78,7 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     planned = [announced(0, friday)]
     now = friday
     while now < friday + 60 * HOUR:
-        delivered(now, 503)
+        delivered(now, 503, error=Sentence.endpoint_answered(status=503))
         now += 15 * MINUTE
         if now.minute == 0 and now.hour % 2:
             planned.append(announced(len(planned), now))
@@ -95,6 +96,16 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     assert rest == [each for each in planned if each != probe]
     endpoint = endpoints.get("erp")
     assert (endpoint.failing_since, endpoint.paused_until, endpoint.failing_messages) == (None, None, 0)
+    [outage] = endpoint.outages
+    last_at = attempts_made()[-1].attempted_at
+    assert (outage["since"], outage["until"]) == (friday.isoformat(), last_at.isoformat())
+    assert "503" in outage["error"]
+    total, hours = message_list.week_at("erp", last_at)
+    assert (total.number, [each.confirmed for each in (hours[0], hours[-3], hours[-1])]) == (143, [None, 0, 100])
+    announced(99, now)
+    for after, status_code in ((0, 400), (1, 200)):
+        delivered(now + after * MINUTE / 2, status_code)
+    assert endpoints.get("erp").outages == [outage]
 
 
 def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
