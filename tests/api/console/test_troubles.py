@@ -335,7 +335,7 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
     assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
     assert browser.violations() == []
 
-    signed_in = browser.context.cookies()
+    signed_in: Any = browser.context.cookies()
     browser.context.clear_cookies()
     page.wait_for_selector("#activity", state="detached")
     browser.context.add_cookies(signed_in)
