@@ -66,7 +66,7 @@ class Sentence(Enum):
     # who may do what
     forbidden = "the role %(role)s may not do this: %(action)s; an administrator gives another role"
     filter_of_others = "this filter is not for a login that sees the archives of one facet: it may tell of others"
-    too_many_days = "expected 366 days at most, since they are added up; choose a year or less"
+    too_many_days = "expected 92 days at most, since they are added up; choose three months or less"
     scope_missing = "no archive is seen by this login: it lacks a facet, such as source=haifa or label:branch=Haifa"
     scope_unsearchable = "no archive is seen by this login: %(facet)s is no longer a facet; let it be one again"
     # why a body is refused

@@ -211,9 +211,9 @@ def clock_warning(source: str, now: datetime | None = None) -> ClockWarning | No
 
 
 def clock_warnings(now: datetime | None = None) -> list[ClockWarning]:
-    """Return the warnings of all sources, by name."""
+    """Return the warnings of all sources that are known, by name."""
     at = now or datetime.now(UTC)
-    found = (clock_warning(source, at) for source in clocks.active_sources(at - _LOOKED_BACK))
+    found = (clock_warning(source, at) for source in sorted({DEFAULT_SOURCE, *sources.RECORDS.held()}))
     return [each for each in found if each is not None]
 
 

@@ -43,11 +43,3 @@ def arrivals(source: str, since: datetime) -> list[Arrival]:
         )
         found = [tuple(row) for statement in (of_archives, of_events) for row in session.execute(statement)]
     return [Arrival(event_at, received_at) for event_at, received_at in found]
-
-
-def active_sources(since: datetime) -> list[str]:
-    """Return the sources of which something has arrived, by name."""
-    with reading() as session:
-        receipts = select(ReceiptRow.source).where(ReceiptRow.received_at >= since).distinct()
-        events = select(SessionEventRow.source).where(SessionEventRow.received_at >= since).distinct()
-        return sorted({*session.exec(receipts), *session.exec(events)})

@@ -15,12 +15,6 @@ def upgrade() -> None:
     op.create_index("ix_action_at", "action", ["at"])
     op.add_column("endpoint", Column("outages", Json, nullable=False, server_default="[]"))
     op.add_column("notification_attempt", Column("endpoint_name", String(64)))  # attempts so far have none
-    named = text("endpoint_name IS NOT NULL")
-    op.create_index(
-        "ix_notification_attempt_endpoint",
-        "notification_attempt",
-        ["endpoint_name", "attempted_at"],
-        sqlite_where=named,
-        postgresql_where=named,
-    )
+    named, its = text("endpoint_name IS NOT NULL"), ["endpoint_name", "attempted_at"]
+    op.create_index("ix_attempt_endpoint", "notification_attempt", its, sqlite_where=named, postgresql_where=named)
     op.create_index("ix_delivery_source", "delivery", ["source", "received_at"])

@@ -231,9 +231,7 @@ class NotificationAttemptRow(SQLModel, table=True):
     """
 
     __tablename__ = "notification_attempt"
-    __table_args__ = (
-        index_where("ix_notification_attempt_endpoint", "endpoint_name IS NOT NULL", "endpoint_name", "attempted_at"),
-    )
+    __table_args__ = (index_where("ix_attempt_endpoint", "endpoint_name IS NOT NULL", "endpoint_name", "attempted_at"),)
 
     message_id: str = Field(primary_key=True, max_length=64)
     attempt: int = Field(primary_key=True)

@@ -19,7 +19,7 @@ from models.views.archives.payments import ListedPayment, PaymentPage, PaymentQu
 
 Totals: TypeAlias = dict[tuple[date | None, str | None, Standing], PaymentTotals]
 """Sums by day, currency and standing."""
-MOST_DAYS = 366
+MOST_DAYS = 92
 AMOUNTS = ("amount_minor", "settled_minor", "refunded_minor", "charged_back_minor", "revenue_minor")
 _USUAL = timedelta(days=7)
 _ROWS_AT_ONCE = 5000

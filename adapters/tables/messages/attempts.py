@@ -7,17 +7,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
+from adapters.tables.messages import queues
 from adapters.tables.messages.notifications import note_beside
-from adapters.tables.messages.queues import (
-    EXPIRED,
-    Taken,
-    die,
-    disable_by_itself,
-    end_outage,
-    health_of,
-    make_due,
-    note_outage,
-)
+from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
 from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
@@ -118,10 +110,10 @@ class _Recording:
         endpoint = self._endpoints[taken.name]
         if endpoint:
             if confirmed:
-                end_outage(endpoint, failure.ended_at)
+                queues.end_outage(endpoint, failure.ended_at)
             _change(self._session, endpoint, failure, confirmed=confirmed)
             if not confirmed:
-                note_outage(endpoint, why)
+                queues.note_outage(endpoint, why)
         return endpoint
 
 

@@ -3,7 +3,6 @@
   const palette = document.getElementById("palette");
   const field = palette.querySelector("input");
   const [pages, actions, archives] = palette.querySelectorAll("[role=group]");
-  const PAGES = ".console-places a, .console-name";
   const ACTIONS = "main :is(button, summary, a.btn):not(:disabled, .without-script, [data-copy], tbody *, .chart *), .console-person button";
   const options = () => [...palette.querySelectorAll("[role=option]:not([hidden])")];
   const chosen = () => options().find((each) => each.ariaSelected === "true");
@@ -55,7 +54,7 @@
   };
   const open = () => {
     field.value = "";
-    fill(pages, PAGES);
+    fill(pages, ".console-places a, .console-name");
     fill(actions, ACTIONS);
     palette.showModal();
     filter();

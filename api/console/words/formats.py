@@ -62,7 +62,7 @@ def duration_text(seconds: float | None) -> str:
     of_less = (0.001, "millisecond") if 0 < seconds < 1 else (1, "second")
     factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), of_less)
     value = round(seconds / factor, 1 if seconds / factor < 10 else 0)
-    return format_unit(value, f"duration-{unit}", length="short", locale=_locale())
+    return f"\u2068{format_unit(value, f'duration-{unit}', length='short', locale=_locale())}\u2069"
 
 
 def age_text(moment: datetime, now: datetime) -> str:

@@ -69,7 +69,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "signed_document_judged_at",
             "archive_digest",
             "archive_due",
-            "notification_attempt_endpoint",
+            "attempt_endpoint",
             "delivery_source",
             "action_at",
         ):

@@ -41,6 +41,8 @@ from tests.samples import sample_body
 PAYMENTS = "/console/payments?paid_from=2022-12-15&paid_to=2022-12-25"
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
+    "/console/payments/reports",
+    "/console/missing/list",
     f"/console/archives/{WRONG}",
     PAYMENTS,
     "/console/templates",
@@ -333,7 +335,7 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
     assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
     assert browser.violations() == []
 
-    signed_in = browser.context.cookies()
+    signed_in: Any = browser.context.cookies()
     browser.context.clear_cookies()
     page.wait_for_selector("#activity", state="detached")
     browser.context.add_cookies(signed_in)

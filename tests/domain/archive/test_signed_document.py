@@ -131,8 +131,9 @@ DAMAGED = ConditionView.model_construct(code="FILE_DAMAGED")
 
 
 def archive(state: str = "completed", checked: datetime | None = CHECKED, *conditions: ConditionView) -> ArchiveView:
-    facts = {"state": state, "checked_at": checked, "completed_at": CHECKED, "conditions": list(conditions)}
-    return ArchiveView.model_construct(None, **facts)
+    return ArchiveView.model_construct(
+        state=state, checked_at=checked, completed_at=CHECKED, conditions=list(conditions)
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from sqlmodel import delete, select
+from sqlmodel import delete, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
@@ -27,10 +27,10 @@ from models.messages.notification import (
     NotificationRow,
     NotificationState,
 )
-from models.views.messages import NewEndpoint
+from models.views.messages import EndpointTest, NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import Attempt, check_confirmed, send, send_taken
-from services.messages.deliveries import deliver_due, send_from_run
+from services.messages.deliveries import deliver_due, send_for, send_from_run
 from services.messages.events import announce
 from tests.conftest import Configure
 from tests.installations import archive_of, archived
@@ -108,6 +108,30 @@ def test_message_that_another_attempt_has_delivered_is_not_sent_again(httpserver
     assert len(httpserver.log) == 1
     archive = archive_of("process-1")
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 1)]
+
+
+def test_message_that_a_person_sends_while_it_is_delivered_is_sent_once(httpserver: HTTPServer) -> None:
+    """Whichever of both claims it."""
+
+    def slow(_request: Request) -> Response:
+        time.sleep(0.3)
+        return Response("taken")
+
+    httpserver.expect_request("/slow", method="POST").respond_with_handler(slow)
+    added(httpserver, "slow")
+    [message_id] = notifications.undelivered(archived("r", sample_body("r")))
+    change(update(NotificationRow).values(next_attempt_at=NOW))
+
+    async def both() -> EndpointTest:
+        return (await asyncio.gather(deliver_due("slow"), send_for("dana@desk", message_id, is_forced=False)))[1]
+
+    told = asyncio.run(both())
+
+    assert len(httpserver.log) == 1
+    assert told.delivered or told.why == "another attempt has delivered it"
+    again = [asyncio.run(send_for("dana@desk", message_id, is_forced=each)) for each in (False, True)]
+    assert [each.delivered for each in again] == [False, True]
+    assert len(httpserver.log) == 2
 
 
 def test_answer_of_an_endpoint_that_asks_for_values_is_not_kept(httpserver: HTTPServer) -> None:

@@ -7,7 +7,9 @@ import pytest
 from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
 from models.completeness.processes import SessionEventRow
+from models.sources import StatedTerms
 from models.views.health import Verdict
+from services import sources
 from services.sources import clock_warning, clock_warnings
 from tests.installations import check
 from tests.records import NOON, archived, delivery, digest, document
@@ -35,6 +37,7 @@ def test_archives_that_come_before_their_event_are_a_warning() -> None:
 
 
 def test_session_events_of_a_source_are_a_warning_with_its_own_command() -> None:
+    sources.add("loans", StatedTerms(), "dana@desk", NOON)
     with writing() as session:
         for number in range(10):
             received_at = NOON + timedelta(hours=number)

@@ -51,9 +51,9 @@ def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_without_days_a_week_is_meant_and_more_than_a_year_is_refused() -> None:
+def test_without_days_a_week_is_meant_and_more_than_92_are_refused() -> None:
     assert payment_list.days_of(PaymentQuery(paid_to=LAST)) == Days(date(2026, 1, 2), LAST.date())
-    assert payment_list.days_of(PaymentQuery(paid_from=LAST - timedelta(days=365), paid_to=LAST)).last == LAST.date()
-    for since, cursor in ((LAST - timedelta(days=366), None), (FIRST, "MjAyNi0xMy0wMSB4")):
+    assert payment_list.days_of(PaymentQuery(paid_from=LAST - timedelta(days=91), paid_to=LAST)).last == LAST.date()
+    for since, cursor in ((LAST - timedelta(days=92), None), (FIRST, "MjAyNi0xMy0wMSB4")):
         with pytest.raises(Refused):
             payment_list.page(PaymentQuery(paid_from=since, paid_to=LAST, cursor=cursor))
