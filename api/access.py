@@ -35,6 +35,7 @@ _PARTS = {
     "/arrivals": "arrivals",
     "/facets": "facets",
     "/bulk/{batch_id}": "batch",
+    "/payments/reports": "taken",
     "/prefect-access": None,
 }
 """Routes of the console that an open page asks by itself, for the part of this id. Prefect's pages send no id."""

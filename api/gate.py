@@ -28,13 +28,15 @@ from api.authorization import network_of, reader_of
 from models.errors import Refused
 
 WEBHOOKS = "/webhooks"
+UPLOADS = ("/console/payments/reports", "/console/missing/list")
+"""Pages of the console to which people send files. Each reads its body itself, once its caller may act."""
 DROP_BODY = "cellar.drop_body"
 """The extension of ASGI by which the server drops a body that nobody wants: `drop` returns whether it was all."""
 _NO_GUESSES = {b"x-content-type-options": b"nosniff"}
 """Forbids browsers to guess media types: an attached file may look like a page or a script."""
 _MOST_BYTES = 1_000_000
 _DROPPED_BYTES = 1 << 20
-_DROPPED_BYTES_OF_AN_ARCHIVE = 64 << 20
+_DROPPED_BYTES_OF_FILES = 64 << 20
 _URL_BYTES, _PARAMETERS = 16 << 10, 1000
 _REFUSED = {401, 403, 404, 405, 408, 413, 414, 429}
 _REFUSALS, _TURN_S, _MOST_WAITING = RateLimitItemPerMinute(100), 0.02, 256
@@ -156,7 +158,8 @@ class _Exchange:
         self._drop = scope.get("extensions", {}).get(DROP_BODY, {}).get("drop")
         self._address = scope["client"][0] if scope["client"] else ""
         self._pause = pause
-        self._left_bytes = _DROPPED_BYTES_OF_AN_ARCHIVE if scope["path"].startswith(WEBHOOKS) else _DROPPED_BYTES
+        has_files = scope["path"].startswith((WEBHOOKS, *UPLOADS))
+        self._left_bytes = _DROPPED_BYTES_OF_FILES if has_files else _DROPPED_BYTES
         self._is_early = False
         self.is_read = not _announces_body(scope)
 

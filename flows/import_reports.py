@@ -9,7 +9,6 @@ from prefect import get_run_logger
 from adapters.inbox import report_files
 from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
-from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.endpoints import report_open_discrepancies
 from flows.execution.engine import done_by
@@ -78,12 +77,7 @@ async def _report_open_discrepancies() -> None:
 
 
 def _import(file: ReportFile) -> SettlementSummary:
-    form = settings().report_format
-    if form is None:
-        raise Refused(
-            "BAD_SETTLEMENT_COLUMNS", "set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it"
-        )
-    with staged(file.read(), form) as report:
+    with staged(file.read(), importing.report_format()) as report:
         summary = importing.import_reports([report], datetime.now(UTC), lambda *_: checkpoint())
         report_files.set_imported(file, report.report_id)
     return summary

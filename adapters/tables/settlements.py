@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sql
@@ -34,7 +34,8 @@ from models.settlements.settlement import (
 
 _LOCK = 0x5E771E  # a Postgres advisory lock; any number that no other code uses
 _INDEXED_AT_ONCE = 1000  # archives per transaction: they are locked until it ends
-_UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
+_A_DAY = timedelta(days=1)
+UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
 _PAYMENT, _ENTRY, _REPORT = table_of(PaymentRow), table_of(SettlementEntryRow), table_of(SettlementReportRow)
 _CANDIDATE, _DISCREPANCY = table_of(SettlementCandidateRow), table_of(DiscrepancyRow)
@@ -146,6 +147,19 @@ class Candidates:
         return found
 
 
+def nearest(session: Session, entry: Entry, late_after: timedelta, most: int) -> list[Candidate]:
+    """Return payments of an entry's days and currency with its card and amount, before those with one of them. A charge
+    belongs to none that has a charge already.
+    """
+    first, last = entry.paid_on or entry.settled_on - late_after, entry.paid_on or entry.settled_on
+    has_card, has_amount = _PAYMENT.c.card_last4 == entry.card_last4, _PAYMENT.c.amount_minor == abs(entry.amount_minor)
+    of_days = _PAYMENT.c.paid_on.between(first - _A_DAY, last + _A_DAY), _PAYMENT.c.currency == entry.currency
+    is_free = ~_has_charge() if entry.kind is EntryKind.CHARGE else sql.true()
+    order = sql.case((has_card & has_amount, 0), (has_card, 1), else_=2)
+    wanted = _PAYMENTS.where(*of_days, has_card | has_amount, is_free).order_by(order).limit(most)
+    return list(_candidates(session, wanted))
+
+
 def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[Candidate]]:
     """Return the payments of some archives, each once, by the reference of the archive."""
     found: dict[str, dict[str, Candidate]] = defaultdict(dict)
@@ -155,8 +169,11 @@ def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[C
 
 
 def _payments(session: Session, wanted: sql.Select[Any]) -> Iterator[Candidate]:
-    ordered = wanted.order_by(_PAYMENT.c.reference, _PAYMENT.c.position)
-    for row in session.connection().execute(ordered).mappings():
+    return _candidates(session, wanted.order_by(_PAYMENT.c.reference, _PAYMENT.c.position))
+
+
+def _candidates(session: Session, wanted: sql.Select[Any]) -> Iterator[Candidate]:
+    for row in session.connection().execute(wanted).mappings():
         yield Candidate(**{**row, "standing": Standing(row["standing"])})
 
 
@@ -249,7 +266,7 @@ def forget(session: Session, reference: str, fingerprints: Iterable[str]) -> Non
 
 def unmatched_entries(session: Session) -> Iterator[DecidedEntry]:
     """Yield the entries that match no archive."""
-    return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(_UNMATCHED), _ENTRY.c.reference.is_(None)))
+    return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(UNMATCHED), _ENTRY.c.reference.is_(None)))
 
 
 def _entries(session: Session, wanted: sql.Select[Any] | Any) -> Iterator[DecidedEntry]:
@@ -272,10 +289,27 @@ def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
         session.connection().execute(update, [asdict(e.decision) | {"its_id": e.entry.entry_id} for e in decided])
 
 
-def insert_report(session: Session, row: SettlementReportRow) -> None:
-    if insert_new(session, SettlementReportRow, row.model_dump()):
+def begin_report(session: Session, row: SettlementReportRow) -> None:
+    """Record a report before its entries, so that people see it. Until `insert_report` it covers no day."""
+    if insert_new(session, SettlementReportRow, row.model_dump() | {"covers_from": None, "covers_to": None}):
         note(session, SettlementReportRow, _REPORT.c.report_id == row.report_id)
+
+
+def insert_report(session: Session, row: SettlementReportRow) -> None:
+    covers = {"covers_from": row.covers_from, "covers_to": row.covers_to}
+    new = upsert(session, SettlementReportRow).values(**row.model_dump())
+    session.connection().execute(new.on_conflict_do_update(index_elements=["report_id"], set_=covers))
+    note(session, SettlementReportRow, _REPORT.c.report_id == row.report_id)
     session.connection().execute(_DAMAGED.delete().where(_DAMAGED.c.report_id == row.report_id))
+
+
+def counted(session: Session, report_ids: Sequence[str], *, unmatched: bool) -> dict[str, int]:
+    """Return the number of entries of reports, by id: of all, or of those that match no payment."""
+    entries = sql.select(_ENTRY.c.report_id, sql.func.count()).where(_ENTRY.c.report_id.in_(report_ids))
+    if unmatched:  # few, so they are found first
+        found_first = "INDEXED BY ix_settlement_entry_match"
+        entries = entries.where(_ENTRY.c.match.in_(UNMATCHED)).with_hint(_ENTRY, found_first, "sqlite")
+    return {row[0]: row[1] for row in session.connection().execute(entries.group_by(_ENTRY.c.report_id))}
 
 
 def damaged_reports(session: Session) -> set[str]:

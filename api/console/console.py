@@ -10,7 +10,18 @@ from starlette.types import Receive, Scope, Send
 from api.console.frame import entrance, static
 from api.console.frame.rendering import render, see
 from api.console.frame.visits import SignInFirst, enter
-from api.console.pages import access, batches, endpoints, overview, payments, people, sources, templates, troubles
+from api.console.pages import (
+    access,
+    batches,
+    endpoints,
+    intake,
+    overview,
+    payments,
+    people,
+    sources,
+    templates,
+    troubles,
+)
 from api.console.pages.archives import archives, dossier, files, person, saved_views
 from api.gate import with_headers
 from domain.words.wording import N_
@@ -38,7 +49,7 @@ console = FastAPI(
     telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
     redirect_slashes=False,
 )
-_TROUBLES = (troubles, payments, endpoints, sources, batches, templates, access, people)
+_TROUBLES = (troubles, payments, intake, endpoints, sources, batches, templates, access, people)
 _ARCHIVES = (archives, saved_views, person, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)

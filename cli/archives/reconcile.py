@@ -8,18 +8,13 @@ import orjson
 import typer
 
 from cli.terminal import Folds, Json, console, counted, print_fitted, time_text
+from domain.words.codes import WORDS
 from models.completeness.listed import DifferenceKind, ListDifference
 from models.errors import Refused
 from services.completeness.reconciling import Reconciled, reconcile_list
 
 _WRONG_USE = 2
 _MOST_SHOWN = 50
-_WORDS = {
-    DifferenceKind.MISSING: "missing",
-    DifferenceKind.UNKNOWN_THERE: "unknown there",
-    DifferenceKind.DIFFERENT_TIME: "different time",
-    DifferenceKind.DIFFERENT_COUNT: "different count",
-}
 
 
 def reconcile(
@@ -86,7 +81,7 @@ def _print(done: Reconciled, *, dry_run: bool) -> None:
     if compared.zone_hint:
         terminal.print(compared.zone_hint, soft_wrap=True)
     counts = [f"{compared.matched:,} archived", f"{compared.not_due:,} not due"]
-    counts += [f"{count:,} {_WORDS[kind]}" for kind, count in compared.counts.items()]
+    counts += [f"{count:,} {_word(kind)}" for kind, count in compared.counts.items()]
     counts += [f"{done.dismissed:,} dismissed", f"{read.unread_count:,} cells not read"]
     counts += [f"{read.left_out:,} rows of other sources"] if read.left_out else []
     terminal.print(f"{compared.listed:,} rows ({done.kind}): {', '.join(counts)}", soft_wrap=True)
@@ -99,4 +94,8 @@ def _print(done: Reconciled, *, dry_run: bool) -> None:
 def _line(found: ListDifference) -> tuple[object, ...]:
     rows = ", ".join(map(str, found.rows[:5])) + (", …" if len(found.rows) > 5 else "")
     last = f"deleted {time_text(found.deadline_at)}" if found.deadline_at else found.reference
-    return _WORDS[found.kind], found.process_number, found.transaction_number, rows, found.listed, found.archived, last
+    return _word(found.kind), found.process_number, found.transaction_number, rows, found.listed, found.archived, last
+
+
+def _word(kind: DifferenceKind) -> str:
+    return WORDS[f"listed_{kind}"]

@@ -12,13 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from adapters.settings.settings import settings
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import Report, staged
 from cli.terminal import console, print_fitted
 from domain.payments.amounts import amount_text, exponent_of
 from domain.settlements.report import Fingerprint
-from models.discrepancies import DiscrepancyCode
 from models.errors import Refused, WrongUse
 from models.settlements.settlement import DayTotal, SettlementSummary
 from services.settlements import importing
@@ -26,17 +24,6 @@ from services.settlements.importing import OnProgress
 
 _WRONG_USE = 2
 _MOST_SHOWN = 50
-_SIDES = {
-    "missing_in_archive": (DiscrepancyCode.MISSING_IN_ARCHIVE,),
-    "missing_in_settlement": (DiscrepancyCode.MISSING_IN_SETTLEMENT,),
-    "ambiguous": (DiscrepancyCode.AMBIGUOUS_MATCH,),
-    "differing": (
-        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
-        DiscrepancyCode.SETTLED_CURRENCY_MISMATCH,
-        DiscrepancyCode.SETTLED_LATE,
-    ),
-    "taken_back": (DiscrepancyCode.REFUNDED, DiscrepancyCode.CHARGED_BACK),
-}
 _TOTALS = ("settled on", "currency", "rows", "unmatched", "charged", "refunded", "charged back", "fees")
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 
@@ -68,9 +55,11 @@ def settle(
 
 
 def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> list[Report]:
-    reports, form = list[Report](), settings().report_format
-    if form is None:
-        raise WrongUse("set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it")
+    reports = list[Report]()
+    try:
+        form = importing.report_format()
+    except Refused as refused:
+        raise WrongUse(refused.detail) from refused
     for file in files:
         try:
             reports.append(stack.enter_context(staged(file.read_bytes(), form, fingerprint)))
@@ -95,13 +84,12 @@ def _progress() -> Iterator[OnProgress]:
 
 
 def _shown(summary: SettlementSummary) -> dict[str, object]:
-    sides = {name: summary.count(*codes) for name, codes in _SIDES.items()}
     findings = [
         {"reference": each.reference, "is_explained": each.is_explained} | asdict(each.discrepancy)
         for each in summary.findings
     ]
     counts = {"reports": summary.reports, "rows": summary.entries, "new": summary.new, "matched": summary.matched}
-    return counts | sides | {"totals": [asdict(each) for each in summary.totals], "findings": findings}
+    return counts | summary.sides | {"totals": [asdict(each) for each in summary.totals], "findings": findings}
 
 
 def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
@@ -113,7 +101,7 @@ def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
     if len(summary.findings) > _MOST_SHOWN:
         _console.print(f"and {len(summary.findings) - _MOST_SHOWN} more; --json prints all")
     print_fitted(console(), _TOTALS, map(_day, summary.totals))
-    sides = ", ".join(f"{summary.count(*codes)} {name.replace('_', ' ')}" for name, codes in _SIDES.items())
+    sides = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary.sides.items())
     _console.print(f"{summary.entries} rows, {summary.new} of them new: {summary.matched} matched, {sides}")
     if dry_run:
         _console.print("This was a dry run: nothing has changed.")

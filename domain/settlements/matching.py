@@ -77,6 +77,20 @@ def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerm
     return by_cguid.union(each.reference for each in fitting)
 
 
+def differing(entry: Entry, payment: Candidate) -> list[str]:
+    """Return in what an entry and a payment differ, by names. A missing value differs from nothing."""
+    values = {
+        "cguid": (entry.cguid_fingerprint, payment.cguid_fingerprint),
+        "authorisation": (entry.authorisation_fingerprint, payment.authorisation_fingerprint),
+        "card": (entry.card_last4, payment.card_last4),
+        "currency": (entry.currency, payment.currency),
+        "amount": (abs(entry.amount_minor), payment.amount_minor),
+        "day": (entry.paid_on, payment.paid_on),
+    }
+    found = [name for name, pair in values.items() if None not in pair and len(set(pair)) > 1]
+    return found if payment.standing in MAY_BE_SETTLED else [*found, "standing"]
+
+
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
     return entry.cguid_fingerprint is not None and payment.cguid_fingerprint == entry.cguid_fingerprint
 

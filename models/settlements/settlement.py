@@ -208,6 +208,19 @@ class SettlementFinding:
     is_explained: bool
 
 
+_SIDES = {
+    "missing_in_archive": (DiscrepancyCode.MISSING_IN_ARCHIVE,),
+    "missing_in_settlement": (DiscrepancyCode.MISSING_IN_SETTLEMENT,),
+    "ambiguous": (DiscrepancyCode.AMBIGUOUS_MATCH,),
+    "differing": (
+        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
+        DiscrepancyCode.SETTLED_CURRENCY_MISMATCH,
+        DiscrepancyCode.SETTLED_LATE,
+    ),
+    "taken_back": (DiscrepancyCode.REFUNDED, DiscrepancyCode.CHARGED_BACK),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SettlementSummary:
     """Counts and findings of an import. `new` entries were in no earlier report, `matched` entries have a payment."""
@@ -223,5 +236,7 @@ class SettlementSummary:
     def unexplained(self) -> int:
         return sum(not each.is_explained for each in self.findings)
 
-    def count(self, *codes: DiscrepancyCode) -> int:
-        return sum(each.discrepancy.code in codes for each in self.findings)
+    @property
+    def sides(self) -> dict[str, int]:
+        """How many findings there are of each side."""
+        return {name: sum(each.discrepancy.code in codes for each in self.findings) for name, codes in _SIDES.items()}

@@ -204,10 +204,10 @@ def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
 
 
 def _other_entries(report_id: str) -> int:
-    """Count the entries of a report whose rows are gone or changed. Without the report's row it is not imported yet."""
+    """Count the entries of a report whose rows are gone or changed. Before it is judged, some may be on their way."""
     with reading() as session:
-        is_imported = session.get(SettlementReportRow, report_id) is not None
-    if not is_imported:
+        row = session.get(SettlementReportRow, report_id)
+    if row is None or not row.is_judged:
         return 0
     others = 0
     with settlement_reports.stored(report_id) as report:

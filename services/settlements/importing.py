@@ -20,7 +20,8 @@ from adapters.tables import settlements
 from adapters.tables.settlements import Candidates
 from domain.settlements.matching import claimants, decide
 from domain.settlements.tally import Tally
-from models.errors import Conflict
+from models.errors import Conflict, Refused
+from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import (
     Days,
     DecidedEntry,
@@ -41,6 +42,15 @@ log = structlog.get_logger()
 _ROWS_AT_ONCE = 2000
 
 
+def report_format() -> ReportFormat:
+    """Return how reports are read. Raises Refused if the settings do not say it."""
+    form = settings().report_format
+    if form is None:
+        detail = "set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it"
+        raise Refused("BAD_SETTLEMENT_COLUMNS", detail)
+    return form
+
+
 def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
     """Keep reports, match their entries and record the discrepancies. Idempotent.
 
@@ -49,6 +59,9 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
     Raises Transient if store or database does not answer; import them again.
     """
     imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
+    with writing() as session:
+        for row in imported:
+            settlements.begin_report(session, row)
     _finish(now, _log_damaged, but={each.report_id for each in reports})
     tally = Tally()
     total = sum(report.entries for report in reports)

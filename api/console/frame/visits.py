@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.access import asks_by_itself
 from api.authorization import address_of
 from api.console.frame.cookies import ROOT, VISITOR, Visitor
-from api.gate import read_body
+from api.gate import UPLOADS, read_body
 from api.references import is_ambiguous
 from domain.words.wording import N_
 from models.errors import Refused
@@ -155,7 +155,8 @@ FromAPage = Annotated[Visitor, Depends(from_a_page)]
 
 
 async def enter(request: Request, visitor: AnyVisitor) -> None:
-    """Find who is signed in, and read the form that they post, before the action of a route is checked.
+    """Find who is signed in, and read the form that they post, before the action of a route is checked. A form with
+    files is read afterwards, by `uploads.py`.
 
     Raises:
         SignInFirst: nobody is signed in.
@@ -164,7 +165,8 @@ async def enter(request: Request, visitor: AnyVisitor) -> None:
     if request.method == "POST":
         await from_a_page(request, visitor)
     await run_in_threadpool(sign_in, request, visitor)
-    if request.method == "POST":
+    has_files = request.url.path in UPLOADS and request.headers.get("content-type", "").startswith("multipart/")
+    if request.method == "POST" and not has_files:
         request.state.form = await _read(request, visitor, _MOST_BYTES)
 
 
@@ -183,7 +185,11 @@ PostedByAnybody = Annotated[Form, Depends(posted_by_anybody)]
 
 
 async def _read(request: Request, visitor: Visitor, most_bytes: int) -> Form:
-    form = Form(tuple(_fields(await read_body(request, most_bytes))))
+    return checked(Form(tuple(_fields(await read_body(request, most_bytes)))), visitor)
+
+
+def checked(form: Form, visitor: Visitor) -> Form:
+    """Return a form. Raises Refused if it has not the token of the visitor's pages."""
     if not hmac.compare_digest(form.text(CSRF).encode(), visitor.csrf_token.encode()):
         raise _from_elsewhere()
     return form

@@ -91,6 +91,11 @@
     filled.forEach((value) => formData.append(name, value));
   }));
 
+  // A form that htmx sends shows its failure as any other does.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.requestConfig.verb === "post") detail.shouldSwap = true;
+  });
+
   // Of a day and the words for a time, the later counts.
   document.addEventListener("change", (event) => {
     const pair = event.target.closest(".moment");

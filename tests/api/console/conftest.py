@@ -25,6 +25,7 @@ from tests.end_to_end.browser import CHROMIUM, page
 from tests.installations import archived, installed
 from tests.pdfs import paged
 from tests.samples import sample_body, sample_document
+from tests.settlements import COLUMNS
 
 PERSON = "CELLAR_API_TOKENS"
 PLAIN, CONTRACT = "plain", "contract"
@@ -67,9 +68,11 @@ def csrf_of(client: httpx.Client) -> str:
     return found[1]
 
 
-def posted(client: httpx.Client, path: str, form: dict[str, Any]) -> httpx.Response:
-    """Post a form as a page of the console does."""
-    return client.post(path, data={"csrf": csrf_of(client), **form}, headers={"sec-fetch-site": "same-origin"})
+def posted(client: httpx.Client, path: str, form: dict[str, Any], *files: bytes) -> httpx.Response:
+    """Post a form, with files if there are any, as a page of the console does."""
+    sent = [("file", (f'../{number}".csv', each)) for number, each in enumerate(files)]
+    headers = {"sec-fetch-site": "same-origin"}
+    return client.post(path, data={"csrf": csrf_of(client), **form}, files=sent or None, headers=headers)
 
 
 @pytest.fixture(scope="package")
@@ -80,6 +83,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
     values |= {"timezone": "Asia/Jerusalem", "notify_allow_private": "true"}
+    values["settlement_columns"] = folder / "columns.toml"
+    values["settlement_columns"].write_text(COLUMNS)
     with installed(folder, **values):
         migrate()
         archived(PLAIN, sample_body(PLAIN))

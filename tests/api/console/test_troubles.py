@@ -41,6 +41,8 @@ from tests.samples import sample_body
 PAYMENTS = "/console/payments?paid_from=2022-12-15&paid_to=2022-12-25"
 PATHS = ["/console/discrepancies", "/console/failed", "/console/refused", "/console/missing", "/console/bulk"]
 PATHS += [
+    "/console/payments/reports",
+    "/console/missing/list",
     f"/console/archives/{WRONG}",
     PAYMENTS,
     "/console/templates",

@@ -1,0 +1,173 @@
+"""Reports of settlements and lists of Cellosign are taken in from files, after a look at what they would bring."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import httpx
+import pytest
+from sqlmodel import col, delete, select, true
+
+from adapters.database.transactions import writing
+from adapters.files.store import store
+from adapters.store.settlement_reports import keep, staged
+from adapters.tables import settlements
+from api.console.frame.rendering import archive_url
+from models.completeness.processes import MissingProcessRow
+from models.discrepancies import SETTLEMENT_CODES, DiscrepancyEventRow, DiscrepancyRow
+from models.payments import PaymentRow
+from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
+from tests.api.console.conftest import Browser, Console, csrf_of, posted
+from tests.installations import installed
+from tests.lists import DESTINATION, HEADS, local, workbook
+from tests.records import all_of, change
+from tests.settlements import FORM, NOW, everything, line, paid, report
+
+REPORTS, LIST = "/console/payments/reports", "/console/missing/list"
+FIRST = report(line("c1"), line("other", amount="20.00", card="1234"), line("nobody", paid="2025-06-01", amount="3.00"))
+BOTH = report(line("c1")), report(line("other", amount="21.00", card="1234"))
+
+
+@pytest.fixture
+def office(troubled: Console) -> Iterator[Console]:
+    """The console, two payments, and nothing of any report afterwards."""
+    with installed(troubled.folder, **troubled.settings):
+        paid("right", "c1")
+        paid("near/1", "c2")
+        yield troubled
+        for key, _ in list(store().listed("settlements")):
+            store().remove(key)
+        of_reports = select(DiscrepancyRow.discrepancy_id).where(col(DiscrepancyRow.code).in_(sorted(SETTLEMENT_CODES)))
+        for table, its in (
+            (DiscrepancyEventRow, col(DiscrepancyEventRow.discrepancy_id).in_(of_reports)),
+            (DiscrepancyRow, col(DiscrepancyRow.code).in_(sorted(SETTLEMENT_CODES))),
+            (PaymentRow, col(PaymentRow.reference).in_(["right", "near/1"])),
+            (MissingProcessRow, col(MissingProcessRow.process_number) > 9000),
+            (SettlementEntryRow, true()),
+            (SettlementReportRow, true()),
+        ):
+            change(delete(table).where(its))
+
+
+def previewed(client: httpx.Client, path: str, *files: bytes, **form: str) -> dict[str, str]:
+    """Preview files, and return the form that takes them in."""
+    page = posted(client, path, form, *files)
+    assert page.status_code == 200, page.text
+    shown = re.search(r'name="shown" value="(\w+)"', page.text)
+    assert shown
+    return {**form, "shown": shown[1]}
+
+
+def test_preview_changes_nothing_and_exactly_its_files_are_taken_in(office: Console) -> None:
+    with office.person() as person, office.person() as other:
+        before = everything()
+        second = previewed(person, REPORTS, *BOTH)
+        page = posted(person, REPORTS, {}, *BOTH).text
+        assert everything() == before
+        for files in (BOTH[:1], BOTH[::-1], (FIRST,)):
+            assert posted(person, REPORTS, second, *files).status_code == 422
+        assert everything() == before
+
+        with ThreadPoolExecutor(2) as threads:
+            answers = list(threads.map(lambda who: posted(who, REPORTS, second, *BOTH), (person, other)))
+
+        assert {each.status_code for each in answers} == {303}
+        assert len(all_of(select(SettlementReportRow))) == 2
+        assert {each.is_judged for each in all_of(select(SettlementReportRow))} == {True}
+        assert "Without a payment</dt><dd>1<" in page
+        _begin(FIRST)
+        assert "0 of 3 rows" in person.get(REPORTS).text
+        again = previewed(person, REPORTS, *BOTH)
+        assert posted(person, REPORTS, again, *BOTH).status_code == 303
+        assert [each.is_judged for each in all_of(select(SettlementReportRow))] == [True] * 3
+        assert "0 of 3 rows" not in person.get(REPORTS).text
+
+
+def _begin(data: bytes) -> None:
+    """Leave what a process leaves that is killed right after it began to take a report in."""
+    with staged(data, FORM) as begun, writing() as session:
+        keep(begun, NOW)
+        row = SettlementReportRow(report_id=begun.report_id, imported_at=datetime.now(UTC), entries=begun.entries)
+        settlements.begin_report(session, row)
+
+
+def test_last_report_shows_its_unmatched_rows_beside_the_nearest_payments(office: Console, browser: Browser) -> None:
+    """In both languages; a person chooses the file once."""
+    for language in ("en", "he"):
+        page = browser.open(REPORTS, language)
+        page.locator("main details").evaluate("each => each.open = true")
+        page.set_input_files("#file", {"name": "../דוח.csv", "mimeType": "text/csv", "buffer": FIRST})
+        page.locator("main form button").first.click()
+        page.locator("#preview").wait_for()
+        assert browser.violations() == []
+        page.locator("main form button[name=shown]").click()
+        rows = page.locator("#unmatched tbody tr")
+        rows.first.wait_for(timeout=10_000)
+        assert browser.violations() == []
+    assert rows.count() == 2
+    assert rows.first.locator("a").get_attribute("href") == archive_url("near/1")
+    assert "סכום אחר" in rows.first.inner_text()
+    assert rows.last.locator("a").count() == 0
+
+
+HALF = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+OF_X = {"content-type": "multipart/form-data; boundary=x", "sec-fetch-site": "same-origin"}
+
+
+def bomb() -> bytes:
+    made = BytesIO()
+    with ZipFile(made, "w", ZIP_DEFLATED) as parts, parts.open("xl/worksheets/sheet1.xml", "w") as sheet:
+        for _ in range(520):
+            sheet.write(bytes(1 << 20))
+    return made.getvalue()
+
+
+def test_wrong_upload_is_refused_on_the_page_and_changes_nothing(office: Console, tmp_path: Path) -> None:
+    sheet = workbook(tmp_path / "x.xlsx", [HEADS]).read_bytes()
+    with office.person() as person:
+        before = everything(), all_of(select(MissingProcessRow))
+        wrong: list[tuple[str, tuple[bytes, ...], int, str]] = [
+            (REPORTS, (b"",), 422, "Choose a file that is not empty."),
+            (REPORTS, (sheet,), 422, "BAD_ENCODING"),
+            (REPORTS, (FIRST, report(line("c1", amount="x"))), 422, "file 2, line 2, column amount"),
+            (REPORTS, (bytes(9 << 20),), 413, "TOO_LARGE"),
+            (LIST, (sheet[:-200],), 422, "LIST_DAMAGED"),
+            (LIST, (bomb(),), 422, "LIST_TOO_LARGE"),
+            (LIST, (b"<html>",), 422, "BAD_LIST_TYPE"),
+            (LIST, (sheet, sheet), 422, "Choose one file"),
+        ]
+        for path, files, status, text in wrong:
+            answer = posted(person, path, {}, *files)
+            assert (answer.status_code, text in answer.text) == (status, True), answer.text
+        csrf = csrf_of(person).encode()
+        whole = HALF + FIRST + b'\r\n--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n%s\r\n--x--\r\n' % csrf
+        cut = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n%s\r\n' % csrf + HALF + FIRST
+        for body, status in (
+            (whole, 200), (whole.replace(csrf, b"x"), 403), (whole[:-9], 403), (HALF, 403), (cut, 422), (b"x" * 9, 422),
+        ):  # fmt: skip
+            assert person.post(REPORTS, content=body, headers=OF_X).status_code == status
+        assert posted(person, REPORTS, {}).status_code == 422  # a form without files
+        assert (everything(), all_of(select(MissingProcessRow))) == before
+        assert [*Path(store().spool_folder).glob("*")] == []
+
+
+def test_list_of_cellosign_is_recorded_after_it_was_shown(office: Console, browser: Browser, tmp_path: Path) -> None:
+    rows = [(number, local(2026, 1, 1, 9), "Loans", DESTINATION) for number in (9001, 9002)]
+    sheet = workbook(tmp_path / "x.xlsx", [HEADS, *rows, ("12a", local(2026, 1, 1, 9), "Loans", DESTINATION)])
+    for language in ("en", "he"):
+        page = browser.open(LIST, language)
+        page.set_input_files("#file", sheet)
+        page.locator("main form button").first.click()
+        page.locator("#compared").wait_for()
+        assert "9001" in page.locator("#compared").inner_text()
+        assert browser.violations() == []
+    assert [each for each in all_of(select(MissingProcessRow)) if (each.process_number or 0) > 9000] == []
+    page.locator("main form button[name=shown]").click()
+    browser.follow(page.locator("#compared a.btn"))
+
+    assert page.locator("main td", has_text="9001").count() == 1
+    assert DESTINATION not in page.content()
