@@ -294,7 +294,7 @@ def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered_no
 def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
     console: Console, person: httpx.Client
 ) -> None:
-    pages = {}
+    pages: dict[str, str] = {}
     with installed(console.folder, **console.settings):
         for found in (
             {each: Found(1, {"cause": "CONFLICT", "task": None, "sentence": None})} for each in ConditionCode
