@@ -224,7 +224,7 @@ class Backlog:
 
 def backlog() -> Backlog:
     """Return what waits in the inbox."""
-    names = storage_at(f"{settings().inbox_location}/waiting").names("*")
+    names = _waiting().names("*")
     oldest = min((name for name in names if name.endswith(".json") and name[0].isdigit()), default=None)
     return Backlog(sum(name.endswith(".body") for name in names), _arrival(oldest) if oldest else None)
 

@@ -309,7 +309,7 @@ def counted(session: Session, report_ids: Sequence[str], *, unmatched: bool) -> 
     if unmatched:  # few, so they are found first
         found_first = "INDEXED BY ix_settlement_entry_match"
         entries = entries.where(_ENTRY.c.match.in_(UNMATCHED)).with_hint(_ENTRY, found_first, "sqlite")
-    return dict(session.connection().execute(entries.group_by(_ENTRY.c.report_id)).tuples().all())
+    return {row[0]: row[1] for row in session.connection().execute(entries.group_by(_ENTRY.c.report_id))}
 
 
 def damaged_reports(session: Session) -> set[str]:

@@ -53,7 +53,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """A session event on stable storage, and what it says."""
+    """A session event and what it says. Its journal puts it on stable storage."""
 
     event: ReceivedEvent
     said: SessionEvent
@@ -76,9 +76,9 @@ async def receive(
         now = datetime.now(UTC)
         found = await incoming.classified()
         if isinstance(found, SessionEvent):
-            event = await incoming.as_event(now)
-            await journal.keep(event, found)
-            return KeptEvent(event, found)
+            kept = KeptEvent(await incoming.as_event(now), found)
+            await journal.keep(kept)
+            return kept
         return await incoming.finish(found, now, dict(headers))
     finally:
         await incoming.discard()
@@ -195,12 +195,6 @@ def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:
     return Refused("COMPRESSED", NOT_COMPRESSED, where="content-encoding", status=415)
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    event: ReceivedEvent
-    said: SessionEvent
-
-
 class Journal:
     """Makes session events durable many at a time: the events that wait while a batch is being written form the next.
 
@@ -214,12 +208,12 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop
         self._batches = Grouped(self._write, _MOST_PER_BATCH)
 
-    async def keep(self, event: ReceivedEvent, said: SessionEvent) -> None:
+    async def keep(self, kept: KeptEvent) -> None:
         """Return when an event is on stable storage. Raises Transient if the inbox does not take its batch."""
         self._loop = asyncio.get_running_loop()
-        await self._batches.done(_Waiting(event, said))
+        await self._batches.done(kept)
 
-    def _write(self, batch: Sequence[_Waiting]) -> Sequence[None]:
+    def _write(self, batch: Sequence[KeptEvent]) -> Sequence[None]:
         began_s = time.monotonic()
         name = session_events.write_batch([each.event for each in batch])
         _log_events(batch, time.monotonic() - began_s)
@@ -227,7 +221,7 @@ class Journal:
         return [None] * len(batch)
 
 
-def _log_events(batch: Sequence[_Waiting], duration_s: float) -> None:
+def _log_events(batch: Sequence[KeptEvent], duration_s: float) -> None:
     """Log one line a batch: a line an event would cost as much as the event."""
     size_bytes = sum(each.event.size_bytes for each in batch)
     log.info("session events received", events=len(batch), size_bytes=size_bytes, duration_s=round(duration_s, 4))

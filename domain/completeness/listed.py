@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.completeness.listed import (
@@ -158,16 +159,18 @@ def _different_count(
     if any(max(len(ended), 1) <= ours <= len(rows) for ours in (references, len(archives))):
         return
     first = rows[0]
-    yield ListDifference(
+    yield _difference(
         DifferenceKind.DIFFERENT_COUNT,
-        source=first.source,
-        process_number=first.process_number,
-        transaction_number=first.transaction_number,
+        first,
         rows=tuple(row.row for row in rows),
         reference=archives[0].reference,
         listed=_times(len(rows)),
         archived=_times(references),
     )
+
+
+def _difference(kind: DifferenceKind, of: ListedProcess | ArchivedProcess, **how: Any) -> ListDifference:
+    return ListDifference(kind, of.source, of.process_number, of.transaction_number, **how)
 
 
 def _times(count: int) -> str:
@@ -185,11 +188,9 @@ def _different_times(
             continue
         nearest, archive = min(ahead, key=lambda each: abs(each[0]))
         if abs(nearest) > terms.tolerance and archive.created_at:
-            yield ListDifference(
+            yield _difference(
                 DifferenceKind.DIFFERENT_TIME,
-                source=row.source,
-                process_number=row.process_number,
-                transaction_number=row.transaction_number,
+                row,
                 rows=(row.row,),
                 reference=archive.reference,
                 listed=_shown(_moments(row.created, zone)[0]),
@@ -220,11 +221,9 @@ def _shown(moment: datetime) -> str:
 def _missing(rows: Sequence[ListedProcess], heard: Mapping[int, Heard], terms: ListTerms) -> ListDifference:
     first = rows[0]
     since, deadline = min((_deadline(row, heard, terms) for row in rows), key=lambda each: each[1])
-    return ListDifference(
+    return _difference(
         DifferenceKind.MISSING,
-        source=first.source,
-        process_number=first.process_number,
-        transaction_number=first.transaction_number,
+        first,
         rows=tuple(row.row for row in rows),
         listed=_times(len(rows)),
         archived="never",
@@ -274,11 +273,9 @@ def _unknown_there(
             is_listed = bool(listed) and (None in listed or each.transaction_number in {None, *listed})
             if is_listed or each.created_at is None or not first <= each.created_at <= last or kept_until <= terms.now:
                 continue
-            yield ListDifference(
+            yield _difference(
                 DifferenceKind.UNKNOWN_THERE,
-                source=each.source,
-                process_number=each.process_number,
-                transaction_number=each.transaction_number,
+                each,
                 reference=each.reference,
                 listed="never",
                 archived=_shown(each.created_at),

@@ -1,6 +1,6 @@
 """Books payments: gives each payment its standing, its amounts and the day on which it was made."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from functools import partial
@@ -43,35 +43,26 @@ class BookedPayment:
 def booked(archive: Archive, terms: PaymentTerms) -> list[BookedPayment]:
     """Return the booked payments of an archive, in the archive's order. Pure."""
     submitted = _submissions(archive.sessions)
-    return [
-        _booked(payment, name, terms, submitted, archive.event_at)
-        for payment, name in zip(archive.payments, names(archive.payments), strict=True)
-    ]
+
+    def paid_at(attempt: Attempt) -> datetime | None:
+        return submitted.get(attempt.session_id, archive.event_at)
+
+    named = zip(archive.payments, names(archive.payments), strict=True)
+    return [_booked(payment, name, terms, paid_at) for payment, name in named]
 
 
-def _booked(
-    payment: Payment,
-    name: str,
-    terms: PaymentTerms,
-    submitted: Mapping[str | None, datetime],
-    event_at: datetime | None,
-) -> BookedPayment:
+_Moment = Callable[[Attempt], datetime | None]
+
+
+def _booked(payment: Payment, name: str, terms: PaymentTerms, paid_at: _Moment) -> BookedPayment:
     decides = deciding(payment, terms)
-    by = partial(_by_attempt, payment, name, terms, submitted, event_at)
+    by = partial(_by_attempt, payment, name, terms, paid_at)
     others = tuple(by(each) for each in payment.attempts if each is not decides)
     return replace(by(decides), others=others) if others else by(decides)
 
 
-def _by_attempt(
-    payment: Payment,
-    name: str,
-    terms: PaymentTerms,
-    submitted: Mapping[str | None, datetime],
-    event_at: datetime | None,
-    attempt: Attempt,
-) -> BookedPayment:
-    amounts = amounts_of(attempt, terms)
-    paid_at = submitted.get(attempt.session_id, event_at)
+def _by_attempt(payment: Payment, name: str, terms: PaymentTerms, paid_at: _Moment, attempt: Attempt) -> BookedPayment:
+    amounts, moment = amounts_of(attempt, terms), paid_at(attempt)
     return BookedPayment(
         payment=payment,
         name=name,
@@ -79,7 +70,7 @@ def _by_attempt(
         standing=standing_of(attempt, terms),
         amounts=amounts,
         instalments=instalments_of(attempt, amounts),
-        paid_on=None if paid_at is None else paid_at.astimezone(terms.zone).date(),
+        paid_on=None if moment is None else moment.astimezone(terms.zone).date(),
     )
 
 

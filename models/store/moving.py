@@ -47,8 +47,8 @@ class MovePlan(BaseModel):
     source: Places
     target: Places
     phase: Phase | None
-    store: Amount
-    inbox: Amount
+    store: Amount = Amount()
+    inbox: Amount = Amount()
     rows: dict[str, int]
     running: list[str]
     settings: list[str]

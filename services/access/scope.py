@@ -115,8 +115,10 @@ def check_scope(role: Role, scope: str | None) -> str | None:
 
     `KEY=VALUE` stands for a label or a field, if archives are found by exactly one of them that has this name.
 
-    Raises Refused if a clerk has no scope, another role has one, or archives are not found by it.
+    Raises Refused if a clerk has no scope, another role has one, or archives are not found by it; or for an owner.
     """
+    if role is Role.OWNER:
+        raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
     if role is not Role.CLERK:
         if scope:
             detail = f"only a clerk sees the archives of one facet; the role {role} sees lists of all archives"

@@ -238,8 +238,6 @@ def _scope(name: str, role: Role, scope: str | None) -> str | None:
     except ValidationError:
         expected = "expected small letters, digits, dots, hyphens and underscores, at most 40, like dana.levy"
         raise Refused("BAD_NAME", expected, where="name") from None
-    if role is Role.OWNER:
-        raise Refused("BAD_PARAMETER", "owner is whoever has the shell; choose another role", where="role")
     return check_scope(role, scope)
 
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlmodel import col
@@ -102,16 +103,14 @@ def plan(move: Move) -> MovePlan:
         _require_schema(move)
         _require_keys(move.old)
     with kept_from_starting(move.old) as found:
-        amounts = {pair.name: _amount(pair) for pair in move.pairs}
         return MovePlan(
             source=move.source,
             target=move.target,
             phase=phase,
-            store=amounts.get("store", Amount()),
-            inbox=amounts.get("inbox", Amount()),
             rows=copying.counts(move.database) if move.moves_database else {},
             running=found,
             settings=_lines(move.old),
+            **{pair.name: _amount(pair) for pair in move.pairs},
         )
 
 
@@ -293,26 +292,10 @@ def _late(move: Move, planned: MovePlan, note: MoveNote) -> Moved:
     return Moved(plan=planned, is_complete=True, late=late)
 
 
-def _moved(
-    move: Move,
-    planned: MovePlan,
-    note: MoveNote,
-    *,
-    rows: dict[str, int] | None = None,
-    unread: list[str],
-    late: int = 0,
-) -> Moved:
+def _moved(move: Move, planned: MovePlan, note: MoveNote, **found: Any) -> Moved:
     brought = {pair.name: note.amount(pair.name) for pair in move.pairs}
     amounts = {name: Amount(files=number, size_bytes=size) for name, (number, size) in brought.items()}
-    return Moved(
-        plan=planned,
-        is_complete=phase_of(move) is Phase.COMPLETE,
-        store=amounts.get("store", Amount()),
-        inbox=amounts.get("inbox", Amount()),
-        rows=rows or {},
-        unread=unread,
-        late=late,
-    )
+    return Moved(plan=planned, is_complete=phase_of(move) is Phase.COMPLETE, **amounts, **found)
 
 
 def _put(move: Move, phase: Phase, inbox: str) -> None:

@@ -5,22 +5,20 @@ a preview of another person, a killed receiver leaves nothing behind, and any re
 """
 
 import hashlib
-import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.console.frame.visits import CSRF, AnyVisitor, Form, checked
 from api.gate import read_body
 from domain.words.wording import N_
 from models.errors import Refused
 
-_MOST_BYTES, _MOST_PARTS, _MOST_HEAD_BYTES = 8 << 20, 100, 4096
-_BOUNDARY = re.compile(r'multipart/form-data; ?boundary="?([\w\'()+,./:=?-]{1,70})"?', re.ASCII)
-_NAME = re.compile(rb'form-data; name="([^"\r\n]*)"(; filename=")?')
+_MOST_BYTES, _MOST_PARTS = 8 << 20, 100
 _NO_FILE = N_("Choose a file that is not empty.")
 _OTHER_FILES = N_("These are not the files that were shown: preview them first.")
 _SHOWN = "shown"
@@ -47,48 +45,34 @@ async def _uploaded(request: Request, visitor: AnyVisitor) -> Upload:
 
     Raises Refused if it comes from elsewhere, is too large or too slow, is no form with files, or has no file.
     """
-    if (boundary := _BOUNDARY.fullmatch(request.headers.get("content-type", ""))) is None:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data;"):
         raise _no_form()
     body = await read_body(request, _MOST_BYTES)
-    upload = await run_in_threadpool(_read, body, b"\r\n--" + boundary[1].encode())
-    checked(upload.form, visitor)
-    if not upload.files:
+    parser = MultiPartParser(request.headers, _whole(body), max_files=_MOST_PARTS, max_fields=_MOST_PARTS)
+    parser.spool_max_size = _MOST_BYTES  # no file of a report on a disk
+    try:
+        parts = (await parser.parse()).multi_items()
+    except MultiPartException as error:
+        raise _no_form() from error
+    fields = [(name, each.replace("\0", "\ufffd")) for name, each in parts if isinstance(each, str)]
+    sent = [await each.read() for _, each in parts if isinstance(each, UploadFile)]
+    files = tuple(filter(None, sent))  # browsers send an empty file where none is chosen
+    form = checked(Form(tuple(fields)), visitor)
+    if not files:
         raise Refused("BAD_PARAMETER", _NO_FILE, where="file")
-    return upload
+    named = ([each for each in fields if each[0] not in (CSRF, _SHOWN)], list(map(_digest, files)))
+    return Upload(form, files, _digest(repr(named).encode()))
 
 
 Uploaded = Annotated[Upload, Depends(_uploaded)]
 
 
-def _read(body: bytes, delimiter: bytes) -> Upload:
-    fields, files = list[tuple[str, str]](), list[bytes]()
-    for head, content in _parts(body, delimiter):
-        name = _NAME.search(head)
-        if name is None or len(fields) + len(files) >= _MOST_PARTS:
-            raise _no_form()
-        if not name[2]:
-            fields.append((name[1].decode(errors="replace"), content.decode(errors="replace").replace("\0", "\ufffd")))
-        elif content:  # browsers send an empty file where none is chosen
-            files.append(content)
-    named = (
-        [each for each in fields if each[0] not in (CSRF, _SHOWN)],
-        [hashlib.sha256(each).digest() for each in files],
-    )
-    return Upload(Form(tuple(fields)), tuple(files), hashlib.sha256(repr(named).encode()).hexdigest())
+async def _whole(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
-def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield head and content of each part. Raises Refused if the body does not begin and end as a form does."""
-    at = len(delimiter) - 2 if body.startswith(delimiter[2:]) else len(body)
-    while body[at : at + 2] == b"\r\n":
-        begin = body.find(b"\r\n\r\n", at, at + _MOST_HEAD_BYTES) + 4
-        end = body.find(delimiter, begin)
-        if begin < 4 or end < 0:
-            raise _no_form()
-        yield body[at:begin], body[begin:end]
-        at = end + len(delimiter)
-    if body[at : at + 2] != b"--":
-        raise _no_form()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _no_form() -> Refused:

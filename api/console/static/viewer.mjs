@@ -27,6 +27,7 @@ const textOf = async (number) => {
 const release = (holder) => {
   layers.delete(Number(holder.dataset.number));
   delete holder.dataset.drawn;
+  delete holder.dataset.turn;
   holder.replaceChildren();
 };
 
@@ -87,6 +88,7 @@ const draw = async (holder) => {
   layers.set(number, text.textDivs);
   drawFields(holder);
   await drawSignatures(holder, page, plain);
+  if (holder.dataset.turn !== turn) return;
   holder.dataset.drawn = "";
   light();
 };
@@ -105,7 +107,7 @@ const reveal = (element) => {
 
 const goTo = async (number) => {
   const holder = holderOf(number);
-  if (!("drawn" in holder.dataset)) await draw(holder);
+  while (!("drawn" in holder.dataset)) await draw(holder); // another drawing may have begun since
   return holder;
 };
 

@@ -141,7 +141,7 @@ def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
     assert "21.00 ILS" in page.locator("#discrepancies").inner_text()
     assert page.locator("#form tbody tr").count() == 5
     assert "Nothing in: " in page.locator(".dossier-facts > p").inner_text()
-    assert page.locator(".empty-note").count() == 0
+    assert page.locator(".dossier .empty-note").count() == 0
     assert "Unaltered when it arrived" in page.locator(".standing").inner_text()
     assert "version 2" in page.locator("#timeline").inner_text()
     browser.follow(page.get_by_role("link", name="what changed").first)
@@ -186,8 +186,8 @@ def place_of(box: Locator) -> list[float]:
 
 
 def test_field_leads_to_its_place_on_a_turned_page_and_the_place_to_the_field(browser: Browser) -> None:
-    page = browser.open(DOSSIER, "he")
-    page.locator(".pdf-page[data-drawn]").first.wait_for()
+    page = browser.open(f"{DOSSIER}#field-4", "he")
+    page.locator(".pdf-page[data-drawn] .pdf-box.lit").wait_for()
     page.locator("#field-1 a").focus()
     page.keyboard.press("Enter")
     lit = page.locator(".pdf-page[data-number='2'] .pdf-box.lit")

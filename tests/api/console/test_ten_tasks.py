@@ -42,7 +42,7 @@ class Hands:
 
     def press(self, *keys: str) -> "Hands":
         for each in keys:
-            self.page.keyboard.press(each)
+            (self.page.keyboard.press if each.isascii() else self.page.keyboard.type)(each)
             self.keys += 1
         assert self.keys <= MOST_KEYS
         return self

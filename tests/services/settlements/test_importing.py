@@ -37,6 +37,7 @@ from models.errors import Refused
 from models.payments import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
+from services.views import settlement_list
 from tests.conftest import LONGEST_S, Configure, make_tables
 from tests.domain.settled import day
 from tests.installations import installed
@@ -544,3 +545,36 @@ def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> Non
         taken(step)
 
     assert everything() == as_they_came
+
+
+@pytest.mark.usefixtures("empty")
+def test_unmatched_rows_stand_beside_the_nearest_payments() -> None:
+    """Those that share its id first; else up to three of its days with its card or amount, which have no charge yet."""
+    paid("settled", "c1")
+    for reference, values in (
+        ("card", {"amount_minor": 9}),
+        ("amount", {"card_last4": "9"}),
+        ("both", {}),
+        ("no", {"paid_on": day(3)}),
+    ):
+        paid(reference, reference, **values)
+    paid("failed", "c5", standing=Standing.FAILED, amount_minor=7, card_last4="7")
+    lines = [
+        line("c1"),
+        line("x", card="1234"),
+        line("c5", paid=day(1), amount="0.07", card="7777"),
+        line("y", kind="refund", currency="EUR"),
+        line("z", paid="", amount="0.09"),
+    ]
+    imported(report(*lines))
+
+    (taken,), following = settlement_list.reports()
+    found, more = settlement_list.unmatched(taken.row.report_id)
+
+    assert (taken.unmatched, taken.come, following, more) == (4, None, None, None)
+    assert [[(near.reference, differs) for near, differs in beside] for _, beside in found] == [
+        [("both", ["cguid"]), ("card", ["cguid", "amount"]), ("amount", ["cguid", "card"])],
+        [("failed", ["card", "day", "standing"])],
+        [],
+        [("card", ["cguid"])],
+    ]

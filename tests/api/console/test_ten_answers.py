@@ -1,0 +1,52 @@
+"""Ten questions of a bank, each answered from the overview by ten keys at most, in both languages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from adapters.settings.settings import settings
+from models.messages.notification import NotificationAttemptRow
+from tests.api.console.conftest import CONTRACT, PERSON, Browser
+from tests.api.console.test_intake import FIRST, office  # noqa: F401  # a fixture
+from tests.api.console.test_ten_tasks import Hands
+from tests.api.console.troubles import ENDPOINT, put
+from tests.payments import booked, payment
+from tests.settlements import imported
+
+ASKED = {
+    "en": ("signed by 1 (דנה כהן)", "yest", "not s", "settl", "another amount", "ago", "on Cellosign's list"),
+    "he": ("חתומים: 1 (דנה כהן)", "אתמול", "וטרם", "דוחות", "סכום אחר", "לפני", "ברשימה של Cellosign"),
+}
+
+
+@pytest.mark.usefixtures("office", "troubled")
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_ten_questions_are_answered_by_ten_keys(browser: Browser, language: str) -> None:
+    now, name = datetime.now(UTC), "answers"
+    day = (now.astimezone(settings().payment_terms.zone) - timedelta(days=1)).date()
+    euros, dollars = {"amount_minor": 123_400, "currency": "EUR"}, {"amount_minor": 5_600, "currency": "USD"}
+    booked(name, payment(name, "e", paid_on=day, **euros), payment(name, "u", 1, paid_on=day, **dollars))
+    imported(FIRST)
+    answered = {"endpoint_name": ENDPOINT, "attempted_at": now, "duration_s": 0.2, "status_code": 200}
+    put([NotificationAttemptRow(message_id=language, attempt=1, **answered)])
+    signed, yesterday, unsettled, reports, unmatched, ago, listed = ASKED[language]
+
+    for steps, selector, answer in (
+        ([("Control+k", *yesterday, "Enter")], "#sums", r"1,234\.00[\s\S]*56\.00"),
+        ([("Control+k", *unsettled, "Enter")], "#results", r"1,234\.00[\s\S]*56\.00"),
+        ([("g", "y"), ("Control+k", *reports, "Enter")], "#unmatched", unmatched),
+        ([("g", "s"), ("j", "Enter")], "main .facts", ago),
+        ([("g", "e"), ("j", "Enter")], "main .facts", "200"),
+        ([("g", "v")], "#failed", "0"),
+        ([("g", "m")], "main", listed),
+        ([("Control+k", *CONTRACT[:5], "Enter")], ".standing", re.escape(signed)),
+    ):
+        hands = Hands(browser, language)
+        for keys in steps:
+            hands.follow(*keys)
+        expect(hands.page.locator(selector).first).to_contain_text(re.compile(answer))
+    assert PERSON in hands.page.locator("#access").inner_text()  # who opened it, on the same page
+    hands.page.locator("#field-1 a").click()  # what the form says at a place of the document
+    hands.page.locator(".pdf-box.lit").wait_for()
