@@ -301,7 +301,8 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
         ):
             with writing() as session:
                 conditions.set_within(session, Subject.ARCHIVE, PLAIN, found, datetime.now(UTC))
-            pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text
+            behind = person.get(f"/console/archives/{PLAIN}?list=conditions&after={id_cursor(9)}").text
+            pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
             with writing() as session:
                 conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
     pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
