@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, expect
 from adapters.database.listing import id_cursor
 from adapters.database.transactions import writing
 from adapters.inbox import inbox
+from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from api.console.words import languages
@@ -305,7 +306,11 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
             pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
             with writing() as session:
                 conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
+        before = datetime(2020, 1, 1, tzinfo=UTC)
+        with writing() as session:
+            conditions.note_within(session, [ocfl.object_key(PLAIN)], checked_at=before, anchored_at=before)
     pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
+    assert all(each in pages["whole"] for each in ("not checked yet", "not anchored yet"))
 
     called = {code: re.findall(r'class="state[^>]*>(Sound|Unaltered[^<]*)<', page) for code, page in pages.items()}
     assert called.pop("whole") == ["Unaltered when it arrived", "Sound", "Sound"]
