@@ -47,19 +47,20 @@ const drawFields = (holder) => {
   }
 };
 
-// The verdict that the facts have of a signature, where its field stands.
+// The verdict that the facts have of a signature, where its field stands. What only has the name of a field is none.
 const drawSignatures = async (holder, page, plain) => {
-  for (const { fieldType, fieldName, rect } of await page.getAnnotations()) {
+  const within = (a, b, all) => [Math.min(a, b), Math.max(a, b)].map((each) => Math.min(1, Math.max(0, each / all)));
+  for (const { id, fieldType, fieldName, rect } of await page.getAnnotations()) {
     const its = fieldType === "Sig" && document.querySelector(`[data-signature="${CSS.escape(fieldName)}"]`);
+    const named = its ? (await pdf.getFieldObjects())?.[fieldName] ?? [] : [];
     const [x1, y1, x2, y2] = plain.convertToViewportRectangle(rect);
-    if (!its || x1 === x2 || y1 === y2) continue;
-    const [left, top] = [Math.max(0, Math.min(x1, x2)), Math.max(0, Math.min(y1, y2))];
-    const place = [left / plain.width, top / plain.height, Math.abs(x2 - x1) / plain.width, Math.abs(y2 - y1) / plain.height];
-    const box = boxOn(holder, "a", place);
+    const [[left, right], [top, bottom]] = [within(x1, x2, plain.width), within(y1, y2, plain.height)];
+    if (named.length !== 1 || named[0]?.id !== id || left === right || top === bottom) continue;
+    const box = boxOn(holder, "a", [left, top, right - left, bottom - top]);
     box.href = `#${its.id}`;
     const label = part("span", "pdf-verdict", box); // beside the signature, towards the middle of the page
     label.append(...its.querySelector("h3").cloneNode(true).childNodes);
-    [label.style[place[1] > 0.5 ? "bottom" : "top"], label.style[place[0] > 0.5 ? "right" : "left"]] = ["100%", 0];
+    [label.style[top > 0.5 ? "bottom" : "top"], label.style[left > 0.5 ? "right" : "left"]] = ["100%", 0];
   }
 };
 

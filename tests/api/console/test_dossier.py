@@ -216,6 +216,7 @@ def test_signature_shows_its_verdict_where_it_stands_on_a_turned_and_cropped_pag
     assert "Sound signature: דנה כהן" in re.sub(r"\s+", " ", signature.inner_text())
     signature.click(position={"x": 5, "y": 5})
     assert "intact" in browser.page.locator(":target").inner_text()
+    assert drawn(browser, 3).locator("a.pdf-box").count() == 0
 
 
 def test_words_are_found_on_every_page_and_lit_up(browser: Browser) -> None:
