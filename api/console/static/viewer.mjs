@@ -167,11 +167,10 @@ const step = async (by) => {
   reveal(rangeOf(hits[here]).startContainer.parentElement);
 };
 
-let searched = "";
 const find = async () => {
   const sought = words.value.trim();
-  searched = sought;
-  [hits, here] = [[], -1];
+  const its = hits = []; // the last search counts
+  here = -1;
   count.textContent = "";
   light();
   if (!sought) return;
@@ -179,7 +178,7 @@ const find = async () => {
   const pattern = new RegExp(escaped.join("\\s*"), "giu");
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const { text } = await textOf(number);
-    if (searched !== sought) return;
+    if (hits !== its) return;
     for (const each of text.matchAll(pattern)) {
       hits.push({ number, start: each.index, end: each.index + each[0].length });
     }

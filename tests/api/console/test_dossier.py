@@ -236,6 +236,13 @@ def test_words_are_found_on_every_page_and_lit_up(browser: Browser) -> None:
     assert page.evaluate(lit) == "שכירות"
     page.fill("#pdf-words", "(.*")
     expect(hits).to_have_text("0")
+    type_at_once = """sought => sought.forEach((each) => {
+        const words = document.getElementById("pdf-words");
+        words.value = each;
+        words.dispatchEvent(new Event("input"));
+    })"""
+    page.evaluate(type_at_once, ["rent of", "rent", "rent of"])
+    expect(hits).to_have_text(re.compile("/ 3$"))
 
 
 def test_document_is_drawn_larger_and_fits_again(browser: Browser) -> None:
