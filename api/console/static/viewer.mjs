@@ -4,6 +4,7 @@ const [frame, pages, state] = ["pdf", "pdf-pages", "pdf-state"].map((id) => docu
 const [numberInput, words, count] = ["pdf-number", "pdf-words", "pdf-hits"].map((id) => document.getElementById(id));
 const absolute = (path) => new URL(path, window.location.href).href;
 const MOST_PIXELS = 1 << 24;
+const MOST_PAGES = 10000; // a document may say that it has any number
 const texts = new Map(); // the text of a page, and where each of its pieces begins
 const layers = new Map(); // the elements of these pieces, of pages that are drawn
 let pdfjs, pdf, watcher, zoom = 1, turns = 0, hits = [], here = -1, lit = null;
@@ -244,6 +245,7 @@ const open = async () => {
     standardFontDataUrl: absolute(frame.dataset.fonts),
     wasmUrl: absolute(frame.dataset.decoders),
   }).promise;
+  if (pdf.numPages > MOST_PAGES) return "failed";
   document.getElementById("pdf-count").textContent = pdf.numPages;
   watcher = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) {

@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -24,7 +25,8 @@ from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
 from tests.records import buried
-from tests.samples import PDF, PNG, sample_body
+from tests.pdfs import document
+from tests.samples import PDF, PNG, sample_body, sample_document
 
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
@@ -266,6 +268,25 @@ def test_document_that_cannot_be_read_leaves_the_facts(browser: Browser) -> None
     expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown")
     assert "Unreadable" in page.locator(".standing").inner_text()
     assert page.locator("#form tbody tr").count() == 500
+
+
+def test_document_that_says_it_has_endless_pages_leaves_the_facts(console: Console, browser: Browser) -> None:
+    endless = document(
+        [
+            b"<</Type /Catalog /Pages 2 0 R>>",
+            b"<</Type /Pages /Count 90000000 /Kids [3 0 R 4 0 R]>>",
+            b"<</Type /Pages /Parent 2 0 R /Count 89999999 /Kids []>>",
+            b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>",
+        ]
+    )
+    signed = sample_document()["signed_document"] | {"content": b64encode(endless).decode()}
+    with installed(console.folder, **console.settings):
+        archived("endless", sample_body("endless", signed_document=signed))
+
+    page = browser.open("/console/archives/endless")
+
+    expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown", timeout=30_000)
+    assert page.locator("#form tbody tr").count() > 0
 
 
 def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
