@@ -111,7 +111,8 @@ def _caller_and_reference(request: Request) -> tuple[Caller, str | None]:
 def asks_by_itself(request: Request) -> bool:
     """Return whether an open page asks, and not a person: so the login of a person who is away ends in time."""
     path = getattr(request.scope.get("route"), "path", "")
-    return path in _PARTS and _PARTS[path] in (None, request.headers.get("hx-trigger"))
+    is_part = path in _PARTS and _PARTS[path] in (None, request.headers.get("hx-trigger"))
+    return is_part and request.method == "GET"
 
 
 def acts(action: Action) -> Any:

@@ -100,9 +100,9 @@ def _matching(query: PaymentQuery) -> list[sql.ColumnElement[bool]]:
     conditions = [_ITS[name] == value for name, value in its.items() if value is not None]
     if query.settled is not None:
         conditions.append((_ITS.standing == Standing.SETTLED) if query.settled else (_ITS.standing != Standing.SETTLED))
-    if query.card_brand is not None:
+    if query.acquirer is not None:
         same = (_PAYMENT.reference == _ITS.reference, _PAYMENT.position == _ITS.position)
-        conditions.append(sql.exists().where(*same, _PAYMENT.card_brand == query.card_brand))
+        conditions.append(sql.exists().where(*same, _PAYMENT.card_acquirer == query.acquirer))
     if query.undated:
         return [*conditions, _ITS.paid_on.is_(None)]
     days = days_of(query)

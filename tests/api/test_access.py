@@ -205,8 +205,14 @@ def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors:
             by_itself = {"hx-request": "true", "hx-trigger": path.partition("?")[0]}
             asked = f"/console/{path.format(f'{number}-01-01T00:00:00Z')}"
             assert doors.browsers[Role.OPERATOR].get(asked, headers=by_itself).status_code == 200
-
     assert _rows(doors) - before == 3 + 3 + 1 + 1
+
+    of_a_part = {"hx-trigger": "taken", "sec-fetch-site": "same-origin"}  # a change is recorded, whatever it says it is
+    operator = doors.browsers[Role.OPERATOR]
+    form: dict[str, Any] = {"data": {"csrf": operator.headers["x-csrf"]}, "files": {"file": b"x"}}
+    for method, its in (("GET", {}), ("POST", form), ("POST", form)):
+        operator.request(method, "/console/payments/reports", headers=of_a_part, **its)
+    assert _rows(doors) - before == 3 + 3 + 1 + 1 + 1 + 2
 
 
 def _rows(doors: Doors) -> int:

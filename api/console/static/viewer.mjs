@@ -266,6 +266,7 @@ const open = async () => {
 
 const trouble = await open().catch(() => "failed");
 state.textContent = frame.dataset[trouble] ?? state.textContent;
+if (trouble) frame.querySelector(".pdf-tools").remove();
 if (trouble === "lost") {
   state.textContent = "";
   document.querySelectorAll("[data-when-whole]").forEach((each) => each.remove());

@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
@@ -12,8 +13,12 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from adapters.database.listing import id_cursor
+from adapters.database.transactions import writing
 from adapters.inbox import inbox
+from adapters.tables import conditions
+from adapters.tables.conditions import Found
 from api.console.words import languages
+from models.store.condition import ConditionCode, Subject
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
@@ -284,6 +289,27 @@ def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered_no
 
     assert ["download=true" in each for each in pages] == [False, False, True]
     assert ['id="pdf"' in each for each in pages] == [False, False, True]
+
+
+def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
+    console: Console, person: httpx.Client
+) -> None:
+    pages: dict[str, str] = {}
+    with installed(console.folder, **console.settings):
+        for found in (
+            {each: Found(1, {"cause": "CONFLICT", "task": None, "sentence": None})} for each in ConditionCode
+        ):
+            with writing() as session:
+                conditions.set_within(session, Subject.ARCHIVE, PLAIN, found, datetime.now(UTC))
+            behind = person.get(f"/console/archives/{PLAIN}?list=conditions&after={id_cursor(9)}").text
+            pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
+            with writing() as session:
+                conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
+    pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
+
+    called = {code: re.findall(r'class="state[^>]*>(Sound|Unaltered[^<]*)<', page) for code, page in pages.items()}
+    assert called.pop("whole") == ["Unaltered when it arrived", "Sound", "Sound"]
+    assert {code: each for code, each in called.items() if each} == {}
 
 
 def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: httpx.Client) -> None:

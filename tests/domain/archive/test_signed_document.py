@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -127,13 +128,13 @@ def test_unsigned_document_without_listed_signatures_brings_no_warning() -> None
 
 
 CHECKED = datetime(2026, 11, 28, tzinfo=UTC)
-DAMAGED = ConditionView.model_construct(code="FILE_DAMAGED")
+ONE: dict[str, Any] = {"code": "FILE_DAMAGED"}
+DAMAGED = ConditionView.model_construct(**ONE)
 
 
 def archive(state: str = "completed", checked: datetime | None = CHECKED, *conditions: ConditionView) -> ArchiveView:
-    return ArchiveView.model_construct(
-        state=state, checked_at=checked, completed_at=CHECKED, conditions=list(conditions)
-    )
+    facts: dict[str, Any] = {"state": state, "checked_at": checked, "completed_at": CHECKED, "conditions": conditions}
+    return ArchiveView.model_construct(**facts)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def transactions(**filters: Any) -> list[str | None]:
 @pytest.mark.usefixtures("installation")
 def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
     members: dict[str, dict[str, Any]] = {
-        "a": {}, "b": {"paid_on": DAY + timedelta(days=2), "card_brand": "Visa"},
+        "a": {}, "b": {"paid_on": DAY + timedelta(days=2), "card_acquirer": "Alphacard"},
         "c": {"paid_on": DAY, "amount_minor": 7}, "d": {"paid_on": LAST.date(), "currency": "JPY"},
         "e": {"paid_on": DAY + timedelta(days=4), "standing": "held"}, "f": {"paid_on": TOMORROW}, "g": {}, "h": {},
     }  # fmt: skip
@@ -46,7 +46,7 @@ def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
     assert transactions(standing="charged") == ["d", "b"]
     assert transactions(settled=True) == ["c"]
     assert transactions(settled=False, currency="ILS") == ["e", "b"]
-    assert transactions(card_brand="Visa", source="default") == ["b"]
+    assert transactions(acquirer="Alphacard", source="default") == ["b"]
     assert transactions(source="nobody") == []
     assert sorted(transactions(undated=True), key=str) == ["a", "g", "h"]
 

@@ -50,6 +50,8 @@ FIELDS_AT_ONCE = 500
 """The most fields in a dossier, and the most differences of a page."""
 ITEMS_AT_ONCE = 50
 """The most items of each other list in a dossier."""
+_ALWAYS = {"conditions", "judgements", "missing"}
+"""Lists that decide what the page calls the archive, so it has their first items, whatever its address says."""
 _NO_DAY = N_("Expected a day that has not passed, like 2027-12-31.")
 _OPENED = 10
 """The most records of the access log in a dossier."""
@@ -133,7 +135,7 @@ async def unmask(request: Request, reference: Reference, form: Posted, caller: C
 def _dossier(
     request: Request, reference: str, caller: Caller, name: str, after: str, unmasked: Unmasked | None = None
 ) -> Response:
-    begin = {name: after} if after else {}
+    begin = {name: after} if after and name not in _ALWAYS else {}
     more = {"fields": FIELDS_AT_ONCE}
     archive = archive_view.archive(reference, caller, ITEMS_AT_ONCE, begin, newest_first=True, most_of=more)
     if archive is None:
