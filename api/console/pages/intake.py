@@ -16,6 +16,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread_of_exports
 from api.console.frame.uploads import Upload, Uploaded
+from api.console.frame.visits import NO_SUCH_PAGE
 from domain.words.wording import N_
 from models.access import Action, Caller
 from models.errors import Refused
@@ -39,6 +40,8 @@ def show_reports(
     """Show the reports, and what one of them leaves unmatched: the last, if none is named."""
     reports, following = settlement_list.reports(cursor)
     chosen = next(iter(settlement_list.reports(report_id=report)[0] if report else reports), None)
+    if report and not chosen:
+        raise Refused("UNKNOWN_PATH", NO_SUCH_PAGE, status=404)
     unmatched, more = settlement_list.unmatched(chosen.row.report_id, after) if chosen else ([], None)
     near = [payment.reference for _, payments in unmatched for payment, _ in payments]
     shown = {"reports": reports, "following": following, "chosen": chosen, "unmatched": unmatched, "more": more}
