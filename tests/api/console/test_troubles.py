@@ -94,6 +94,13 @@ def decided(console: Console, trouble: str, **form: Any) -> httpx.Response:
     return act(console, f"/console/{trouble}/decide", **page | form)
 
 
+def test_csv_of_payments_is_refused_before_it_begins_and_only_where_the_page_is(troubled: Console) -> None:
+    with troubled.person() as person:
+        for filters, status in (("undated=true&paid_from=2001-01-01", 200), ("cursor=x", 422), ("paid_from=2001", 422)):
+            answer = person.get(f"/console/payments.csv?{filters}")
+            assert (answer.status_code, answer.text.startswith("\ufeffreference,")) == (status, status == 200), filters
+
+
 def of_api(console: Console, path: str) -> Any:
     return httpx.get(f"{console.url}{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False).json()
 
