@@ -444,6 +444,9 @@ def test_source_is_added_rotated_disabled_and_enabled_and_its_page_says_what_it_
     with troubled.person() as person:
         wait_until(lambda: "/console/refused?source=north&amp;code=NOT_JSON" in person.get(path).text)
         page = person.get(path).text
+        terms = re.findall(r"<bdi>(.*)</bdi>", person.get(path, headers={"accept-language": "he"}).text)
+        assert "יחידות קטנות, כמו אגורות" in terms
+        assert {"minor", "keep", "refuse"}.isdisjoint(terms)
         assert person.get("/console/sources/nobody").status_code == 404
 
     assert f'data-copy="{webhook}"' in page
