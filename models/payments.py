@@ -46,6 +46,7 @@ class Attempt:
     provider_reference: str | None
     card_mask: str | None
     card_brand: str | None
+    card_acquirer: str | None = None
     card_no_last4: str | None = None
     card_expires: date | None = None
     cguid: str | None = field(default=None, repr=False)
@@ -92,6 +93,8 @@ class PaymentFacts(BookedAttempt):
     status: str | None = None
     card_mask: str | None = None
     card_brand: str | None = None
+    card_acquirer: str | None = None
+    """Who clears the payment and reports its payout: the provider. Cellosign spells the member `card_aquirer`."""
     provider_reference: str | None = None
     attempts: int = 1
 

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.console.frame import entrance, static
 from api.console.frame.rendering import render, see
-from api.console.frame.visits import SignInFirst, enter
+from api.console.frame.visits import NO_SUCH_PAGE, SignInFirst, enter
 from api.console.pages import (
     access,
     batches,
@@ -56,7 +56,6 @@ for each in (static, entrance):
 for each in (overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router, dependencies=[Depends(enter)])
 
-_UNKNOWN_PATH = N_("There is no such page.")
 _WRONG_METHOD = N_("This address takes a form of one of the console's pages.")
 _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 
@@ -101,7 +100,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 async def _http_exception(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _failure(request, 405, "WRONG_METHOD", _WRONG_METHOD)
-    return _failure(request, error.status_code, "UNKNOWN_PATH", _UNKNOWN_PATH)
+    return _failure(request, error.status_code, "UNKNOWN_PATH", NO_SUCH_PAGE)
 
 
 @console.exception_handler(Exception)

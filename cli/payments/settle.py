@@ -1,8 +1,8 @@
 """`cellar settle`: imports the provider's settlement reports, and compares them with the payments of the archives."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from adapters.store.seals import fingerprint, previewed_fingerprints
-from adapters.store.settlement_reports import Report, staged
 from cli.terminal import console, print_fitted
 from domain.payments.amounts import amount_text, exponent_of
-from domain.settlements.report import Fingerprint
-from models.errors import Refused, WrongUse
+from models.errors import Refused
 from models.settlements.settlement import DayTotal, SettlementSummary
 from services.settlements import importing
 from services.settlements.importing import OnProgress
@@ -42,31 +39,19 @@ def settle(
 
     Exits with 1 if there is a discrepancy that nobody has explained, and with 2 if a report is wrong.
     """
-    take = importing.preview_reports if dry_run else importing.import_reports
-    with ExitStack() as stack, _progress() as on_progress:
-        reports = _read(files, stack, previewed_fingerprints() if dry_run else fingerprint)
-        summary = take(reports, datetime.now(UTC), on_progress)
+    named = ((str(each), each.read_bytes()) for each in files)
+    try:
+        with _progress() as on_progress:
+            summary, _ = importing.take_files(named, datetime.now(UTC), on_progress, is_preview=dry_run)
+    except Refused as refused:
+        typer.echo(f"cellar settle: {refused}; nothing was imported", err=True)
+        raise typer.Exit(_WRONG_USE) from refused
     if as_json:
         typer.echo(json.dumps(_shown(summary), default=str))
     else:
         _print(summary, dry_run=dry_run)
     if summary.unexplained:
         raise typer.Exit(1)
-
-
-def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> list[Report]:
-    reports = list[Report]()
-    try:
-        form = importing.report_format()
-    except Refused as refused:
-        raise WrongUse(refused.detail) from refused
-    for file in files:
-        try:
-            reports.append(stack.enter_context(staged(file.read_bytes(), form, fingerprint)))
-        except Refused as refused:
-            typer.echo(f"cellar settle: {file}: {refused}; nothing was imported", err=True)
-            raise typer.Exit(_WRONG_USE) from refused
-    return reports
 
 
 @contextmanager

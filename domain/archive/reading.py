@@ -287,6 +287,7 @@ def _attempt(place: Node, results: Collection[str]) -> Attempt:
         provider_reference=place.member("provider_transaction_reference").identifier(),
         card_mask=masked(_without_number(result.spelled("card_mask").text()) or "") or None,
         card_brand=_without_number(result.spelled("card_brand").text()),
+        card_acquirer=_without_number(result.spelled("card_aquirer").text()),
         card_no_last4=last_four(result.spelled("card_no").identifier()),
         card_expires=expiry_month(result.spelled("card_expiration").identifier()),
         cguid=_filled(result.spelled("cguid")),

@@ -254,7 +254,7 @@ WORDS: Mapping[str, str] = {
     "filter_standing": "Payment standing",
     "filter_settled": "Settled",
     "filter_currency": "Currency",
-    "filter_card_brand": "Card brand",
+    "filter_acquirer": "Payment provider",
     "filter_paid_from": "Paid from",
     "filter_paid_to": "Paid to",
     "filter_undated": "Without a day",

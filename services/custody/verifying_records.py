@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -50,6 +50,7 @@ from services.payments.recorded import discrepancy_of
 
 _DEFINITION = "the sealed definition of an endpoint"
 _OF_AN_EVENT = ("source", "type", "reference", "process_number", "transaction_number", "session_id")
+_TAKEN_IN_WITHIN = timedelta(days=2)
 OTHER_ZONE = timedelta(hours=26)
 """How far apart two time zones may read the same clock. `event_at` stays as it was read first, in the zone of then."""
 
@@ -204,10 +205,12 @@ def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
 
 
 def _other_entries(report_id: str) -> int:
-    """Count the entries of a report whose rows are gone or changed. Before it is judged, some may be on their way."""
+    """Count the entries of a report whose rows are gone or changed. Before it is judged, some may be on their way: the
+    night takes in what a killed import has left.
+    """
     with reading() as session:
         row = session.get(SettlementReportRow, report_id)
-    if row is None or not row.is_judged:
+    if row is None or (not row.is_judged and datetime.now(UTC) - row.imported_at < _TAKEN_IN_WITHIN):
         return 0
     others = 0
     with settlement_reports.stored(report_id) as report:

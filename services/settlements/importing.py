@@ -5,9 +5,11 @@ Each step can be repeated: entries are identified by their content; matches and 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import cast
 
 import structlog
 from sqlmodel import Session
@@ -15,12 +17,14 @@ from sqlmodel import Session
 from adapters.database.transactions import pages, reading, writing
 from adapters.settings.settings import settings
 from adapters.store import happened, settlement_reports
+from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import OnDamaged, Report
 from adapters.tables import settlements
 from adapters.tables.settlements import Candidates
 from domain.settlements.matching import claimants, decide
 from domain.settlements.tally import Tally
-from models.errors import Conflict, Refused
+from models.errors import Code, Conflict, Refused
+from models.said import Sentence
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import (
     Days,
@@ -49,6 +53,28 @@ def report_format() -> ReportFormat:
         detail = "set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it"
         raise Refused("BAD_SETTLEMENT_COLUMNS", detail)
     return form
+
+
+def take_files(
+    files: Iterable[tuple[str, bytes]], now: datetime, on_progress: OnProgress, *, is_preview: bool
+) -> tuple[SettlementSummary, str]:
+    """Import or preview the reports in files by their names, and return the summary and the id of the last report.
+
+    Raises Refused if a file is no report, which is named then, or the settings do not say how to read it.
+    """
+    form, reports = report_format(), list[Report]()
+    fingerprints = previewed_fingerprints() if is_preview else fingerprint
+    with ExitStack() as stack:
+        for name, data in files:
+            try:
+                reports.append(stack.enter_context(settlement_reports.staged(data, form, fingerprints)))
+            except Refused as refused:
+                where = ", ".join(filter(None, [name, refused.where]))
+                raise Refused(
+                    cast(Code, refused.code), Sentence.at_place(where=where, detail=refused.said)
+                ) from refused
+        take = preview_reports if is_preview else import_reports
+        return take(reports, now, on_progress), reports[-1].report_id
 
 
 def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:

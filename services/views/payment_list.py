@@ -30,12 +30,18 @@ _PAYMENT = table_of(PaymentRow).alias().c
 
 def days_of(query: PaymentQuery) -> Days:
     """Return the days that are meant. Raises Refused if these are more than `MOST_DAYS`."""
-    zone = settings().payment_terms.zone
-    last = (query.paid_to or datetime.now(UTC)).astimezone(zone).date()
-    first = query.paid_from.astimezone(zone).date() if query.paid_from else last - _USUAL
+    last = _day(query.paid_to or datetime.now(UTC))
+    first = _day(query.paid_from) if query.paid_from else last - min(_USUAL, last - date.min)
     if last - first >= timedelta(days=MOST_DAYS):
         raise Refused("BAD_PARAMETER", Sentence.too_many_days(), where="paid_from")
     return Days(first, last)
+
+
+def _day(moment: datetime) -> date:
+    try:
+        return moment.astimezone(settings().payment_terms.zone).date()
+    except OverflowError:  # the end of the calendar
+        return moment.date()
 
 
 def page(query: PaymentQuery) -> PaymentPage:
@@ -94,9 +100,9 @@ def _matching(query: PaymentQuery) -> list[sql.ColumnElement[bool]]:
     conditions = [_ITS[name] == value for name, value in its.items() if value is not None]
     if query.settled is not None:
         conditions.append((_ITS.standing == Standing.SETTLED) if query.settled else (_ITS.standing != Standing.SETTLED))
-    if query.card_brand is not None:
+    if query.acquirer is not None:
         same = (_PAYMENT.reference == _ITS.reference, _PAYMENT.position == _ITS.position)
-        conditions.append(sql.exists().where(*same, _PAYMENT.card_brand == query.card_brand))
+        conditions.append(sql.exists().where(*same, _PAYMENT.card_acquirer == query.acquirer))
     if query.undated:
         return [*conditions, _ITS.paid_on.is_(None)]
     days = days_of(query)

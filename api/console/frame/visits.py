@@ -33,7 +33,7 @@ _REASON: TypeAdapter[str] = TypeAdapter(Statement)
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _NO_REASON = N_("Write a reason of at most 10,000 characters.")
 _WRONG_HOURS = N_("Write a number of hours from 0 to 2160.")
-_NO_SUCH_PAGE = N_("There is no such page.")
+NO_SUCH_PAGE = N_("There is no such page.")
 
 
 class SignInFirst(Exception):
@@ -70,7 +70,7 @@ def sign_in(request: Request, visitor: Visitor) -> None:
     request.state.caller = caller
     request.state.visitor = Visitor(visitor.visitor_id, is_new=False, caller=caller)
     if any("\0" in each for each in request.path_params.values()):
-        raise Refused("UNKNOWN_PATH", _NO_SUCH_PAGE, status=404)
+        raise Refused("UNKNOWN_PATH", NO_SUCH_PAGE, status=404)
 
 
 def own_path(sent: str) -> str:

@@ -1,28 +1,25 @@
 """Settlement reports of the provider and lists of Cellosign, taken in from files: what would happen is shown first."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Query, Request, Response
 
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
-from adapters.store.seals import fingerprint, previewed_fingerprints
-from adapters.store.settlement_reports import Report, staged
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread_of_exports
 from api.console.frame.uploads import Upload, Uploaded
+from api.console.frame.visits import NO_SUCH_PAGE
 from domain.words.wording import N_
 from models.access import Action, Caller
-from models.errors import Code, Refused
-from models.said import Sentence
+from models.errors import Refused
 from models.settlements.settlement import SettlementSummary
 from services.completeness.reconciling import reconcile_list
 from services.settlements import importing
@@ -43,6 +40,8 @@ def show_reports(
     """Show the reports, and what one of them leaves unmatched: the last, if none is named."""
     reports, following = settlement_list.reports(cursor)
     chosen = next(iter(settlement_list.reports(report_id=report)[0] if report else reports), None)
+    if report and not chosen:
+        raise Refused("UNKNOWN_PATH", NO_SUCH_PAGE, status=404)
     unmatched, more = settlement_list.unmatched(chosen.row.report_id, after) if chosen else ([], None)
     near = [payment.reference for _, payments in unmatched for payment, _ in payments]
     shown = {"reports": reports, "following": following, "chosen": chosen, "unmatched": unmatched, "more": more}
@@ -56,33 +55,16 @@ async def take_reports(request: Request, upload: Uploaded, caller: CallerOf) -> 
     """
     if not upload.is_second():
         return await in_thread_of_exports(_preview, request, caller, upload)
-    taking = asyncio.create_task(in_thread_of_exports(_settled, upload.files, is_preview=False))
+    taking = asyncio.create_task(in_thread_of_exports(_settled, upload, is_preview=False))
     taking.add_done_callback(_log_failure)
     await asyncio.wait({taking}, timeout=_ANSWERED_AFTER_S)
     return see(f"{ROOT}/payments/reports" + (f"?report={taking.result()[1]}" if taking.done() else ""))
 
 
-def _settled(files: Sequence[bytes], *, is_preview: bool) -> tuple[SettlementSummary, str]:
-    """Return what reports bring, and the id of the last."""
-    take = importing.preview_reports if is_preview else importing.import_reports
-    fingerprints = previewed_fingerprints() if is_preview else fingerprint
-    reports = list[Report]()
-    with ExitStack() as stack:
-        for number, data in enumerate(files, 1):
-            with _placed(f"file {number}"):
-                reports.append(stack.enter_context(staged(data, importing.report_format(), fingerprints)))
-        return take(reports, datetime.now(UTC), lambda *_: None), reports[-1].report_id
-
-
-@contextmanager
-def _placed(file: str) -> Iterator[None]:
-    """Let a refusal of the block say where in which file it is. Names of files are not kept."""
-    try:
-        yield
-    except Refused as refused:
-        where = ", ".join(filter(None, [file, refused.where]))
-        said = Sentence.at_place(where=where, detail=refused.said)
-        raise Refused(cast(Code, refused.code), said, where=where) from refused
+def _settled(upload: Upload, *, is_preview: bool) -> tuple[SettlementSummary, str]:
+    """Return what reports bring, and the id of the last. Names of files are not kept."""
+    named = ((f"file {number}", data) for number, data in enumerate(upload.files, 1))
+    return importing.take_files(named, datetime.now(UTC), lambda *_: None, is_preview=is_preview)
 
 
 def _log_failure(taking: "asyncio.Task[Any]") -> None:
@@ -91,7 +73,7 @@ def _log_failure(taking: "asyncio.Task[Any]") -> None:
 
 
 def _preview(request: Request, caller: Caller, upload: Upload) -> Response:
-    summary, _ = _settled(upload.files, is_preview=True)
+    summary, _ = _settled(upload, is_preview=True)
     findings = summary.findings[:_MOST_SHOWN]
     shown = {"summary": summary, "findings": findings, "shown": upload.digest}
     return _page(request, caller, "intake/reports.html", [each.reference for each in findings], **shown)
@@ -113,7 +95,7 @@ async def take_list(request: Request, upload: Uploaded, caller: CallerOf) -> Res
 
 def _compared(request: Request, caller: Caller, upload: Upload, shown: str) -> Response:
     source = upload.form.text("source")
-    with spooled(store().spool_folder) as spool, _placed("file 1"):
+    with spooled(store().spool_folder) as spool:
         write_spooled(spool, upload.files[0])
         done = reconcile_list(Path(spool.name), source or None, datetime.now(UTC), lambda _: None, dry_run=bool(shown))
     found, unread = done.compared.differences[:_MOST_SHOWN], done.read.unread[:_MOST_SHOWN]

@@ -1,10 +1,11 @@
 """`/console/payments`: the payments of all archives, their sums by day, currency and standing, and their CSV."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -77,11 +78,12 @@ def export(request: Request) -> StreamingResponse:
     """Return the rows of the ledger that match as a CSV file. Amounts are integers of minor units."""
     query = valid(asked(PaymentQuery, request.query_params.multi_items()))
     headers = {"content-disposition": f'attachment; filename="payments-{datetime.now(UTC):%Y-%m-%d}.csv"'}
-    payment_list.days_of(query)  # refuses before the answer begins
-    return StreamingResponse(_lines(query), media_type="text/csv; charset=utf-8", headers=headers)
+    pages = payment_list.ledger(query)
+    first = next(pages)  # a refusal comes before the answer begins
+    return StreamingResponse(_lines(chain([first], pages)), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _lines(query: PaymentQuery) -> Iterator[str]:
+def _lines(pages: Iterable[Sequence[Any]]) -> Iterator[str]:
     yield "\N{BYTE ORDER MARK}" + line_of_csv(each.name for each in LEDGER.columns)  # else Excel misreads Hebrew
-    for rows in payment_list.ledger(query):
+    for rows in pages:
         yield "".join(map(line_of_csv, rows))

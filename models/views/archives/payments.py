@@ -22,7 +22,7 @@ class PaymentQuery(PageQuery):
     settled: bool | None = None
     currency: Text | None = None
     source: Text | None = None
-    card_brand: Text | None = None
+    acquirer: Text | None = None
     paid_from: Moment | None = Field(None, description="without it, a week before `paid_to`, or before today")
     paid_to: Moment | None = Field(None, description="without it, today and later")
     undated: bool = Field(False, description="payments without a day, in place of those of some days")

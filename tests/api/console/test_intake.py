@@ -85,6 +85,10 @@ def test_preview_changes_nothing_and_exactly_its_files_are_taken_in(office: Cons
         assert posted(person, REPORTS, again, *BOTH).status_code == 303
         assert [each.is_judged for each in all_of(select(SettlementReportRow))] == [True] * 3
         assert "0 of 3 rows" not in person.get(REPORTS).text
+        known = report(line("other", amount="21.00", card="1234"), line("c1"))
+        taken = posted(person, REPORTS, previewed(person, REPORTS, known), known)
+        assert "Each row that no earlier report had has its payment." in person.get(taken.headers["location"]).text
+        assert person.get(f"{REPORTS}?report={'0' * 64}").status_code == 404
 
 
 def _begin(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -26,10 +27,11 @@ ASKED = {
 def test_ten_questions_are_answered_by_ten_keys(browser: Browser, language: str) -> None:
     now, name = datetime.now(UTC), "answers"
     day = (now.astimezone(settings().payment_terms.zone) - timedelta(days=1)).date()
-    euros, dollars = {"amount_minor": 123_400, "currency": "EUR"}, {"amount_minor": 5_600, "currency": "USD"}
-    booked(name, payment(name, "e", paid_on=day, **euros), payment(name, "u", 1, paid_on=day, **dollars))
+    amounts = {"EUR": 123_400, "USD": 5_600}
+    its = [payment(name, each, number, currency=each) for number, each in enumerate(amounts)]
+    booked(name, *(each | {"paid_on": day, "amount_minor": amounts[each["currency"]]} for each in its))
     imported(FIRST)
-    answered = {"endpoint_name": ENDPOINT, "attempted_at": now, "duration_s": 0.2, "status_code": 200}
+    answered: dict[str, Any] = {"endpoint_name": ENDPOINT, "attempted_at": now, "duration_s": 0.2, "status_code": 200}
     put([NotificationAttemptRow(message_id=language, attempt=1, **answered)])
     signed, yesterday, unsettled, reports, unmatched, ago, listed = ASKED[language]
 

@@ -97,6 +97,13 @@ def decided(console: Console, trouble: str, **form: Any) -> httpx.Response:
     return act(console, f"/console/{trouble}/decide", **page | form)
 
 
+def test_csv_of_payments_is_refused_before_it_begins_and_only_where_the_page_is(troubled: Console) -> None:
+    with troubled.person() as person:
+        for filters, status in (("undated=true&paid_from=2001-01-01", 200), ("cursor=x", 422), ("paid_from=2001", 422)):
+            answer = person.get(f"/console/payments.csv?{filters}")
+            assert (answer.status_code, answer.text.startswith("\ufeffreference,")) == (status, status == 200), filters
+
+
 def of_api(console: Console, path: str) -> Any:
     return httpx.get(f"{console.url}{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False).json()
 
@@ -437,12 +444,13 @@ def test_source_is_added_rotated_disabled_and_enabled_and_its_page_says_what_it_
     [second] = of_secret.findall(act(troubled, f"{path}/rotate", overlap_h="0").text)
     wait_until(lambda: status(first, b"x") == 401)
     assert status(second, b"x") == 400
-    assert "1 in 24 hours, 1 in 7 days" in act(troubled, f"{path}/disable").text
+    act(troubled, f"{path}/disable")
     wait_until(lambda: status(second, b"x") == 401)
 
     act(troubled, f"{path}/enable")
     with troubled.person() as person:
         wait_until(lambda: "/console/refused?source=north&amp;code=NOT_JSON" in person.get(path).text)
+        wait_until(lambda: "1 in 24 hours, 1 in 7 days" in person.get(path).text)
         page = person.get(path).text
         terms = re.findall(r"<bdi>(.*)</bdi>", person.get(path, headers={"accept-language": "he"}).text)
         assert "יחידות קטנות, כמו אגורות" in terms

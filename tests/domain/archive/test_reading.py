@@ -169,6 +169,7 @@ ATTEMPT = Attempt(
     provider_reference="4f33600c-34bf-4cb1-af3a-52237b1ecc5a",
     card_mask="458045******4580",
     card_brand="Visa",
+    card_acquirer="Alphacard",
     card_no_last4="4580",
     card_expires=date(2024, 7, 1),
     cguid="69796709",
@@ -537,7 +538,7 @@ def test_transaction_id_is_masked_outside_payment_fields_only(kind: str) -> None
 @pytest.mark.parametrize(
     "name",
     [
-        *("card_brand", "currency", "card_mask", "cardMask", "total", "numberOfPayments"),
+        *("card_aquirer", "card_brand", "currency", "card_mask", "cardMask", "total", "numberOfPayments"),
         *("firstPayment", "first_payment", "periodicalPayment", "periodical_payment"),
     ],
 )

@@ -5,20 +5,23 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from adapters.database.transactions import engine, made_engine
+from adapters.database.transactions import engine, made_engine, writing
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
+from adapters.store.settlement_reports import keep, staged
+from adapters.tables.settlements import begin_report
 from models.errors import Conflict, Refused, Transient
+from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, StoredObject
 from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.verifying import helpers, missing, verify_objects
@@ -30,7 +33,7 @@ from tests.installations import archived, finished, inventory_of
 from tests.prepared import Prepared
 from tests.refusals import refusing
 from tests.samples import sample_body
-from tests.settlements import imported, line, report
+from tests.settlements import FORM, imported, line, report
 
 
 @pytest.fixture(autouse=True)
@@ -341,6 +344,16 @@ def test_discrepancies_of_no_archive_are_verified() -> None:
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
     store().remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_report_whose_import_never_ended_is_found_after_two_days() -> None:
+    now = datetime.now(UTC)
+    for begun_at, cguid, faults in ((now, "c1", []), (now - timedelta(days=3), "c2", [Fault.DIFFERS])):
+        with staged(report(line(cguid)), FORM) as begun, writing() as session:
+            keep(begun, begun_at)
+            row = SettlementReportRow(report_id=begun.report_id, imported_at=begun_at, entries=begun.entries)
+            begin_report(session, row)
+        assert [each.fault for each in verify_beside().findings] == faults
 
 
 def test_missing_history_is_interrupted_while_the_inbox_has_the_body() -> None:

@@ -10,6 +10,7 @@ from models.errors import Refused
 from models.settlements.settlement import Days
 from models.views.archives.payments import PaymentQuery
 from services.views import payment_list
+from tests.conftest import Configure
 from tests.payments import booked, payment, settled
 from tests.records import NOON
 
@@ -32,7 +33,7 @@ def transactions(**filters: Any) -> list[str | None]:
 @pytest.mark.usefixtures("installation")
 def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
     members: dict[str, dict[str, Any]] = {
-        "a": {}, "b": {"paid_on": DAY + timedelta(days=2), "card_brand": "Visa"},
+        "a": {}, "b": {"paid_on": DAY + timedelta(days=2), "card_acquirer": "Alphacard"},
         "c": {"paid_on": DAY, "amount_minor": 7}, "d": {"paid_on": LAST.date(), "currency": "JPY"},
         "e": {"paid_on": DAY + timedelta(days=4), "standing": "held"}, "f": {"paid_on": TOMORROW}, "g": {}, "h": {},
     }  # fmt: skip
@@ -45,15 +46,19 @@ def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
     assert transactions(standing="charged") == ["d", "b"]
     assert transactions(settled=True) == ["c"]
     assert transactions(settled=False, currency="ILS") == ["e", "b"]
-    assert transactions(card_brand="Visa", source="default") == ["b"]
+    assert transactions(acquirer="Alphacard", source="default") == ["b"]
     assert transactions(source="nobody") == []
     assert sorted(transactions(undated=True), key=str) == ["a", "g", "h"]
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_without_days_a_week_is_meant_and_more_than_92_are_refused() -> None:
+def test_without_days_a_week_is_meant_and_more_than_92_are_refused(configure: Configure) -> None:
     assert payment_list.days_of(PaymentQuery(paid_to=LAST)) == Days(date(2026, 1, 2), LAST.date())
     assert payment_list.days_of(PaymentQuery(paid_from=LAST - timedelta(days=91), paid_to=LAST)).last == LAST.date()
+    assert payment_list.days_of(PaymentQuery(paid_to=LAST.replace(1, 1, 3))).first == date.min
+    configure(business_timezone="Asia/Jerusalem")
+    end = datetime.max.replace(tzinfo=UTC)
+    assert payment_list.days_of(PaymentQuery(paid_to=end)).last == date.max
     for since, cursor in ((LAST - timedelta(days=92), None), (FIRST, "MjAyNi0xMy0wMSB4")):
         with pytest.raises(Refused):
             payment_list.page(PaymentQuery(paid_from=since, paid_to=LAST, cursor=cursor))
