@@ -497,18 +497,19 @@ def many_objects(number: int) -> bytes:
 
 def paged(pages: int = 3, *, filler_bytes: int = 0) -> bytes:
     """Return a signed PDF of several pages. The second is turned, cropped and has the visible signature `Tenant`; the
-    third has Hebrew.
+    third has Hebrew, and what only looks like this signature: it is no field of the document.
     """
     places = [4 + number for number in range(pages)]
     hebrew = b"".join(b"<%02X> <%04X>\n" % (0x41 + number, ord(each)) for number, each in enumerate("שכירות"))
     unicode = b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 6 beginbfchar\n%bendbfchar endcmap" % hebrew
+    like = b"<</Type /Annot /Subtype /Widget /FT /Sig /T (Tenant) /Rect [150 100 350 160] /F 4>>"
     objects = [
         b"<</Type /Catalog /Pages 2 0 R /AcroForm <</Fields [3 0 R] /SigFlags 3>>>>",
         b"<</Type /Pages /Count %d /Kids [%b]>>" % (pages, b" ".join(b"%d 0 R" % each for each in places)),
         b"<</Type /Annot /Subtype /Widget /FT /Sig /T (Tenant) /Rect [150 500 350 560] /F 4 /P %d 0 R>>" % places[1],
     ]
     for number in range(pages):
-        own = b"/Rotate 90 /CropBox [100 300 500 700] /Annots [3 0 R]" if number == 1 else b""
+        own = {1: b"/Rotate 90 /CropBox [100 300 500 700] /Annots [3 0 R]", 2: b"/Annots [%b]" % like}.get(number, b"")
         font = b"/Resources <</Font <</F1 %d 0 R>>>>" % (4 + 2 * pages + (number == 2))
         its = (own, 4 + pages + number, font)
         objects.append(b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] %b /Contents %d 0 R %b>>" % its)

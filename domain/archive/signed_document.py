@@ -179,7 +179,7 @@ def standing(archive: ArchiveView, verdict: Verdict | None) -> list[str]:
         return [archive.state if archive.state != "completed" else "no_verdict"]
     if verdict.outcome is not Outcome.SOUND:
         return [verdict.outcome]
-    is_checked = archive.checked_at and archive.completed_at and archive.checked_at >= archive.completed_at
+    is_checked = archive.is_since_completion(archive.checked_at)
     return ["unaltered" if is_checked else "unaltered_at_arrival"]
 
 

@@ -112,7 +112,6 @@ class Memory:
         except Transient as error:
             self.failure = str(error)
             log.warning("the findings of this check are not remembered", why=type(error).__name__)
-        self._begun_at = now  # no later: what is read next was written before
 
     def _keep(self, checked: dict[str, Sequence[FixityFinding]], now: datetime, *, is_of_store: bool) -> None:
         if any(each.fault is Fault.ABSENT for each in self._outside) and archives.is_empty():
@@ -130,7 +129,8 @@ class Memory:
         with writing() as session:
             if is_of_store:
                 self._set(session, Subject.STORE, "", "", self._outside, now)
-            conditions.note_within(session, [*checked, *([""] if is_of_store else [])], checked_at=now)
+                conditions.note_within(session, [""], checked_at=now)
+            conditions.note_within(session, checked, checked_at=self._begun_at)  # what came since may be unread
 
     def _set(
         self, session: Session, kind: Subject, subject: str, key: str, findings: Iterable[FixityFinding], now: datetime

@@ -4,6 +4,7 @@ const [frame, pages, state] = ["pdf", "pdf-pages", "pdf-state"].map((id) => docu
 const [numberInput, words, count] = ["pdf-number", "pdf-words", "pdf-hits"].map((id) => document.getElementById(id));
 const absolute = (path) => new URL(path, window.location.href).href;
 const MOST_PIXELS = 1 << 24;
+const MOST_PAGES = 10000; // a document may say that it has any number
 const texts = new Map(); // the text of a page, and where each of its pieces begins
 const layers = new Map(); // the elements of these pieces, of pages that are drawn
 let pdfjs, pdf, watcher, zoom = 1, turns = 0, hits = [], here = -1, lit = null;
@@ -47,19 +48,20 @@ const drawFields = (holder) => {
   }
 };
 
-// The verdict that the facts have of a signature, where its field stands.
+// The verdict that the facts have of a signature, where its field stands. What only has the name of a field is none.
 const drawSignatures = async (holder, page, plain) => {
-  for (const { fieldType, fieldName, rect } of await page.getAnnotations()) {
+  const within = (a, b, all) => [Math.min(a, b), Math.max(a, b)].map((each) => Math.min(1, Math.max(0, each / all)));
+  for (const { id, fieldType, fieldName, rect } of await page.getAnnotations()) {
     const its = fieldType === "Sig" && document.querySelector(`[data-signature="${CSS.escape(fieldName)}"]`);
+    const named = its ? (await pdf.getFieldObjects())?.[fieldName] ?? [] : [];
     const [x1, y1, x2, y2] = plain.convertToViewportRectangle(rect);
-    if (!its || x1 === x2 || y1 === y2) continue;
-    const [left, top] = [Math.max(0, Math.min(x1, x2)), Math.max(0, Math.min(y1, y2))];
-    const place = [left / plain.width, top / plain.height, Math.abs(x2 - x1) / plain.width, Math.abs(y2 - y1) / plain.height];
-    const box = boxOn(holder, "a", place);
+    const [[left, right], [top, bottom]] = [within(x1, x2, plain.width), within(y1, y2, plain.height)];
+    if (named.length !== 1 || named[0]?.id !== id || left === right || top === bottom) continue;
+    const box = boxOn(holder, "a", [left, top, right - left, bottom - top]);
     box.href = `#${its.id}`;
     const label = part("span", "pdf-verdict", box); // beside the signature, towards the middle of the page
     label.append(...its.querySelector("h3").cloneNode(true).childNodes);
-    [label.style[place[1] > 0.5 ? "bottom" : "top"], label.style[place[0] > 0.5 ? "right" : "left"]] = ["100%", 0];
+    [label.style[top > 0.5 ? "bottom" : "top"], label.style[left > 0.5 ? "right" : "left"]] = ["100%", 0];
   }
 };
 
@@ -166,11 +168,10 @@ const step = async (by) => {
   reveal(rangeOf(hits[here]).startContainer.parentElement);
 };
 
-let searched = "";
 const find = async () => {
   const sought = words.value.trim();
-  searched = sought;
-  [hits, here] = [[], -1];
+  const its = hits = []; // the last search counts
+  here = -1;
   count.textContent = "";
   light();
   if (!sought) return;
@@ -178,7 +179,7 @@ const find = async () => {
   const pattern = new RegExp(escaped.join("\\s*"), "giu");
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const { text } = await textOf(number);
-    if (searched !== sought) return;
+    if (hits !== its) return;
     for (const each of text.matchAll(pattern)) {
       hits.push({ number, start: each.index, end: each.index + each[0].length });
     }
@@ -244,6 +245,7 @@ const open = async () => {
     standardFontDataUrl: absolute(frame.dataset.fonts),
     wasmUrl: absolute(frame.dataset.decoders),
   }).promise;
+  if (pdf.numPages > MOST_PAGES) return "failed";
   document.getElementById("pdf-count").textContent = pdf.numPages;
   watcher = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) {

@@ -452,6 +452,10 @@ class ArchiveView(_About):
         """Whether a check has found that the store does not hold what was written."""
         return any(each.code in OF_FILES for each in self.conditions)
 
+    def is_since_completion(self, at: datetime | None) -> bool:
+        """Return whether what was done at a time was done to the last version, once it was complete."""
+        return at is not None and self.completed_at is not None and at >= self.completed_at
+
 
 class ValuesView(BaseModel):
     """A member's value in each of two versions, or null if a version has no value."""

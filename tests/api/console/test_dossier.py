@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from playwright.sync_api import Locator, expect
 from adapters.database.listing import id_cursor
 from adapters.database.transactions import writing
 from adapters.inbox import inbox
+from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from api.console.words import languages
@@ -23,7 +25,8 @@ from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
 from tests.records import buried
-from tests.samples import PDF, PNG, sample_body
+from tests.pdfs import document
+from tests.samples import PDF, PNG, sample_body, sample_document
 
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
@@ -215,6 +218,7 @@ def test_signature_shows_its_verdict_where_it_stands_on_a_turned_and_cropped_pag
     assert "Sound signature: דנה כהן" in re.sub(r"\s+", " ", signature.inner_text())
     signature.click(position={"x": 5, "y": 5})
     assert "intact" in browser.page.locator(":target").inner_text()
+    assert drawn(browser, 3).locator("a.pdf-box").count() == 0
 
 
 def test_words_are_found_on_every_page_and_lit_up(browser: Browser) -> None:
@@ -234,6 +238,13 @@ def test_words_are_found_on_every_page_and_lit_up(browser: Browser) -> None:
     assert page.evaluate(lit) == "שכירות"
     page.fill("#pdf-words", "(.*")
     expect(hits).to_have_text("0")
+    type_at_once = """sought => sought.forEach((each) => {
+        const words = document.getElementById("pdf-words");
+        words.value = each;
+        words.dispatchEvent(new Event("input"));
+    })"""
+    page.evaluate(type_at_once, ["rent of", "rent", "rent of"])
+    expect(hits).to_have_text(re.compile("/ 3$"))
 
 
 def test_document_is_drawn_larger_and_fits_again(browser: Browser) -> None:
@@ -257,6 +268,25 @@ def test_document_that_cannot_be_read_leaves_the_facts(browser: Browser) -> None
     expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown")
     assert "Unreadable" in page.locator(".standing").inner_text()
     assert page.locator("#form tbody tr").count() == 500
+
+
+def test_document_that_says_it_has_endless_pages_leaves_the_facts(console: Console, browser: Browser) -> None:
+    endless = document(
+        [
+            b"<</Type /Catalog /Pages 2 0 R>>",
+            b"<</Type /Pages /Count 90000000 /Kids [3 0 R 4 0 R]>>",
+            b"<</Type /Pages /Parent 2 0 R /Count 89999999 /Kids []>>",
+            b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>",
+        ]
+    )
+    signed = sample_document()["signed_document"] | {"content": b64encode(endless).decode()}
+    with installed(console.folder, **console.settings):
+        archived("endless", sample_body("endless", signed_document=signed))
+
+    page = browser.open("/console/archives/endless")
+
+    expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown", timeout=30_000)
+    assert page.locator("#form tbody tr").count() > 0
 
 
 def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
@@ -305,7 +335,11 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
             pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
             with writing() as session:
                 conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
+        before = datetime(2020, 1, 1, tzinfo=UTC)
+        with writing() as session:
+            conditions.note_within(session, [ocfl.object_key(PLAIN)], checked_at=before, anchored_at=before)
     pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
+    assert all(each in pages["whole"] for each in ("not checked yet", "not anchored yet"))
 
     called = {code: re.findall(r'class="state[^>]*>(Sound|Unaltered[^<]*)<', page) for code, page in pages.items()}
     assert called.pop("whole") == ["Unaltered when it arrived", "Sound", "Sound"]

@@ -79,6 +79,18 @@ def test_finding_is_a_condition_until_a_check_finds_nothing() -> None:
     assert (wrong("one"), needing_a_person()) == ([], [])
 
 
+def test_version_that_came_while_a_check_was_reading_is_not_checked() -> None:
+    memory = Memory()
+    memory.take(object_of("one"), NOTHING)
+    archived("one", sample_body("one", data=[]))
+    memory.keep()
+    earlier = archive_of("one")
+    checked("one")
+
+    found = [each.is_since_completion(each.checked_at) for each in (earlier, archive_of("one"))]
+    assert found == [False, True]
+
+
 def test_quick_check_ends_only_what_a_quick_check_has_found() -> None:
     restore = damage("one")
     checked("one")
