@@ -114,9 +114,9 @@ def test_newest_of_each_kind_of_all_archives_is_what_happens_now(
             session,
             ActionRow(action_id="a", reference="r", kind="export", by="dana", at=NOON),
             HoldRow(
-                hold_id="h", reference="r", why="x", by="lea", at=NOON + timedelta(hours=2), released_by="noa",
-                released_at=NOON + timedelta(hours=3),
-            ),  # fmt: skip
+                hold_id="h", reference="r", why="x", by="lea", released_by="noa",
+                at=NOON + timedelta(hours=2), released_at=NOON + timedelta(hours=3),
+            ),
             BatchRow(**batch, created_at=NOON, plan={}, actions=[at]),
             *(
                 DeliveryRow(
