@@ -356,7 +356,7 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
         assert link
         users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
     with logged_in(troubled, f"successor-{language}") as successor:  # at the same computer
-        its = [{**each, "value": successor.cookies.get(each["name"], each["value"])} for each in signed_in]
+        its: Any = [{**each, "value": successor.cookies.get(each["name"], each["value"])} for each in signed_in]
     browser.context.add_cookies(its)
     page.wait_for_selector("#activity", state="detached", timeout=20_000)
     assert "may not do this" in page.inner_text("main")
