@@ -67,7 +67,9 @@ def verify_beside() -> Fixity:
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
-    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
+    report_ids = {path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER}
+    with reading() as session:
+        report_ids |= settlements.judged_reports(session)
     found = findings(
         [
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
@@ -82,7 +84,7 @@ def verify_beside() -> Fixity:
             wrong_anchors(erased),
             wrong_access(),
             wrong_happened(erased),
-            *map(_wrong_report, report_ids),
+            *map(_wrong_report, sorted(report_ids)),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
         ]

@@ -346,13 +346,16 @@ def test_discrepancies_of_no_archive_are_verified() -> None:
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
-def test_lost_time_of_a_report_is_found_since_a_rebuild_would_leave_its_report_out() -> None:
+def test_report_that_a_rebuild_would_leave_out_is_found() -> None:
+    """The time of its import is lost, then the whole report."""
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     key = next(key for key, _ in store().listed("settlements") if key.endswith(".imported"))
     store().overwrite_bytes(b"{", key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
     store().remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    store().remove(its := key.replace(".imported", ".json"))
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, its)]
 
 
 def test_report_whose_import_never_ended_is_found_after_two_days() -> None:
