@@ -11,8 +11,7 @@ this program: if in doubt, use a copy that you got elsewhere.
 2. Request: skeleton, cuts and files give the request as it was sent, and its SHA-256 is the receipt id.
 3. Inventory: it names receipt, time of arrival, and parts of the request (OCFL 1.1). These name files, roles and order.
 4. Anchor: its statement leads by a Merkle path to a leaf (RFC 6962), which has the digest of the inventory.
-5. Signatures (Ed25519, RFC 8032): of statement and bag, by the key that the statement names. So whoever has the root of
-   the anchor knows that the pages, and all else, are as the holder of that key made them.
+5. Signatures (Ed25519, RFC 8032): of the statement, and of the bag with its pages, by the key that the statement names.
 6. Time stamps (RFC 3161): of the statement. A later anchor names one whose certificate has ended, and was made before.
 """
 
@@ -42,7 +41,7 @@ LATER, RENEWALS, AUTHORITIES = "proof/later.jsonl", "proof/renewals.json", "proo
 PEM = re.compile(rb"\A-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n\Z")  # of ed25519
 HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 OF_SEALED_VALUES = (
-    "the request has sealed values: the bag proves its parts, its holder gives it by `cellar export --raw`"
+    "the request has sealed values: its other parts are proved, its holder gives it by `cellar export --raw`"
 )
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
@@ -196,8 +195,7 @@ def check_inventory(bag: Bag) -> Iterator[str]:
     deliveries = [each["received_at"] for each in bag.json("receipt.json")["deliveries"]]
     for version in bag.json("inventory.json")["versions"].values():
         if version["message"] == bag.receipt_id():
-            is_said = version["created"] in (deliveries or version["created"])
-            expect(is_said, True, "the time of arrival in the inventory is in receipt.json")
+            expect(version["created"] in (deliveries or version["created"]), True, "receipt.json has the arrival")
             yield f"The request arrived at {version['created']}."
 
 
@@ -233,7 +231,9 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     expect(said["inventory_sha256"], hashlib.sha256(inventory).hexdigest(), "the inventory in the leaf")
     expect(said["receipt_ids"].count(bag.receipt_id()), 1, "how often the leaf has the receipt id")
     expect(merkle_root(leaf, place, statement), statement["root"], "the root of the Merkle tree")
-    yield f"The archive is in anchor {statement['number']} of {statement['at']}."
+    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"]) and not bag.has(DELIVERY)
+    what = "everything of the request but its sealed values" if is_sealed else "all that the inventory names"
+    yield f"In anchor {statement['number']} of {statement['at']} is {what}, as the bag has it."
     root = root_of(bag.path(STATEMENT).read_bytes())
     if not bag.expected_root:
         raise NotCheckedError(f"compare the root of the anchor with a root that you got elsewhere: {root}")

@@ -262,11 +262,11 @@ def test_head_says_what_became_of_the_document_and_is_green_only_over_a_sound_on
     mended = Judgement(RECEIPT, 1, RECEIVED_AT, "", "", "", replace(SOUND, trusted=None))
     heads = {
         Outcome.SOUND: ["whole Sound", "whole Whole and unchanged"],
-        Outcome.CHANGED: ["damaged Changed", " Unchanged since it arrived here"],
-        Outcome.BROKEN: ["damaged Broken", " Unchanged since it arrived here"],
-        Outcome.FIELDS_CHANGED: ["locked Fields changed", " Unchanged since it arrived here"],
-        Outcome.UNREADABLE: ["locked Unreadable", " Unchanged since it arrived here"],
-        Outcome.UNSIGNED: [" Unsigned", " Unchanged since it arrived here"],
+        Outcome.CHANGED: ["damaged Changed", " The archive is unchanged since it arrived here"],
+        Outcome.BROKEN: ["damaged Broken", " The archive is unchanged since it arrived here"],
+        Outcome.FIELDS_CHANGED: ["locked Fields changed", " The archive is unchanged since it arrived here"],
+        Outcome.UNREADABLE: ["locked Unreadable", " The archive is unchanged since it arrived here"],
+        Outcome.UNSIGNED: [" Unsigned", " The archive is unchanged since it arrived here"],
     }
     for outcome, expected in heads.items():
         verdict = replace(SOUND, outcome=outcome, trusted=None)
