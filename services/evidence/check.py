@@ -257,7 +257,7 @@ def check_signatures(bag: Bag) -> Iterator[str]:
     [encoded], named, seal = PEM.findall(bag.path(KEY).read_bytes()), bag.json(STATEMENT).get("key"), bag.folder / SEAL
     key = hashlib.sha256(base64.b64decode(encoded)).hexdigest()
     expect(key, named or key, "the key that the anchor names")
-    expect(seal.exists() or not (named and bag.expected_root), True, "the bag is signed with that key")
+    expect(seal.exists() or not (named and bag.expected_root), True, "the bag is signed by that key")
     signed = {"anchor": (bag.path(STATEMENT), bag.path(SIGNATURE)), "bag": (bag.folder / TAG_MANIFEST, seal)}
     for name, (text, signature) in signed.items():
         if not signature.exists():

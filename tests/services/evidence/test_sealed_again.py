@@ -1,8 +1,10 @@
 """A bag that was changed and sealed again by another than its holder is refused, whatever was changed."""
 
+import base64
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.settings.settings import settings
+from services.anchors.making import make
 from services.evidence import check
 from tests.installations import archived, installed
 from tests.samples import sample_document
-from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, replaced, sealed_again
+from tests.services.evidence.bags import NOW, anchor, attachments, bag_of, in_clear, replaced, sealed_again
 from tests.time_stamp_authorities import authority
 
 Change = Callable[[Path, Path], object]
@@ -165,3 +168,20 @@ def test_bag_that_was_changed_and_sealed_again_is_refused(
             accepted.append(what)
         capsys.readouterr()
     assert (len(CHANGES) >= 40, accepted) == (True, [])
+
+
+def test_bag_is_signed_again_once_an_anchor_has_the_new_key(
+    made: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, _, root = made
+    receipt_id = json.loads((whole / "data/receipt.json").read_bytes())["document"]["reference"]
+    with installed(whole.parent, anchor_key=base64.b64encode(bytes(range(32))).decode()):
+        anchor(["other"], authority(tmp_path / "authority"))
+        unsigned = bag_of("whole", receipt_id, tmp_path / "unsigned")
+        assert check.main([str(unsigned)]) == 0
+        assert "the bag is not signed" in capsys.readouterr().out
+        assert check.main([str(unsigned), "--root", root]) == 1
+        assert "the bag is signed by that key" in capsys.readouterr().out
+    with installed(whole.parent, anchor_key=base64.b64encode(bytes(range(1, 33))).decode()):
+        renewed = make(NOW + timedelta(days=1)).anchor.root
+        assert check.main([str(bag_of("whole", receipt_id, tmp_path / "signed")), "--root", renewed]) == 0
