@@ -263,11 +263,8 @@ def check_signatures(bag: Bag) -> Iterator[str]:
         if not signature.exists():
             raise NotCheckedError(f"the {name} is not signed: anybody may have made its pages and times of arrival")
         files = ("-pubin", "-inkey", bag.path(KEY), "-rawin", "-in", text, "-sigfile", signature)
-        expect(
-            openssl("-rawin", "pkeyutl", "-verify", *files)[0],
-            True,
-            f"the signature belongs to the {name} and to the key in the bag",
-        )
+        is_right = openssl("-rawin", "pkeyutl", "-verify", *files)[0]
+        expect(is_right, True, f"the signature belongs to the {name} and to the key in the bag")
         yield f"The {name} is signed with the key in the bag, whose SHA-256 is {key}"
 
 
