@@ -246,7 +246,7 @@ def openssl(option: str, name: str, *arguments: object) -> tuple[bool, str]:
     program = shutil.which("openssl")
     known = subprocess.run([program, name, "-help"], capture_output=True, check=False) if program else None  # noqa: S603
     if program is None or known is None or option.encode() not in known.stdout + known.stderr:
-        raise NotCheckedError("signature and time stamps need the command openssl, version 3.0 or later")
+        raise NotCheckedError("signature and time stamps need the command openssl, 3.0 or later: pages are not proved")
     done = subprocess.run([program, name, *map(str, arguments)], capture_output=True, check=False)  # noqa: S603
     return done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
 
