@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,8 +57,11 @@ async def take_reports(request: Request, upload: Uploaded, caller: CallerOf) -> 
     if not upload.is_second():
         return await in_thread_of_exports(_preview, request, caller, upload)
     loop, begun = asyncio.get_running_loop(), asyncio.Event()
-    set_begun = partial(loop.call_soon_threadsafe, begun.set)
-    taking = asyncio.create_task(in_thread_of_exports(_settled, upload, lambda *_: set_begun(), is_preview=False))
+
+    def on_progress(*_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
+    taking = asyncio.create_task(in_thread_of_exports(_settled, upload, on_progress, is_preview=False))
     taking.add_done_callback(lambda _: begun.set())
     taking.add_done_callback(_log_failure)
     await begun.wait()  # else a kill could lose what was answered
