@@ -290,9 +290,11 @@ def check_stamps(bag: Bag) -> Iterator[str]:
         stated = re.findall(r"^Time stamp: (\w+ +\d+ [\d:]+)(?:\.\d+)? (\d+) GMT$", shown, re.MULTILINE)
         moment = calendar.timegm(time.strptime(" ".join(stated[0]), "%b %d %H:%M:%S %Y"))
         files = ["-in", bag.path(token), "-CAfile", bag.path(AUTHORITIES), "-untrusted", bag.path(AUTHORITIES)]
-        of_root = ("-attime", "ts", "-verify", "-digest", root_of(statement), *files, "-attime")
-        expect(openssl(*of_root, moment)[0], True, f"{token} belongs to the anchor and to an authority")
-        if not openssl(*of_root, until.get(token, int(time.time())))[0]:
+        of_root = ["-verify", "-digest", root_of(statement), *files, "-attime"]
+        expect(
+            openssl("-attime", "ts", *of_root, moment)[0], True, f"{token} belongs to the anchor and to an authority"
+        )
+        if not openssl("-attime", "ts", *of_root, until.get(token, int(time.time())))[0]:
             ended.append(token)
             continue
         until.update({each["renews"]: moment for each in renewals if each["token"] == token})

@@ -34,7 +34,11 @@ def removed(name: str) -> Change:
 
 
 def renamed(name: str, to: str) -> Change:
-    return lambda bag, _: shutil.move(bag / name, (bag / to).parent.mkdir(exist_ok=True) or bag / to)
+    def change(bag: Path, _: Path) -> None:
+        (bag / to).parent.mkdir(exist_ok=True)
+        (bag / name).rename(bag / to)
+
+    return change
 
 
 def added(name: str, source: str) -> Change:
@@ -143,7 +147,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
     with installed(folder, holder="עיריית דוגמה", time_stamp_roots=stamping.root):
         settings().data_dir.mkdir()
         shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
-        bags = {}
+        bags = dict[str, Path]()
         for reference, its in {"other": files[:1], "whole": files}.items():
             body = in_clear(reference, attachments=its, signed_document=document)
             receipt_id = archived(reference, body)
