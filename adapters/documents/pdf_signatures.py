@@ -29,6 +29,7 @@ from adapters.documents.pdf.embedded_signature import signature_in
 from adapters.documents.pdf.fields import field_changes
 from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
+from adapters.documents.trust.names import read_names_of_any_writer
 from adapters.documents.trust.trust_lists import Listed
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
 from models.said import Sentence, because, said_of
@@ -43,6 +44,7 @@ async def judge(
 
     A malformed file, at which pyHanko raises any exception, cannot be judged.
     """
+    read_names_of_any_writer()
     with path.open("rb") as file:
         try:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)

@@ -5,14 +5,13 @@ A comparison raises `SuspiciousModification` if a change is not permitted. Any o
 itself has failed.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, Reference, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference, TextStringObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy, SuspiciousModification
-from pyhanko.sign.diff_analysis.constants import VALUE_UPDATE_KEYS
+from pyhanko.sign.diff_analysis.constants import ACROFORM_EXEMPT_STRICT_COMPARISON, VALUE_UPDATE_KEYS
 from pyhanko.sign.diff_analysis.form_rules_api import (
     FieldComparisonContext,
     FieldComparisonSpec,
@@ -26,15 +25,12 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
-from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.document import all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
 
-_OF_DSS = {"/Type", "/VRI", "/Certs", "/CRLs", "/OCSPs"}
-_OF_VRI = {"/Type", "/TU", "/TS", "/Cert", "/CRL", "/OCSP", "/Certs", "/CRLs", "/OCSPs"}
-_NO_STREAMS = {"/Type", "/TU", "/TS", "/VRI"}
-_VRI_KEY = re.compile("/[0-9A-Za-z]{40}")
+_TRAILER = {"/Root", "/Info", "/Encrypt", "/AuthCode", "/ID", "/Size", "/Prev"}
 _OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
 """What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
 
@@ -49,10 +45,30 @@ class Comparison(StandardDiffPolicy):
         field_mdp_spec: FieldMDPSpec | None = None,
         doc_mdp: MDPPerm | None = None,
     ) -> DiffResult:
+        for each in (old, new):
+            _leave_out_unknown(each)
         _refuse_late_objects(new)
         _refuse_replaced_fonts(old, new)
         _permit_removal_of_unused(new)
         return super().apply(old, new, field_mdp_spec, doc_mdp)
+
+
+def _leave_out_unknown(handler: HistoricalResolver) -> None:
+    """Leave out entries of a trailer that lead a viewer to nothing, and let pyHanko read a period in a field's name."""
+    for key in handler.trailer_view.keys() - _TRAILER:
+        del handler.trailer_view[key]
+    for _, field, _ in all_fields(handler):
+        name = entry(field, "/T")
+        if isinstance(name, TextStringObject) and "." in name:
+            field["/T"] = _Name(name)
+            field["/T"].autodetected_encoding = name.autodetected_encoding
+
+
+class _Name(TextStringObject):
+    """A name of a field in which pyHanko finds no period. The standard forbids periods there; many writers use them."""
+
+    def __contains__(self, part: str) -> bool:
+        return part != "." and super().__contains__(part)
 
 
 def _refuse_late_objects(new: HistoricalResolver) -> None:
@@ -63,6 +79,7 @@ def _refuse_late_objects(new: HistoricalResolver) -> None:
     added = {each for each in new.explicit_refs_in_revision() if sections.get_historical_ref(each, earlier) is None}
     if added:
         before = new.reader.get_historical_resolver(earlier)
+        _leave_out_unknown(before)
         late = added & before.collect_dependencies(before.trailer_view)
         if late:
             raise SuspiciousModification(f"{len(late)} references had no object before")
@@ -100,7 +117,7 @@ def _permit_removal_of_unused(new: HistoricalResolver) -> None:
 class SecurityStoreRule(WhitelistRule):
     """Permits any change within the document security store: PAdES permits to replace and to remove validation data.
 
-    Nothing of it is shown. An object that is used elsewhere too must not change.
+    Nothing of it is shown, in whatever form a writer keeps it. An object that is used elsewhere too must not change.
     """
 
     def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[ReferenceUpdate]:
@@ -109,7 +126,6 @@ class SecurityStoreRule(WhitelistRule):
             if before is not None:
                 raise SuspiciousModification("the document security store was removed")
             return
-        _check_store(after)
         of_store = new.collect_dependencies(new.root.raw_get("/DSS")) & new.explicit_refs_in_revision()
         for reference in of_store:
             usages = old._get_usages_of_ref(reference)
@@ -118,36 +134,6 @@ class SecurityStoreRule(WhitelistRule):
             for path in usages:
                 if path.path[:2] == ("/Root", "/DSS"):
                     yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
-
-
-def _check_store(store: Any) -> None:
-    _check_entries(store, _OF_DSS)
-    infos = entry(store, "/VRI")
-    if infos is None:
-        return
-    if not _is_plain_dictionary(infos) or not all(_VRI_KEY.fullmatch(key) for key in infos):
-        raise SuspiciousModification("the list of validation information has an unknown form")
-    for key in infos:
-        if entry(infos, key) is not None:
-            _check_entries(infos[key], _OF_VRI)
-
-
-def _check_entries(dictionary: Any, known: Set[str]) -> None:
-    if not _is_plain_dictionary(dictionary) or not dictionary.keys() <= known:
-        raise SuspiciousModification("the document security store has unknown entries")
-    for key in dictionary.keys() - _NO_STREAMS:
-        streams = entry(dictionary, key)
-        if streams is not None and not (isinstance(streams, ArrayObject) and all(map(_is_stream, streams))):
-            raise SuspiciousModification("the document security store has an entry that is no list of streams")
-
-
-def _is_plain_dictionary(value: Any) -> bool:
-    return isinstance(value, DictionaryObject) and not isinstance(value, StreamObject)
-
-
-def _is_stream(held: Any) -> bool:
-    """Return whether this is a reference to a stream, or to nothing."""
-    return isinstance(held, IndirectObject) and isinstance(held.get_object(), StreamObject | NullObject)
 
 
 class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
@@ -240,7 +226,7 @@ COMPARISON = Comparison(
         file_structure_rules.XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         file_structure_rules.ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        MetadataUpdateRule(check_xml_syntax=False).as_qualified(ModificationLevel.LTA_UPDATES),
         StructureTreeRule().as_qualified(ModificationLevel.LTA_UPDATES),
         AnnotationsRule(),
     ],
@@ -249,7 +235,8 @@ COMPARISON = Comparison(
             form_field_rules.SigFieldCreationRule(approve_widget_bindings=False),
             SignatureFieldRule(),
             FieldRule(value_update_keys=_OF_A_VALUE),
-        ]
+        ],
+        ignored_acroform_keys=ACROFORM_EXEMPT_STRICT_COMPARISON | {"/SigFlags"},
     ),
 )
 """The comparison for all documents."""

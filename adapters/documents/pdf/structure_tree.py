@@ -7,7 +7,7 @@ The tree is for screen readers, and nothing of it is drawn. It may grow by eleme
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference, StreamObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
@@ -17,6 +17,7 @@ from adapters.documents.pdf.document import entry
 _TREE = ("/Root", "/StructTreeRoot")
 _GROWING = {"/K", "/Kids", "/Nums"}
 _FREE = {"/ParentTreeNextKey", "/Limits"}
+_DEEPEST = 32
 _SPOKEN = {"/ActualText", "/Alt", "/E"}
 """The entries that a screen reader reads in place of the page."""
 
@@ -33,6 +34,9 @@ class StructureTreeRule(WhitelistRule):
                 continue
             for added in _additions(old(reference), new(reference)):
                 yield from _new_elements(old, new, added)
+            for holder in _new_holders(new(reference)):
+                if not old._get_usages_of_ref(holder):
+                    yield ReferenceUpdate(holder)
             for path in paths:
                 yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
 
@@ -58,10 +62,44 @@ def _additions(before: Any, after: Any) -> Iterator[Any]:
         raise SuspiciousModification("a node of the structure tree was replaced")
     for key in (before.keys() | after.keys()) - _FREE:
         old_value, new_value = _raw(before, key), _raw(after, key)
-        if key in _GROWING:
+        if key == "/ParentTree":
+            yield from _gained_numbers(_numbered(old_value), _numbered(new_value))
+        elif key in _GROWING:
             yield from _gained(_listed(old_value), _listed(new_value))
         elif old_value != new_value:
             raise SuspiciousModification("a node of the structure tree was changed")
+
+
+def _new_holders(node: Any) -> Iterator[Reference]:
+    """Yield the lists of a node and the nodes of its parent tree, which writers like to write anew."""
+    for key in ("/K", "/Kids", "/Nums", "/ParentTree"):
+        held = _raw(node, key) if isinstance(node, DictionaryObject) else None
+        if isinstance(held, IndirectObject):
+            yield held.reference
+        if key in ("/Kids", "/ParentTree"):
+            for each in _listed(held):
+                if isinstance(each, IndirectObject):
+                    yield each.reference
+                    yield from _new_holders(each.get_object())
+
+
+def _numbered(tree: Any, depth: int = 0) -> dict[int, Any]:
+    """Return the values of a number tree by their numbers."""
+    node = tree.get_object() if isinstance(tree, IndirectObject) else tree
+    if not isinstance(node, DictionaryObject) or depth > _DEEPEST:
+        return {}
+    pairs = _listed(_raw(node, "/Nums"))
+    found = dict(zip(map(int, pairs[::2]), pairs[1::2], strict=True))
+    for kid in _listed(_raw(node, "/Kids")):
+        found |= _numbered(kid, depth + 1)
+    return found
+
+
+def _gained_numbers(before: dict[int, Any], after: dict[int, Any]) -> Iterator[Any]:
+    for number, value in before.items():
+        if after.get(number) != value:
+            raise SuspiciousModification("the parent tree of the structure tree leads elsewhere")
+    yield from (value for number, value in after.items() if number not in before)
 
 
 def _raw(dictionary: DictionaryObject, key: str) -> Any:

@@ -24,8 +24,8 @@ from models.store.condition import ConditionCode, Subject
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
-from tests.records import buried
 from tests.pdfs import document
+from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 DOSSIER = f"/console/archives/{CONTRACT}"

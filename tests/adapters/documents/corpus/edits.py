@@ -206,6 +206,7 @@ _WORDS = (72, 716, 200, 732)
 
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "Remarks filled": filled,
+    "Re.marks filled": partial(filled, name="Re.marks"),
     "Remarks filled again": partial(filled, text="Not paid"),
     "Remarks filled without appearance": filled_without_appearance,
     "Remarks filled with a PDF's own words": partial(filled, text="see startxref 12 here"),

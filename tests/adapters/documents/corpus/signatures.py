@@ -139,6 +139,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "certified 2": partial(signed, certify=MDPPerm.FILL_FORMS),
     "certified 3": partial(signed, certify=MDPPerm.ANNOTATE),
     "signed, locking Remarks": partial(signed, lock=locked(FieldMDPAction.INCLUDE, ["Remarks"])),
+    "signed, locking Re.marks": partial(signed, lock=locked(FieldMDPAction.INCLUDE, ["Re.marks"])),
     "signed, locking Amount": partial(signed, lock=locked(FieldMDPAction.INCLUDE, ["Amount"])),
     "signed, locking all but Remarks": partial(signed, lock=locked(FieldMDPAction.EXCLUDE, ["Remarks"])),
     "signed, locking all": partial(signed, lock=locked(FieldMDPAction.ALL)),

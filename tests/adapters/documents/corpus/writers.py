@@ -11,7 +11,7 @@ from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.cms_values import signature_value
 from tests.adapters.documents.corpus.forms import APPROVAL, FORM, Objects
 from tests.adapters.documents.corpus.identities import time_stamper
-from tests.adapters.documents.corpus.writing import appended, size
+from tests.adapters.documents.corpus.writing import appended, size, startxref
 
 _ROOM = 8192
 _RANGE_ROOM = b"[0 " + b"*" * 32 + b"]"
@@ -94,8 +94,11 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     return sealed(appended(pdf, objects, freed=freed), kind)
 
 
-def signed_again_tagged(pdf: bytes) -> bytes:
-    """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does."""
+def signed_again_tagged(pdf: bytes, *, tree: Callable[[int, int], Objects] | None = None) -> bytes:
+    """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does.
+
+    `tree` returns the objects of another parent tree, by its own number and that of the new element.
+    """
     number = size(pdf)
     value, field, element = number, number + 1, number + 2
     widget = forms.widget(b"Sig", b"Second", 40, b"/StructParent 2/V %d 0 R" % value).replace(
@@ -111,7 +114,32 @@ def signed_again_tagged(pdf: bytes) -> bytes:
         16: _last(pdf, 16).replace(b"18 0 R]", b"18 0 R %d 0 R]" % element),
         19: _last(pdf, 19).replace(b"]>>", b" 2 %d 0 R]>>" % element),
     }
+    if tree:
+        del objects[19]
+        objects[15] = objects[15].replace(b"19 0 R", b"%d 0 R" % (element + 1))
+        objects |= tree(element + 1, element)
     return sealed(appended(pdf, objects), Kind())
+
+
+def _parent_tree(text: bytes = b"17 0 R") -> Callable[[int, int], Objects]:
+    return lambda number, element: {
+        number: b"<</Kids[%d 0 R]>>" % (number + 1),
+        number + 1: b"<</Limits[0 2]/Nums[0[%b]1 18 0 R 2 %d 0 R]>>" % (text, element),
+    }
+
+
+def _in_both_sections(pdf: bytes) -> bytes:
+    """Repeat the last table in a cross-reference stream, as PDFBox does in hybrid files."""
+    at, number = startxref(pdf), size(pdf)
+    rows = re.findall(rb"(\d+) 1\n(\d{10}) 00000 n", pdf[at:])
+    head = b"/Type/XRef/W[1 4 2]/Size %d/Root 1 0 R/Index[%b]" % (
+        number + 1,
+        b" ".join(each + b" 1" for each, _ in rows),
+    )
+    packed = b"".join(b"\1" + int(place).to_bytes(4) + b"\0\0" for _, place in rows)
+    section = b"%d 0 obj\n%b\nendobj\n" % (number, forms.stream(head, packed))
+    table = re.sub(rb"/Size \d+", b"/XRefStm %d/Size %d" % (at, number + 1), pdf[at:])
+    return pdf[:at] + section + table.replace(b"startxref\n%d" % at, b"startxref\n%d" % (at + len(section)))
 
 
 def _last(pdf: bytes, number: int) -> bytes:
@@ -189,6 +217,27 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
         ),
     ),
     "Remarks filled by an update": filled_by_update,
+    "signed again, with another parent tree": partial(signed_again_tagged, tree=_parent_tree()),
+    "signed again, with another element of the text": partial(signed_again_tagged, tree=_parent_tree(b"18 0 R")),
+    "Remarks filled by PDFBox": lambda pdf: _in_both_sections(filled_by_update(pdf)),
+    "Remarks filled before startxref": lambda pdf: re.sub(
+        rb">>\nstartxref\n(\d+)\n%%EOF\n\Z", rb">>startxref \1\n%%EOF\n", filled_by_update(pdf)
+    ),
+    "validation data of its own form": lambda pdf: appended(
+        pdf,
+        {
+            forms.CATALOGUE: _last(pdf, forms.CATALOGUE)[:-2] + b"/DSS 60 0 R>>",
+            60: b"<</Certs 61 0 R/XY_More 61 0 R/VRI<</%b<</Cert 61 0 R/XY_At(now)>>>>>>" % (b"a" * 64),
+            61: forms.stream(b"", b"x"),
+        },
+    ),
+    "page in the validation data": lambda pdf: appended(
+        pdf,
+        {
+            forms.CATALOGUE: _last(pdf, forms.CATALOGUE)[:-2] + b"/DSS<</Certs[%d 0 R]>>>>" % forms.CONTENT,
+            forms.CONTENT: forms.stream(b"", b"0 0 595 842 re f"),
+        },
+    ),
     "Remarks filled by iText": partial(filled_by_update, freed=_FREED),
     "Amount refilled by iText": partial(filled_by_update, freed=_FREED, number=forms.AMOUNT),
     "entries freed again": lambda pdf: appended(pdf, {}, freed=_FREED),
