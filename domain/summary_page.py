@@ -15,6 +15,7 @@ from domain.archive.rows import label_text
 from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    covered_word_texts,
     document_text,
     field_change_texts,
     signature_texts,
@@ -188,6 +189,7 @@ def _signed_document(verdict: Verdict | None, texts: NullTranslations) -> dict[s
     return {
         "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
+        "covered": [tuple(each.values()) for each in covered_word_texts(verdict)],
         "signatures": _judgements(signature_texts(verdict), texts),
         "certificates": _judgements(certificate_texts(verdict), texts),
     }

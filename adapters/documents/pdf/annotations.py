@@ -7,15 +7,15 @@ annotations can draw anything over the page, so an update with an annotation of 
 
 from collections.abc import Iterator, Set
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference
-from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
 
 from adapters.documents.pdf.appearance import drawing_of
-from adapters.documents.pdf.document import all_fields, entry
-from adapters.documents.pdf.page_text import covers_text
+from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.page_text import covered_words
+from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
 
 Update = tuple[ModificationLevel, ReferenceUpdate]
 
@@ -33,78 +33,25 @@ class AnnotationsRule(QualifiedWhitelistRule):
 
     def apply_qualified(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[Update]:
         changed = new.explicit_refs_in_revision()
-        widgets: Set[Reference] | None = None
-        for before, after in _pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
+        stamps = later_stamps(old, new)
+        for before, after in pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
             added = _added(before, after)
+            for reference in (changed | (added or set())) & stamps.keys() & set(annotations_of(after)):
+                _check_stamp(dictionary_of(before), reference, stamps[reference])
             if added:
-                widgets = _new_signature_widgets(old, new) if widgets is None else widgets
-                for widget in added & widgets:
-                    _check_uncovered(_dictionary(before), _dictionary(widget))
-                yield from _with_additions(old, new, (before, after), added - widgets)
+                new_widgets = {each for each in stamps if stamps[each].is_new}
+                yield from _with_additions(old, new, (before, after), added - new_widgets)
             elif before in changed and added is not None:
                 yield from _page_updates(old, before, after, ModificationLevel.LTA_UPDATES)
-
-
-def _pages(
-    before: DictionaryObject, after: DictionaryObject, above: frozenset[Reference]
-) -> Iterator[tuple[Reference, Reference]]:
-    """Yield each page, as reference into the older and into the newer revision."""
-    kids, new_kids = entry(before, "/Kids"), entry(after, "/Kids")
-    if not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
-        raise PdfReadError("no list of pages")
-    if list(kids) != list(new_kids):
-        raise SuspiciousModification("the list of pages was changed")
-    for kid, new_kid in zip(kids, new_kids, strict=True):
-        if not isinstance(kid, IndirectObject) or kid.reference in above:
-            raise PdfReadError("a page is not held by a reference, or holds itself")
-        node, new_node = kid.get_object(), new_kid.get_object()
-        if not isinstance(new_node, DictionaryObject):
-            raise SuspiciousModification("a page was removed")
-        if "/Kids" in node:
-            yield from _pages(node, new_node, above | {kid.reference})
-        else:
-            yield kid.reference, new_kid.reference
 
 
 def _added(before: Reference, after: Reference) -> Set[Reference] | None:
     """Return the annotations that a page has gained. None if the page has lost any, or draws them in another order,
     by which a later one covers an earlier one: no rule permits that.
     """
-    annotations, new_annotations = _annotations(before), _annotations(after)
+    annotations, new_annotations = annotations_of(before), annotations_of(after)
     added = set(new_annotations) - set(annotations)
     return added if [each for each in new_annotations if each not in added] == annotations else None
-
-
-def _annotations(page: Reference) -> list[Reference]:
-    held = entry(_dictionary(page), "/Annots")
-    if held is None:
-        return []
-    if not isinstance(held, ArrayObject):
-        raise PdfReadError("the annotations of a page are no list")
-    return [each.reference if isinstance(each, IndirectObject) else each for each in held if _is_held(each)]
-
-
-def _dictionary(page: Reference) -> DictionaryObject:
-    value = page.get_object()
-    if not isinstance(value, DictionaryObject):
-        raise PdfReadError("a page is no dictionary")
-    return value
-
-
-def _is_held(annotation: object) -> bool:
-    if isinstance(annotation, IndirectObject):
-        return True
-    raise PdfReadError("an annotation is not held by a reference")
-
-
-def _new_signature_widgets(old: HistoricalResolver, new: HistoricalResolver) -> Set[Reference]:
-    """Return the widgets of the signature fields that the older revision does not have."""
-    known = {name for name, _, _ in all_fields(old)}
-    return {
-        field.container_ref
-        for name, field, kind in all_fields(new)
-        if kind == "/Sig" and name not in known and isinstance(field.container_ref, Reference)
-    }
 
 
 def _with_additions(
@@ -113,8 +60,8 @@ def _with_additions(
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:
         check_comment(comment.get_object())
-        if "/AP" in _dictionary(comment):
-            _check_uncovered(_dictionary(page[0]), _dictionary(comment))
+        if "/AP" in dictionary_of(comment):
+            _check_uncovered(dictionary_of(page[0]), dictionary_of(comment))
         for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
             if not old._get_usages_of_ref(reference):
                 yield level, ReferenceUpdate(reference)
@@ -122,21 +69,22 @@ def _with_additions(
 
 
 def _check_uncovered(page: DictionaryObject, annotation: DictionaryObject) -> None:
-    """Refuse a drawing over text of the page: of a new signature field or icon, which can draw anything instead."""
-    rectangle = entry(annotation, "/Rect")
-    if rectangle is None:
-        return
-    if not isinstance(rectangle, ArrayObject) or len(rectangle) != 4:
-        raise SuspiciousModification("an annotation has no rectangle that every viewer reads alike")
-    left, bottom, right, top = (float(number) for number in rectangle)
-    if covers_text(page, min(left, right), min(bottom, top), max(left, right), max(bottom, top)):
-        raise SuspiciousModification("a signature field or an icon was laid over text of the page")
+    """Refuse a drawing over text of the page, which can draw anything instead."""
+    if covered_words(page, annotation):
+        raise SuspiciousModification("an icon was laid over text of the page")
+
+
+def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> None:
+    """Refuse a signature field over text of the page, unless it is the stamp of a signature that says who signed."""
+    words = covered_words(page, dictionary_of(reference), reference)
+    if words and not (stamp.signature and is_stamp(dictionary_of(reference), words, stamp.signature)):
+        raise SuspiciousModification("a signature field was laid over text of the page")
 
 
 def _page_updates(
     old: HistoricalResolver, before: Reference, after: Reference, level: ModificationLevel
 ) -> Iterator[Update]:
-    page, new_page = _dictionary(before), _dictionary(after)
+    page, new_page = dictionary_of(before), dictionary_of(after)
     names = (page.keys() | new_page.keys()) - _OF_A_PAGE
     if any(name not in page or name not in new_page or page.raw_get(name) != new_page.raw_get(name) for name in names):
         raise SuspiciousModification("a page was changed")

@@ -24,14 +24,13 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is_pale, shown_stream, tokens_of
 from adapters.documents.pdf.document import Document, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
-from adapters.documents.pdf.page_text import cut_off_words
+from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import FieldChange
 
 _OFF = "Off"
 _MOST_CHANGES = 100
 _MOST_OF_A_BORDER = 8  # lines or curves
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _TAG = re.compile(r"<[^>]*>")
 _AMOUNT = re.compile(r"([\d.,]*?)(?:[.,](\d{1,2}))?")
@@ -279,7 +278,7 @@ def _reads_the_same(text: str, other: str) -> bool:
     end, or in parts, so only its letters and its numbers are compared.
     """
     text, other = _packed(text), _packed(other)
-    if not _RIGHT_TO_LEFT.search(text):
+    if not RIGHT_TO_LEFT.search(text):
         return text == other
     return sorted(text) == sorted(other) and sorted(_NUMBER.findall(text)) == sorted(_NUMBER.findall(other))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.documents.examination import examine
-from models.archive.verdict import Outcome, Verdict
+from models.archive.verdict import CoveredWords, Outcome, Verdict
 from tests.adapters.documents.corpus.clock import JUDGED_AT
 from tests.adapters.documents.corpus.recipes import Row, made, rows
 
@@ -35,7 +35,7 @@ def test_verdict_is_the_expected(judged: Judge, row: Row) -> None:
 
     assert outcome in row.expected, row.why
     assert (False in integrity) is (outcome is Outcome.BROKEN)
-    assert integrity == (True, True) or outcome not in (Outcome.SOUND, Outcome.FIELDS_CHANGED)
+    assert integrity == (True, True) or outcome not in (Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.COVERED)
     assert verdict.changed_after_signing is (outcome is Outcome.CHANGED) or outcome in (
         Outcome.BROKEN,
         Outcome.UNREADABLE,
@@ -43,10 +43,18 @@ def test_verdict_is_the_expected(judged: Judge, row: Row) -> None:
     assert bool(verdict.reason) is (outcome is Outcome.UNREADABLE)
 
 
-def test_no_forged_file_is_called_sound(judged: Judge) -> None:
+def test_no_forged_file_is_called_sound_or_covered(judged: Judge) -> None:
     forged = [row for row in rows() if not row.is_legitimate]
 
-    assert [row.name for row in forged if judged(row).outcome is Outcome.SOUND] == []
+    assert [row.name for row in forged if judged(row).outcome in (Outcome.SOUND, Outcome.COVERED)] == []
+
+
+def test_covered_words_are_named_with_their_page_and_with_who_did_not_see_the_stamp(judged: Judge) -> None:
+    (row,) = [row for row in rows() if row.name == "form + signed + stamped over the text"]
+
+    assert judged(row).covered == (
+        CoveredWords(1, "I owe you 100 to the World Health Organisation", "Second", ("First",)),
+    )
 
 
 def test_at_most_one_legitimate_file_in_a_hundred_is_called_anything_else(judged: Judge) -> None:

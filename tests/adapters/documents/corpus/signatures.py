@@ -133,6 +133,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "signed by PAdES with a time stamp": partial(signed, is_pades=True, is_stamped=True),
     "signed by a stranger": partial(signed, by="stranger"),
     "signed again": partial(signed, name="Second"),
+    "signed again over the text": partial(signed, name="Second", box=(60, 690, 400, 740)),
     "signed again by a stranger": partial(signed, name="Second", by="stranger"),
     "signed a third time": partial(signed, name="Third", by="rsa"),
     "certified 1": partial(signed, certify=MDPPerm.NO_CHANGES),

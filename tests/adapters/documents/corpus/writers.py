@@ -94,6 +94,25 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     return sealed(appended(pdf, objects, freed=freed), kind)
 
 
+def stamped_over(pdf: bytes, drawing: bytes, image: bytes | None = None) -> bytes:
+    """Sign in a further field that stands over the text of the page. `image`: the mask of an image of two points."""
+    number = size(pdf)
+    value, field, drawn, picture, mask = range(number, number + 5)
+    dots = b"/Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8"
+    resources = b"/Resources<</Font<</Helv %d 0 R>>/XObject<</Im %d 0 R>>>>" % (forms.FONT, picture)
+    place = forms.widget(b"Sig", b"Second", 40, b"/V %d 0 R/AP<</N %d 0 R>>" % (value, drawn))
+    objects = {
+        FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
+        forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
+        value: _dictionary(Kind()),
+        field: place.replace(b"[72 40 272 60]", b"[60 690 400 740]"),
+        drawn: forms.stream(b"/Type/XObject/Subtype/Form/BBox[0 0 340 50]%b" % resources, drawing),
+        picture: forms.stream(dots + (b"/SMask %d 0 R" % mask if image else b""), b"\0\0"),
+        mask: forms.stream(dots, image or b""),
+    }
+    return sealed(appended(pdf, objects), Kind())
+
+
 def signed_again_tagged(pdf: bytes, *, tree: Callable[[int, int], Objects] | None = None) -> bytes:
     """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does.
 
@@ -168,6 +187,9 @@ def _with_free(kind: Kind) -> bytes:
     return sealed(re.sub(rb"(?:\d{10} 00000 n \n){2}(\d{10} 00000 n \n)(?=trailer)", free + rb"\1", pdf), kind)
 
 
+_WHO = b"BT /Helv 9 Tf 2 30 Td (Digitally signed by Signer ec) Tj 0 -12 Td (Date: 2026.03.01 10:00:00 +00'00') Tj ET"
+_BOX = b"1 g 0 0 340 50 re f 0 g "
+_IMAGE = b" q 340 0 0 50 0 0 cm /Im Do Q"
 _FREED = {0: 65535, 15: 1, 16: 1}
 _STAMP = Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True, type_entry=b"/Type/DocTimeStamp")
 _CRLF_END = re.compile(rb"%%EOF\n\Z")
@@ -201,6 +223,19 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "signed again by an update": partial(signed_by_update, name=b"Second", kind=Kind("rsa", says_digest=True)),
     "signed again, tagged": signed_again_tagged,
+    "stamped over the text": partial(stamped_over, drawing=_BOX + _WHO),
+    "stamped over the text by a written signature": partial(stamped_over, drawing=_WHO + _IMAGE, image=b"\x00\x60"),
+    "stamped over the text to be seen through": partial(
+        stamped_over, drawing=b"BT /Helv 9 Tf 2 30 Td (Approved for payment by the board) Tj ET"
+    ),
+    "stamped over the text by an amount": partial(
+        stamped_over, drawing=_BOX + b"BT /Helv 12 Tf 12 30 Td (I owe you 900) Tj ET"
+    ),
+    "stamped over the text by nothing": partial(stamped_over, drawing=_BOX),
+    "stamped over the text by a picture": partial(stamped_over, drawing=_WHO + _IMAGE),
+    "stamped over the text with a line more": partial(
+        stamped_over, drawing=_BOX + _WHO + b" BT /Helv 12 Tf 12 3 Td (I owe you 900) Tj ET"
+    ),
     "signed again by iText": partial(signed_by_update, name=b"Second", kind=Kind("rsa"), freed=_FREED),
     "time stamp of type Sig": partial(
         signed_by_update, name=b"Stamp", kind=Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True)
