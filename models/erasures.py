@@ -50,5 +50,5 @@ class HoldRow(SQLModel, table=True):
     at: datetime = Field(index=True, sa_type=Moment)
     until: date | None = None
     released_by: str | None = None
-    released_at: datetime | None = Field(default=None, sa_type=Moment)
+    released_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     released_why: str | None = None

@@ -62,6 +62,7 @@ class Sentence(Enum):
     body_dismissed = "dismissed a refused body"
     dismissal_withdrawn = "took the dismissal back"
     hold_put = "put the archive on legal hold"
+    hold_released = "released a legal hold of the archive"
     batch_changed = "%(batch)s: %(state)s"
     # who may do what
     forbidden = "the role %(role)s may not do this: %(action)s; an administrator gives another role"

@@ -97,10 +97,9 @@ def keep(report: Report, now: datetime) -> datetime:
     """
     is_damaged = store().digest_of(report_key(report.report_id)) not in (report.report_id, None)
     (store().overwrite if is_damaged else store().keep)(report.path, report_key(report.report_id))
-    key = f"{FOLDER}/{report.report_id}{_IMPORTED}"
-    before = _imported_at(key)
+    before = imported_at(report.report_id)
     if before is None:
-        store().overwrite_bytes(now.isoformat().encode(), key)
+        store().overwrite_bytes(now.isoformat().encode(), imported_key(report.report_id))
     return before or now
 
 
@@ -109,23 +108,23 @@ def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, da
     times: dict[str, datetime] = {}
     for key, _ in store().listed(FOLDER):
         report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)
-        if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
-            imported_at = _imported_at(key)
-            if imported_at is None:
+        if key == imported_key(report_id) and report_id not in but:
+            at = imported_at(report_id)
+            if at is None:
                 on_damaged(report_id, "its time of import is damaged; import its file again with `cellar settle FILE`")
             else:
-                times[report_id] = imported_at
+                times[report_id] = at
     return sorted(times.items(), key=lambda each: (each[1], each[0]))
 
 
-def _imported_at(key: str) -> datetime | None:
-    """Return the time of import under a key; None where it is missing or damaged."""
-    text = store().found_bytes(key) or b""
+def imported_at(report_id: str) -> datetime | None:
+    """Return the time at which a report was imported first; None where it is missing or damaged."""
+    text = store().found_bytes(imported_key(report_id)) or b""
     try:
-        imported_at = datetime.fromisoformat(text.decode())
+        at = datetime.fromisoformat(text.decode())
     except ValueError:
         return None
-    return imported_at if imported_at.tzinfo else None
+    return at if at.tzinfo else None
 
 
 def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
@@ -165,6 +164,11 @@ def _entry(line: bytes) -> Entry:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def imported_key(report_id: str) -> str:
+    """Return the key of the time of a report's import in the store."""
+    return f"{FOLDER}/{report_id}{_IMPORTED}"
 
 
 def report_key(report_id: str) -> str:

@@ -152,7 +152,8 @@ def nearest(session: Session, entry: Entry, late_after: timedelta, most: int) ->
     belongs to none that has a charge already.
     """
     first, last = entry.paid_on or entry.settled_on - late_after, entry.paid_on or entry.settled_on
-    has_card, has_amount = _PAYMENT.c.card_last4 == entry.card_last4, _PAYMENT.c.amount_minor == abs(entry.amount_minor)
+    has_card = _PAYMENT.c.card_last4 == (entry.card_last4 or "")  # no card is not the same card
+    has_amount = _PAYMENT.c.amount_minor == abs(entry.amount_minor)
     of_days = _PAYMENT.c.paid_on.between(first - _A_DAY, last + _A_DAY), _PAYMENT.c.currency == entry.currency
     is_free = ~_has_charge() if entry.kind is EntryKind.CHARGE else sql.true()
     order = sql.case((has_card & has_amount, 0), (has_card, 1), else_=2)

@@ -59,6 +59,11 @@ WORDS: Mapping[str, str] = {
     "open": "Open",
     "explained": "Explained",
     "closed": "Closed",
+    # terms of a source
+    "term_minor": "smallest units, like agorot",
+    "term_major": "whole units, like shekels",
+    "term_keep": "keep",
+    "term_refuse": "refuse",
     # sides of a settlement report, and in what its row and a payment differ
     "side_missing_in_archive": "Without a payment",
     "side_missing_in_settlement": "Charges that no report has",
@@ -254,6 +259,11 @@ WORDS: Mapping[str, str] = {
     "filter_paid_from": "Paid from",
     "filter_paid_to": "Paid to",
     "filter_undated": "Without a day",
+    "filter_kind": "Kind",
+    "filter_report": "Settlement report",
+    "filter_list": "List",
+    "filter_after": "Later page",
+    "filter_span": "Span",
     "filter_file": "File name",
     "filter_file_name": "File name",
     "filter_filename": "File name",

@@ -1,4 +1,6 @@
-"""Adds outages of endpoints, and indexes: of actions by time, attempts by endpoint, deliveries by source."""
+"""Adds outages of endpoints, and indexes: of actions and released holds by time, attempts by endpoint, deliveries by
+source.
+"""
 
 from alembic import op
 from sqlalchemy import Column, String, text
@@ -13,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("ix_action_at", "action", ["at"])
+    op.create_index("ix_hold_released_at", "hold", ["released_at"])
     op.add_column("endpoint", Column("outages", Json, nullable=False, server_default="[]"))
     op.add_column("notification_attempt", Column("endpoint_name", String(64)))  # attempts so far have none
     named, its = text("endpoint_name IS NOT NULL"), ["endpoint_name", "attempted_at"]

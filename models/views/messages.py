@@ -200,8 +200,8 @@ class Outage(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Some attempts at an endpoint from `since` on: how many of 100 it confirmed, null without any, and within how many
-    seconds it confirmed half of these, and 95 of 100.
+    """Some attempts at an endpoint from `since` on: how many of 100 it confirmed, rounded down, null without any, and
+    within how many seconds it confirmed half of these, and 95 of 100.
     """
 
     since: datetime

@@ -67,7 +67,9 @@ def verify_beside() -> Fixity:
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
-    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
+    report_ids = {path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER}
+    with reading() as session:
+        report_ids |= settlements.judged_reports(session)
     found = findings(
         [
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
@@ -82,7 +84,7 @@ def verify_beside() -> Fixity:
             wrong_anchors(erased),
             wrong_access(),
             wrong_happened(erased),
-            *map(_wrong_report, report_ids),
+            *map(_wrong_report, sorted(report_ids)),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),
         ]
@@ -196,24 +198,27 @@ def _differing_templates() -> Iterator[FixityFinding]:
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
     key = settlement_reports.report_key(report_id)
     found = store().digest_of(key)
+    with reading() as session:
+        row = session.get(SettlementReportRow, report_id)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
     elif found != report_id:
         yield FixityFinding(key, Fault.DAMAGED, report_id, found)
-    elif others := _other_entries(report_id):
+    elif row and settlement_reports.imported_at(report_id) is None:
+        key = settlement_reports.imported_key(report_id)
+        yield FixityFinding(key, Fault.DAMAGED, "the time of its import; import its file again", "no time")
+    elif row and (others := _other_entries(row)):
         yield FixityFinding(key, Fault.DIFFERS, "a row for each of its entries", f"{others} that are gone or changed")
 
 
-def _other_entries(report_id: str) -> int:
+def _other_entries(row: SettlementReportRow) -> int:
     """Count the entries of a report whose rows are gone or changed. Before it is judged, some may be on their way: the
     night takes in what a killed import has left.
     """
-    with reading() as session:
-        row = session.get(SettlementReportRow, report_id)
-    if row is None or (not row.is_judged and datetime.now(UTC) - row.imported_at < _TAKEN_IN_WITHIN):
+    if not row.is_judged and datetime.now(UTC) - row.imported_at < _TAKEN_IN_WITHIN:
         return 0
     others = 0
-    with settlement_reports.stored(report_id) as report:
+    with settlement_reports.stored(row.report_id) as report:
         for page in pages(report.rows()):
             with reading() as session:
                 found = settlements.entries_of(session, [each.entry_id for each in page])

@@ -88,9 +88,9 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
     with writing() as session:
         for row in imported:
             settlements.begin_report(session, row)
+    tally, total = Tally(), sum(report.entries for report in reports)
+    on_progress("match", 0, total)  # from here on, a kill loses nothing
     _finish(now, _log_damaged, but={each.report_id for each in reports})
-    tally = Tally()
-    total = sum(report.entries for report in reports)
     for taken in chain.from_iterable(_matched(report) for report in reports):
         for each in taken:
             tally.take(each)

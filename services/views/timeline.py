@@ -84,6 +84,9 @@ def _recent(session: Session) -> Iterator[tuple[Activity, str | None, TimelineEn
     for hold in _newest(session, HoldRow, HoldRow.at):
         put = _entry(hold.at, TimelineKind.ACTION, Sentence.hold_put(), hold.hold_id, hold.by)
         yield "acted", hold.reference, put
+    for hold in _newest(session, HoldRow, HoldRow.released_at):
+        end = _entry(hold.released_at, TimelineKind.ACTION, Sentence.hold_released(), hold.hold_id, hold.released_by)
+        yield "acted", hold.reference, end
     for batch in _newest(session, BatchRow, BatchRow.created_at):
         for its in batch.actions:
             what = Sentence.batch_changed(batch=Said(f"batch_{batch.kind}"), state=Said(its["what"]))

@@ -52,7 +52,7 @@ async def _uploaded(request: Request, visitor: AnyVisitor) -> Upload:
     parser.spool_max_size = _MOST_BYTES  # no file of a report on a disk
     try:
         parts = (await parser.parse()).multi_items()
-    except MultiPartException as error:
+    except (MultiPartException, UnicodeError) as error:  # also a character set that reads nothing
         raise _no_form() from error
     fields = [(name, each.replace("\0", "\ufffd")) for name, each in parts if isinstance(each, str)]
     sent = [await each.read() for _, each in parts if isinstance(each, UploadFile)]

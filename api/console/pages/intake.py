@@ -23,9 +23,10 @@ from models.errors import Refused
 from models.settlements.settlement import SettlementSummary
 from services.completeness.reconciling import reconcile_list
 from services.settlements import importing
+from services.settlements.importing import OnProgress
 from services.views import archive_list, settlement_list
 
-_ANSWERED_AFTER_S = 5
+_ANSWERED_AFTER_S = 2
 _MOST_SHOWN = 50
 _ONE_FILE = N_("Choose one file: a list is compared as a whole.")
 ReportId = Annotated[str, Query(pattern="^[0-9a-f]{64}$")]
@@ -55,16 +56,23 @@ async def take_reports(request: Request, upload: Uploaded, caller: CallerOf) -> 
     """
     if not upload.is_second():
         return await in_thread_of_exports(_preview, request, caller, upload)
-    taking = asyncio.create_task(in_thread_of_exports(_settled, upload, is_preview=False))
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+    def on_progress(*_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
+    taking = asyncio.create_task(in_thread_of_exports(_settled, upload, on_progress, is_preview=False))
+    taking.add_done_callback(lambda _: begun.set())
     taking.add_done_callback(_log_failure)
+    await begun.wait()  # else a kill could lose what was answered
     await asyncio.wait({taking}, timeout=_ANSWERED_AFTER_S)
     return see(f"{ROOT}/payments/reports" + (f"?report={taking.result()[1]}" if taking.done() else ""))
 
 
-def _settled(upload: Upload, *, is_preview: bool) -> tuple[SettlementSummary, str]:
+def _settled(upload: Upload, on_progress: OnProgress, *, is_preview: bool) -> tuple[SettlementSummary, str]:
     """Return what reports bring, and the id of the last. Names of files are not kept."""
     named = ((f"file {number}", data) for number, data in enumerate(upload.files, 1))
-    return importing.take_files(named, datetime.now(UTC), lambda *_: None, is_preview=is_preview)
+    return importing.take_files(named, datetime.now(UTC), on_progress, is_preview=is_preview)
 
 
 def _log_failure(taking: "asyncio.Task[Any]") -> None:
@@ -73,7 +81,7 @@ def _log_failure(taking: "asyncio.Task[Any]") -> None:
 
 
 def _preview(request: Request, caller: Caller, upload: Upload) -> Response:
-    summary, _ = _settled(upload, is_preview=True)
+    summary, _ = _settled(upload, lambda *_: None, is_preview=True)
     findings = summary.findings[:_MOST_SHOWN]
     shown = {"summary": summary, "findings": findings, "shown": upload.digest}
     return _page(request, caller, "intake/reports.html", [each.reference for each in findings], **shown)

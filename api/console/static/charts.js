@@ -51,7 +51,8 @@
       width: box.clientWidth,
       height: HEIGHT_PX,
       padding: [8, 36, 0, 0],
-      cursor: { y: false, drag: { x: false, y: false } },
+      // A step has its number until the next begins, also where the next is nearer.
+      cursor: { y: false, drag: { x: false, y: false }, dataIdx: (_plot, _series, near, at) => (kind !== "seconds" && near && at < moments[near] ? near - 1 : near) },
       legend: { live: true },
       scales: { x: { time: false }, y: { range: (_plot, _least, most) => [0, Math.max(most || 0, 1) * 1.1] } },
       series: [{ label: head, value: (_plot, _value, _series, index) => (index == null ? "–" : names[index]) }, ...series.map(line(kind))],
@@ -72,7 +73,7 @@
     };
     Object.assign(box, { tabIndex: 0, role: "slider", ariaHidden: null, ariaLabel: box.closest(".chart").querySelector("h3").textContent, ariaValueMin: 0, ariaValueMax: moments.length - 2 });
     tell(moments.length - 2);
-    box.plot.over.onclick = () => links[box.plot.cursor.idx]?.click();
+    box.plot.over.onclick = () => links[box.plot.cursor.idxs[0]]?.click();
     box.onkeydown = (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (event.key === "Enter") links[box.ariaValueNow].click();
@@ -80,7 +81,7 @@
       event.preventDefault();
       const index = Math.min(Math.max(Number(box.ariaValueNow) + step, 0), moments.length - 2);
       tell(index);
-      box.plot.setCursor({ left: box.plot.valToPos(moments[index], "x"), top: 0 });
+      box.plot.setCursor({ left: box.plot.valToPos(moments[index], "x") + 1, top: 0 });
     };
   };
 

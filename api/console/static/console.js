@@ -91,9 +91,10 @@
     filled.forEach((value) => formData.append(name, value));
   }));
 
-  // A form that htmx sends shows its failure as any other does.
+  // A form that htmx sends shows its failure as any other does. A page whose person may no longer see it goes away.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.requestConfig.verb === "post") detail.shouldSwap = true;
+    else if (detail.xhr.status === 403) window.location.reload();
   });
 
   // Of a day and the words for a time, the later counts.

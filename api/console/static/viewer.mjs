@@ -226,14 +226,19 @@ const listen = () => {
   }).observe(pages);
 };
 
-const open = async () => {
-  const library = import(absolute(frame.dataset.library));
-  const answer = await fetch(absolute(frame.dataset.file));
+// Only what arrives whole is shown: the last bytes come only if all of them are those that were archived. What breaks off
+// twice is damaged; once, its way may be at fault.
+const received = async (isAgain) => {
+  const answer = await fetch(absolute(frame.dataset.file)).catch(() => ({}));
   if (answer.status === 409) return "lost";
   if (!answer.ok || answer.redirected) return "away";
-  // Only what arrives whole is shown: the last bytes come only if all of them are those that were archived.
-  const data = await answer.arrayBuffer().catch(() => null);
-  if (!data) return "lost";
+  return answer.arrayBuffer().catch(() => (isAgain ? "lost" : received(true)));
+};
+
+const open = async () => {
+  const library = import(absolute(frame.dataset.library));
+  const data = await received();
+  if (typeof data === "string") return data;
   pdfjs = await library;
   pdfjs.GlobalWorkerOptions.workerSrc = absolute(frame.dataset.worker);
   pdf = await pdfjs.getDocument({

@@ -2,12 +2,16 @@
 
 import hashlib
 import io
+import os
 import re
+import socket
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from urllib.parse import quote
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -24,7 +28,7 @@ from models.store.condition import ConditionCode, Subject
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
-from tests.pdfs import document
+from tests.pdfs import document, stream
 from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 
@@ -319,6 +323,41 @@ def test_file_that_the_store_has_damaged_or_lost_is_neither_shown_nor_offered_no
 
     assert ["download=true" in each for each in pages] == [False, False, True]
     assert ['id="pdf"' in each for each in pages] == [False, False, True]
+
+
+def test_document_that_breaks_off_on_its_way_is_asked_for_again_and_not_called_damaged(
+    console: Console, browser: Browser
+) -> None:
+    page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>"
+    tree = b"<</Type /Pages /Count 1 /Kids [3 0 R]>>"
+    large = document([b"<</Type /Catalog /Pages 2 0 R>>", tree, page, stream(b"", os.urandom(4 << 20))])
+    signed = sample_document()["signed_document"] | {"content": b64encode(large).decode()}
+    with installed(console.folder, **console.settings):
+        archived("large", sample_body("large", signed_document=signed))
+    cut = list[bytes]()
+
+    class Relay(BaseRequestHandler):
+        """Hands a request and its answer on, the first answer with a file to its half."""
+
+        def handle(self) -> None:
+            asked = self.request.recv(1 << 16).replace(b"keep-alive", b"close")
+            with socket.create_connection(("127.0.0.1", console.receiver.port)) as receiver:
+                receiver.sendall(asked)
+                answer = b"".join(iter(lambda: receiver.recv(1 << 20), b""))
+            is_cut = b"/files/" in asked and not cut
+            cut.extend([asked] * is_cut)
+            self.request.sendall(answer[: len(answer) // 2] if is_cut else answer)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        shown = browser.page
+        shown.goto(f"http://{urlsplit(browser.url).hostname}:{server.server_address[1]}/console/archives/large")
+        shown.locator(".pdf-page[data-drawn], [data-when-lost]:visible").first.wait_for()
+        assert "Damaged" not in shown.locator(".standing").inner_text()
+        assert cut
+        server.shutdown()
+    browser.elsewhere.clear()
+    browser.complaints[:] = [each for each in browser.complaints if "ERR_CONTENT_LENGTH_MISMATCH" not in each]
 
 
 def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(

@@ -154,6 +154,8 @@ def test_wrong_upload_is_refused_on_the_page_and_changes_nothing(office: Console
             (whole, 200), (whole.replace(csrf, b"x"), 403), (whole[:-9], 403), (HALF, 403), (cut, 422), (b"x" * 9, 422),
         ):  # fmt: skip
             assert person.post(REPORTS, content=body, headers=OF_X).status_code == status
+        odd = {"content-type": f"{OF_X['content-type']}; charset=undefined"}
+        assert person.post(REPORTS, content=whole, headers=OF_X | odd).status_code == 422
         assert posted(person, REPORTS, {}).status_code == 422  # a form without files
         assert (everything(), all_of(select(MissingProcessRow))) == before
         assert [*Path(store().spool_folder).glob("*")] == []

@@ -78,6 +78,13 @@ def test_point_of_a_chart_leads_to_what_arrived_in_its_time_by_click_and_by_keys
     assert "NOT_JSON" in page.locator("main").inner_text()
 
     page = browser.open("/console/")
+    over = page.locator("section[aria-labelledby=refusals-title] .u-over")
+    late = (rows.count() - ago - 0.25) / rows.count()  # in its time, and nearer to the point of the next hour
+    with page.expect_navigation():
+        over.click(position={"x": over.evaluate("each => each.clientWidth") * late, "y": 9})
+    assert page.url == f"{troubled.url}{link}"
+
+    page = browser.open("/console/")
     with page.expect_navigation():
         page.locator("section[aria-labelledby=arrivals-title] .u-over").click(position={"x": 2, "y": 9})
     assert "/console/archives?received_after=" in page.url

@@ -19,18 +19,21 @@ from adapters.inbox.quarantine import body_name
 from adapters.store import tombstones
 from adapters.tables.runs import receipts, refused
 from api.console.words.telling import isolated
-from models.access import CELLAR
+from models.access import CELLAR, Role
 from models.archive.archive import State
 from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.messages.notification import EventRow
 from models.runs.receipt import RefusedDelivery, RefusedRow
 from models.views.messages import NewEndpoint
+from services.access import users
 from services.messages import endpoints
 from services.payments.discrepancies import reconcile_many
 from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import CONTRACT, OF_COLOURS, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
+from tests.api.console.test_people import PASSWORD
+from tests.api.console.test_people import signed_in as logged_in
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG, message, missing, put
 from tests.batches import fill, filled
 from tests.conftest import wait_until
@@ -347,6 +350,19 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
     page.wait_for_selector("#activity", state="detached")
     browser.context.add_cookies(signed_in)
 
+    browser.open("/console/activity")
+    with installed(troubled.folder, **troubled.settings):
+        link = users.add(f"successor-{language}", Role.ADMINISTRATOR, "owner", datetime.now(UTC)).link
+        assert link
+        users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
+    with logged_in(troubled, f"successor-{language}") as successor:  # at the same computer
+        its: Any = [{**each, "value": successor.cookies.get(each["name"], each["value"])} for each in signed_in]
+    browser.context.add_cookies(its)
+    page.wait_for_selector("#activity", state="detached", timeout=20_000)
+    assert "may not do this" in page.inner_text("main")
+    browser.context.add_cookies(signed_in)
+    browser.complaints[:] = [each for each in browser.complaints if "403" not in each]
+
 
 def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(troubled: Console) -> None:
     """As after a fix of cellar: the refused bytes in quarantine are replaced by those of a sound body."""
@@ -436,6 +452,9 @@ def test_source_is_added_rotated_disabled_and_enabled_and_its_page_says_what_it_
         wait_until(lambda: "/console/refused?source=north&amp;code=NOT_JSON" in person.get(path).text)
         wait_until(lambda: "1 in 24 hours, 1 in 7 days" in person.get(path).text)
         page = person.get(path).text
+        terms = re.findall(r"<bdi>(.*)</bdi>", person.get(path, headers={"accept-language": "he"}).text)
+        assert "יחידות קטנות, כמו אגורות" in terms
+        assert {"minor", "keep", "refuse"}.isdisjoint(terms)
         assert person.get("/console/sources/nobody").status_code == 404
 
     assert f'data-copy="{webhook}"' in page

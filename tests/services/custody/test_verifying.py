@@ -346,6 +346,18 @@ def test_discrepancies_of_no_archive_are_verified() -> None:
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
+def test_report_that_a_rebuild_would_leave_out_is_found() -> None:
+    """The time of its import is lost, then the whole report."""
+    imported(report(line("of nobody", settled=datetime.now(UTC).date())))
+    key = next(key for key, _ in store().listed("settlements") if key.endswith(".imported"))
+    store().overwrite_bytes(b"{", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    store().remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    store().remove(its := key.replace(".imported", ".json"))
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, its)]
+
+
 def test_report_whose_import_never_ended_is_found_after_two_days() -> None:
     now = datetime.now(UTC)
     for begun_at, cguid, faults in ((now, "c1", []), (now - timedelta(days=3), "c2", [Fault.DIFFERS])):

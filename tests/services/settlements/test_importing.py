@@ -556,6 +556,7 @@ def test_unmatched_rows_stand_beside_the_nearest_payments() -> None:
         ("amount", {"card_last4": "9"}),
         ("both", {}),
         ("no", {"paid_on": day(3)}),
+        ("without a card", {"amount_minor": 8, "card_last4": None}),
     ):
         paid(reference, reference, **values)
     paid("failed", "c5", standing=Standing.FAILED, amount_minor=7, card_last4="7")

@@ -53,7 +53,7 @@ def test_payments_are_found_by_each_filter_the_newest_day_first() -> None:
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_without_days_a_week_is_meant_and_more_than_92_are_refused(configure: Configure) -> None:
-    assert payment_list.days_of(PaymentQuery(paid_to=LAST)) == Days(date(2026, 1, 2), LAST.date())
+    assert payment_list.days_of(PaymentQuery(paid_to=LAST)) == Days(date(2026, 1, 3), LAST.date())
     assert payment_list.days_of(PaymentQuery(paid_from=LAST - timedelta(days=91), paid_to=LAST)).last == LAST.date()
     assert payment_list.days_of(PaymentQuery(paid_to=LAST.replace(1, 1, 3))).first == date.min
     configure(business_timezone="Asia/Jerusalem")

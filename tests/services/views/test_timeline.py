@@ -113,7 +113,10 @@ def test_newest_of_each_kind_of_all_archives_is_what_happens_now(
         write(
             session,
             ActionRow(action_id="a", reference="r", kind="export", by="dana", at=NOON),
-            HoldRow(hold_id="h", reference="r", why="x", by="lea", at=NOON + timedelta(hours=2)),
+            HoldRow(
+                hold_id="h", reference="r", why="x", by="lea", released_by="noa",
+                at=NOON + timedelta(hours=2), released_at=NOON + timedelta(hours=3),
+            ),
             BatchRow(**batch, created_at=NOON, plan={}, actions=[at]),
             *(
                 DeliveryRow(
@@ -136,6 +139,7 @@ def test_newest_of_each_kind_of_all_archives_is_what_happens_now(
             ("r", "refused: The content of a file is damaged: it is not base64. (NOT_BASE64)", None),
         ],
         "acted": [
+            ("r", "released a legal hold of the archive", "noa"),
             ("r", "put the archive on legal hold", "lea"),
             (None, "Erasure: Confirmed", "ann"),
             ("r", "exported the archive", "dana"),
