@@ -2,7 +2,8 @@
 """Compares the annotations of pages: which of them may be added after somebody has signed.
 
 A comment beside the page is no change of the page (ISO 32000-2, 12.8.2.2, permits it by P = 3). Most kinds of
-annotations can draw anything over the page, so an update with an annotation of such a kind changes what was signed.
+annotations can draw anything over the page, so an update with an annotation of such a kind changes what was signed,
+unless the document lets people change its annotations and it stands away from all words.
 """
 
 from collections.abc import Iterator, Set
@@ -11,6 +12,7 @@ from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Referenc
 from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
+from pyhanko.sign.fields import MDPPerm
 
 from adapters.documents.pdf.appearance import drawing_of
 from adapters.documents.pdf.document import entry
@@ -20,6 +22,11 @@ from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, 
 Update = tuple[ModificationLevel, ReferenceUpdate]
 
 _MARKS = {"/Highlight", "/Underline", "/Squiggly", "/StrikeOut"}
+_PEOPLES = _MARKS | {
+    *("/Text", "/FreeText", "/Line", "/Square", "/Circle", "/Polygon", "/PolyLine", "/Stamp", "/Caret", "/Ink"),
+    *("/Popup", "/FileAttachment"),
+}
+_AWAY = 12  # points from the next word
 _ACTIVE = {"/A", "/AA", "/PA", "/MK"}
 _LARGEST_ICON = 32  # points
 _DARKEST_HIGHLIGHT = 0.5
@@ -33,51 +40,81 @@ class AnnotationsRule(QualifiedWhitelistRule):
 
     def apply_qualified(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[Update]:
         changed = new.explicit_refs_in_revision()
-        stamps = later_stamps(old, new)
+        stamps, is_free = later_stamps(old, new), _lets_annotate(old)
+        if is_free is False and any(stamp.is_new and not stamp.field for stamp in stamps.values()):
+            raise SuspiciousModification("the document permits no further field without a signature")
         for before, after in pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
-            added = _added(before, after)
+            if is_free is False and entry(dictionary_of(before), "/Tabs") != entry(dictionary_of(after), "/Tabs"):
+                raise SuspiciousModification("the document permits no other tab order")
+            added = _added(before, after, changed) if is_free else _added(before, after)
             for reference in (changed | (added or set())) & stamps.keys() & set(annotations_of(after)):
                 _check_stamp(dictionary_of(before), reference, stamps[reference])
             if added:
                 new_widgets = {each for each in stamps if stamps[each].is_new}
-                yield from _with_additions(old, new, (before, after), added - new_widgets)
+                yield from _with_additions(old, new, (before, after), added - new_widgets, is_free=bool(is_free))
             elif before in changed and added is not None:
                 yield from _page_updates(old, before, after, ModificationLevel.LTA_UPDATES)
 
 
-def _added(before: Reference, after: Reference) -> Set[Reference] | None:
+def _lets_annotate(old: HistoricalResolver) -> bool | None:
+    """Return whether the author, or else usage rights, let people change annotations. None if neither says anything."""
+    permissions = entry(old.root, "/Perms")
+    for key in ("/DocMDP", "/UR3") if isinstance(permissions, DictionaryObject) else ():
+        signature = entry(permissions, key)
+        references = entry(signature, "/Reference") if isinstance(signature, DictionaryObject) else None
+        for each in references or ():
+            rights = entry(each.get_object(), "/TransformParams") or DictionaryObject()
+            if key == "/DocMDP" or entry(rights, "/Annots"):
+                return key == "/UR3" or entry(rights, "/P") == MDPPerm.ANNOTATE.value
+    return None
+
+
+def _added(before: Reference, after: Reference, changed: Set[Reference] | None = None) -> Set[Reference] | None:
     """Return the annotations that a page has gained. None if the page has lost any, or draws them in another order,
     by which a later one covers an earlier one: no rule permits that.
+
+    `changed`: the changed objects, if people may change annotations. Then these belong to the gained, in any order.
     """
     annotations, new_annotations = annotations_of(before), annotations_of(after)
     added = set(new_annotations) - set(annotations)
+    if changed is not None:
+        widgets = {each for each in annotations if entry(dictionary_of(each), "/Subtype") == "/Widget"}
+        rewritten = (set(annotations) & changed) - widgets
+        return (
+            added | {each for each in new_annotations if each in rewritten} if widgets <= set(new_annotations) else None
+        )
     return added if [each for each in new_annotations if each not in added] == annotations else None
 
 
 def _with_additions(
-    old: HistoricalResolver, new: HistoricalResolver, page: tuple[Reference, Reference], comments: Set[Reference]
+    old: HistoricalResolver,
+    new: HistoricalResolver,
+    page: tuple[Reference, Reference],
+    comments: Set[Reference],
+    *,
+    is_free: bool,
 ) -> Iterator[Update]:
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:
-        check_comment(comment.get_object())
-        if "/AP" in dictionary_of(comment):
-            _check_uncovered(dictionary_of(page[0]), dictionary_of(comment))
+        annotation = dictionary_of(comment)
+        is_away = is_free and entry(annotation, "/Subtype") in _PEOPLES and not annotation.keys() & _ACTIVE
+        if not (is_away and not covered_words(dictionary_of(page[0]), annotation, comment, near=_AWAY)):
+            check_comment(annotation)
+            if "/AP" in annotation and covered_words(dictionary_of(page[0]), annotation):
+                raise SuspiciousModification("an icon was laid over text of the page")
+        paths = [path.path for path in old._get_usages_of_ref(comment)]
+        if is_free and all("/Annots" in path and "/AP" not in path for path in paths):
+            yield level, ReferenceUpdate(comment)
         for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
             if not old._get_usages_of_ref(reference):
                 yield level, ReferenceUpdate(reference)
     yield from _page_updates(old, *page, level)
 
 
-def _check_uncovered(page: DictionaryObject, annotation: DictionaryObject) -> None:
-    """Refuse a drawing over text of the page, which can draw anything instead."""
-    if covered_words(page, annotation):
-        raise SuspiciousModification("an icon was laid over text of the page")
-
-
 def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> None:
     """Refuse a signature field over text of the page, unless it is the stamp of a signature that says who signed."""
     words = covered_words(page, dictionary_of(reference), reference)
-    if words and not (stamp.signature and is_stamp(dictionary_of(reference), words, stamp.signature)):
+    if words and not is_stamp(dictionary_of(reference), words, stamp):
         raise SuspiciousModification("a signature field was laid over text of the page")
 
 

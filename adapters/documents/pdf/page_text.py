@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+from pyhanko.sign.diff_analysis import SuspiciousModification
 
 from adapters.documents.pdf.appearance import is_hidden, named_resource, shown_stream, tokens_of
 from adapters.documents.pdf.document import entry
@@ -40,24 +41,28 @@ class Word:
     text: str
 
 
-def covered_words(page: DictionaryObject, annotation: DictionaryObject, besides: object = None) -> list[str]:
+def covered_words(
+    page: DictionaryObject, annotation: DictionaryObject, besides: object = None, near: float = 0
+) -> list[str]:
     """Return the words of a page that the rectangle of an annotation covers by half, also words that annotations show.
 
-    `besides`: the reference of an annotation whose own words do not count. Raises ValueError at a rectangle that not
-    every viewer reads alike.
+    `besides`: the reference of an annotation whose own words do not count. `near`: so many points around it count too.
+    Raises SuspiciousModification at a rectangle that not every viewer reads alike.
     """
     if entry(annotation, "/Rect") is None:
         return []
     box = _rectangle(annotation, "/Rect")
     if box is None:
-        raise ValueError("a rectangle needs four numbers")
+        raise SuspiciousModification("an annotation has no rectangle of four numbers")
     words = (*_words(page), *_words_of_annotations(page, besides))
-    return [word.text for word in words if _covers(box, word.box)]
+    if near:
+        box = box[0] - near, box[1] - near, box[2] + near, box[3] + near
+    return [word.text for word in words if _covers(box, word.box, 0 if near else _COVERED)]
 
 
-def _covers(box: Box, word: Box) -> bool:
+def _covers(box: Box, word: Box, share: float) -> bool:
     width, height = min(box[2], word[2]) - max(box[0], word[0]), min(box[3], word[3]) - max(box[1], word[1])
-    return width > 0 and height > 0 and width * height >= _COVERED * (word[2] - word[0]) * (word[3] - word[1])
+    return width > 0 and height > 0 and width * height >= share * (word[2] - word[0]) * (word[3] - word[1])
 
 
 def _words(page: DictionaryObject) -> Iterator[Word]:

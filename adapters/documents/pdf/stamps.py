@@ -38,35 +38,41 @@ _TIME = r"\d{1,2}:\d\d(?::\d\d)?|[+-]\d\d[':]?\d\d|am|pm|(?<=\d)[tz]"
 class Stamp:
     """The widget of a signature field without a signature in an older revision. `is_new`: the field was added later.
 
-    `signature`: the signature that stands in the field at last, None without one.
+    `field`: the field as it is at last, with its signature; None without one.
     """
 
+    name: str
     is_new: bool
-    signature: EmbeddedPdfSignature | None
+    field: DictionaryObject | None
 
 
 def later_stamps(old: HistoricalResolver, new: HistoricalResolver) -> Mapping[Reference, Stamp]:
     """Return the stamps of a revision by the references of their widgets."""
     known = {name for name, _, _ in all_fields(old)}
     signed = {name for name, _ in filled_fields(old)}
-    last = dict(filled_fields(new.reader))
-    stamps = {}
-    for name, field, kind in all_fields(new):
-        reference = field.container_ref
-        if kind == "/Sig" and name not in signed and isinstance(reference, Reference):
-            signature = EmbeddedPdfSignature(new.reader, last[name], name) if name in last else None
-            stamps[reference] = Stamp(name not in known, signature)
-    return stamps
+    later = [
+        (name, field.container_ref) for name, field, kind in all_fields(new) if kind == "/Sig" and name not in signed
+    ]
+    last = dict(filled_fields(new.reader)) if later else {}
+    return {
+        reference: Stamp(name, name not in known, last.get(name))
+        for name, reference in later
+        if isinstance(reference, Reference)
+    }
 
 
-def is_stamp(annotation: DictionaryObject, covered: Sequence[str], signature: EmbeddedPdfSignature) -> bool:
-    """Return whether an appearance over words cannot be taken for other words of the page: what is below it can be
-    read, or it says nothing but who signed, when and why.
+def is_stamp(annotation: DictionaryObject, covered: Sequence[str], stamp: Stamp) -> bool:
+    """Return whether an appearance over words is of a signature, and cannot be taken for other words: what is
+    below it can be read, or it says nothing but who signed, when and why.
     """
+    if stamp.field is None:
+        return False
     drawing = drawing_of(annotation)
     if drawing is None or not (drawing.areas or drawing.pictures or drawing.hides_text):
         return True
-    if not (drawing.text.strip() or drawing.pictures) or not _is_of(drawing.text, signature):
+    if not (drawing.text.strip() or drawing.pictures) or not _is_of(
+        drawing.text, EmbeddedPdfSignature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
+    ):
         return False
     hides_number = any(letter.isdigit() for word in covered for letter in word)
     return not (hides_number and (drawing.pictures or drawing.outlines > _MOST_OF_A_BORDER))
@@ -115,13 +121,13 @@ def covered(document: Document, signatures: Iterable[EmbeddedPdfSignature]) -> t
         if signature.signed_revision >= new.revision:
             continue
         old = reader.get_historical_resolver(signature.signed_revision)
-        stamps = {each: stamp.signature for each, stamp in later_stamps(old, new).items() if stamp.signature}
+        stamps = {each: stamp.name for each, stamp in later_stamps(old, new).items() if stamp.field}
         with suppress(SuspiciousModification):  # then the document is changed
             for number, (before, after) in enumerate(pages(old.root["/Pages"], new.root["/Pages"], frozenset()), 1):
                 for each in stamps.keys() & set(annotations_of(after)):
                     words = " ".join(covered_words(dictionary_of(before), dictionary_of(each), each))
                     if words and drawing_of(dictionary_of(each)):
-                        found = unseen.setdefault((number, words, stamps[each].field_name), [])
+                        found = unseen.setdefault((number, words, stamps[each]), [])
                         found.append(storable(signature.field_name))
     return tuple(
         CoveredWords(page, storable(words), storable(by), tuple(signers))
