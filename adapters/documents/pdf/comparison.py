@@ -232,7 +232,7 @@ COMPARISON = Comparison(
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False),
+            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False, allow_new_visible_after_certify=True),
             SignatureFieldRule(),
             FieldRule(value_update_keys=_OF_A_VALUE),
         ],

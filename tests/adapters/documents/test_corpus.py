@@ -1,7 +1,8 @@
 """The verdict on each signed PDF of the corpus, by the real judge in its child process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,42 @@ def test_at_most_one_legitimate_file_in_a_hundred_is_called_anything_else(judged
 def test_corpus_has_files_of_every_outcome_and_no_two_of_one_name() -> None:
     assert frozenset.union(*(row.expected for row in rows())) == set(Outcome)
     assert len({row.file_name for row in rows()}) == len(rows()) >= 150
+
+
+_WRITERS = ("form", "packed form", "hybrid form", "qpdf linearized form", "Acrobat linearized packed form")
+_OTHERS = ("xref stream form", "tagged form", "nested form", "LibreOffice form", "form with a period", "scanned form")
+_SIGNED = ("signed", "signed visibly", "certified 3", "signed by PAdES with a time stamp")
+_LATER = (
+    "signed again",
+    "signed again + signed a third time",
+    "signed again over the text",
+    "validation data + document time stamp",
+    "Agreed ticked + signed again + more validation data",
+)
+_ATTACKS = (
+    "page content replaced",
+    "page added",
+    "page cropped",
+    "layers added",
+    "text covered by a free text",
+    "text covered by a signature",
+    "text covered by an empty signature field",
+    "Amount hidden",
+    "text field added",
+    "comment appended",
+)
+
+
+@pytest.mark.faults
+def test_none_of_240_genuine_documents_is_accused_and_none_of_200_forged_passes(judged: Judge) -> None:
+    honest, forged = {Outcome.SOUND, Outcome.COVERED}, {Outcome.CHANGED, Outcome.BROKEN}
+
+    def outcomes(documents: Sequence[str], later: Sequence[str]) -> dict[str, Outcome]:
+        names = [" + ".join(parts) for parts in product(documents, _SIGNED, later)]
+        return {name: judged(Row(name, is_legitimate=True, expected=frozenset(), why="")).outcome for name in names}
+
+    genuine = outcomes((*_WRITERS, *_OTHERS, "Hebrew form"), _LATER)
+    attacked = outcomes(_WRITERS, _ATTACKS)
+    assert (len(genuine), len(attacked)) == (240, 200)
+    assert {name: outcome for name, outcome in genuine.items() if outcome not in honest} == {}
+    assert {name: outcome for name, outcome in attacked.items() if outcome not in forged} == {}

@@ -38,6 +38,7 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "form with a period": lambda: layouts.table(
         forms.replaced(forms.form(), forms.REMARKS, b"(Remarks)", b"(Re.marks)")
     ),
+    "Hebrew form": lambda: layouts.table(forms.hebrew()),
     "scanned form": lambda: layouts.table(forms.wrapped_lines()),
     **shadows.DOCUMENTS,
     **writers.DOCUMENTS,
