@@ -16,7 +16,7 @@ from pyhanko.sign.fields import MDPPerm
 
 from adapters.documents.pdf.appearance import drawing_of
 from adapters.documents.pdf.document import entry
-from adapters.documents.pdf.page_text import covered_words
+from adapters.documents.pdf.page_text import covered_words, inherited
 from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
 
 Update = tuple[ModificationLevel, ReferenceUpdate]
@@ -33,6 +33,10 @@ _DARKEST_HIGHLIGHT = 0.5
 _PALEST_LINE = 0.85
 _OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
 """The entries of a page that may change with its annotations. None of the others may."""
+
+
+_INHERITED = {"/Resources", "/MediaBox", "/CropBox", "/Rotate"}
+"""The entries that a page may inherit. iText repeats them in each page that it writes again."""
 
 
 class AnnotationsRule(QualifiedWhitelistRule):
@@ -122,7 +126,9 @@ def _page_updates(
     old: HistoricalResolver, before: Reference, after: Reference, level: ModificationLevel
 ) -> Iterator[Update]:
     page, new_page = dictionary_of(before), dictionary_of(after)
-    names = (page.keys() | new_page.keys()) - _OF_A_PAGE
+    if any(inherited(page, name) != inherited(new_page, name) for name in _INHERITED):
+        raise SuspiciousModification("a page was changed")
+    names = (page.keys() | new_page.keys()) - _OF_A_PAGE - _INHERITED
     if any(name not in page or name not in new_page or page.raw_get(name) != new_page.raw_get(name) for name in names):
         raise SuspiciousModification("a page was changed")
     yield level, ReferenceUpdate(after)  # a page is referred to from everywhere; nothing else of it has changed

@@ -33,6 +33,7 @@ from adapters.documents.pdf.structure_tree import StructureTreeRule
 _TRAILER = {"/Root", "/Info", "/Encrypt", "/AuthCode", "/ID", "/Size", "/Prev"}
 _OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
 """What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
+_OF_A_SIGNED_FIELD = _OF_A_VALUE | {"/P", "/MK", "/BS", "/Border", "/Rect", "/Lock"}
 
 
 class Comparison(StandardDiffPolicy):
@@ -55,8 +56,10 @@ class Comparison(StandardDiffPolicy):
 
 def _leave_out_unknown(handler: HistoricalResolver) -> None:
     """Leave out entries of a trailer that lead a viewer to nothing, and let pyHanko read a period in a field's name."""
-    for key in handler.trailer_view.keys() - _TRAILER:
-        del handler.trailer_view[key]
+    trailer = handler.trailer_view
+    for key in list(trailer):
+        if key not in _TRAILER or (key == "/Info" and not isinstance(trailer.raw_get(key), IndirectObject)):
+            del trailer[key]
     for _, field, _ in all_fields(handler):
         name = entry(field, "/T")
         if isinstance(name, TextStringObject) and "." in name:
@@ -137,7 +140,9 @@ class SecurityStoreRule(WhitelistRule):
 
 
 class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
-    """Permits to fill a signature field also with a signature that the field holds directly."""
+    """Permits to fill a signature field also with a signature that it holds directly, and a field whose widget is
+    its kid. Writers complete the field when somebody signs: iText names its page, Acrobat locks the document.
+    """
 
     def check_form_field(
         self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
@@ -153,6 +158,8 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
             or isinstance(field.raw_get("/V"), IndirectObject)
         ):
             yield from super().check_form_field(fq_name, spec, context)
+            if field is not None and "/V" in field and not is_signed_before:
+                yield from self._completed(fq_name, spec, context)
             return
         if spec.old_field is not None:
             self.compare_fields(spec)
@@ -162,6 +169,22 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
             yield ModificationLevel.FORM_FILLING, update
         for dependency in _new_appearance(field, context):
             yield ModificationLevel.FORM_FILLING, FormUpdate(dependency, field_name=fq_name)
+
+    def _completed(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
+        """Permit what belongs to a field that somebody signs now, and to its widgets."""
+        widgets = list(_widgets_of(spec)) if spec.old_field is not None else []
+        for each in widgets:
+            self.compare_fields(each)
+            for expected in each.expected_contexts() if each.new_field_ref else ():
+                yield ModificationLevel.FORM_FILLING, FormUpdate(each.new_field_ref, expected, field_name=fq_name)
+        for each in (spec, *widgets):
+            for key in ("/AP", "/Lock", "/MK"):
+                held = each.new_field.raw_get(key) if each.new_field and key in each.new_field else None
+                for added in context.new.collect_dependencies(held, since_revision=context.old.revision + 1):
+                    if not context.old._get_usages_of_ref(added):
+                        yield ModificationLevel.FORM_FILLING, FormUpdate(added, field_name=fq_name)
 
 
 class FieldRule(form_field_rules.GenericFieldModificationRule):
@@ -174,7 +197,7 @@ class FieldRule(form_field_rules.GenericFieldModificationRule):
         self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
     ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
         changed = context.new.explicit_refs_in_revision()
-        for each in (spec, *_widgets_of(spec)):
+        for each in (spec, *(_widgets_of(spec) if spec.field_type != "/Sig" else ())):
             if each.old_field and each.new_field and is_hidden(each.new_field) and not is_hidden(each.old_field):
                 raise SuspiciousModification("a field was hidden")
             is_left_to_viewers = each.old_field and each.new_field and "/AP" in each.old_field.keys() - each.new_field
@@ -204,7 +227,7 @@ def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:
     old, new = spec.old_field, spec.new_field
     kids = entry(old, "/Kids") if old else None
     new_kids = entry(new, "/Kids") if new else None
-    if spec.field_type == "/Sig" or not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
+    if not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
         return
     path = spec.old_canonical_path
     for place, (kid, new_kid) in enumerate(zip(kids, new_kids, strict=False)):
@@ -233,7 +256,7 @@ COMPARISON = Comparison(
     form_rule=FormUpdatingRule(
         field_rules=[
             form_field_rules.SigFieldCreationRule(approve_widget_bindings=False, allow_new_visible_after_certify=True),
-            SignatureFieldRule(),
+            SignatureFieldRule(value_update_keys=_OF_A_SIGNED_FIELD),
             FieldRule(value_update_keys=_OF_A_VALUE),
         ],
         ignored_acroform_keys=ACROFORM_EXEMPT_STRICT_COMPARISON | {"/SigFlags"},

@@ -69,7 +69,7 @@ def _words(page: DictionaryObject) -> Iterator[Word]:
     contents = entry(page, "/Contents")
     streams = [contents[place] for place in range(len(contents))] if isinstance(contents, ArrayObject) else [contents]
     content = b"\n".join(stream.data for stream in streams if isinstance(stream, StreamObject))
-    yield from _drawn(content, _inherited(page, "/Resources"), _UNITY, 0)
+    yield from _drawn(content, inherited(page, "/Resources"), _UNITY, 0)
 
 
 def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[Word]:
@@ -112,7 +112,8 @@ def _fitted(own: Box, target: Box) -> Matrix:
     return across, 0, 0, up, target[0] - own[0] * across, target[1] - own[1] * up
 
 
-def _inherited(node: Any, key: str) -> Any:
+def inherited(node: Any, key: str) -> Any:
+    """Return an entry of a page or of the nearest node above it."""
     for _ in range(_DEEPEST * 8):
         if not isinstance(node, DictionaryObject):
             return None
