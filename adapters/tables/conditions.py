@@ -65,6 +65,13 @@ def of_archive_within(session: Session, reference: str) -> list[ConditionRow]:
     return list(session.exec(its.order_by(col(ConditionRow.since), ConditionRow.code)))
 
 
+def of_store() -> list[str]:
+    """Return the codes of the open conditions of the store as a whole."""
+    with reading() as session:
+        its = select(ConditionRow.code).where(ConditionRow.kind == Subject.STORE, ConditionRow.subject == "")
+        return list(session.exec(its.order_by(ConditionRow.code)))
+
+
 def of_archives_within(session: Session, references: Collection[str]) -> dict[str, list[ConditionCode]]:
     """Return the codes of the open conditions of those of the archives that have any."""
     its = select(ConditionRow.subject, ConditionRow.code).where(ConditionRow.kind == Subject.ARCHIVE)

@@ -25,6 +25,7 @@ from models.archive.verdict import (
     Verdict,
 )
 from models.said import Said, Sentence, moment, said_by, verbatim
+from models.store.condition import OF_ALL_ARCHIVES
 from models.views.archives.archives import ArchiveView
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
@@ -169,10 +170,11 @@ def document_text(verdict: Verdict) -> Judgements:
     }
 
 
-def standing(archive: ArchiveView, verdict: Verdict | None) -> list[str]:
+def standing(archive: ArchiveView, verdict: Verdict | None, of_store: Iterable[str] = ()) -> list[str]:
     """Return the codes that say at first sight whether an archive is unaltered: its conditions, if it has any. Pure.
 
-    Unaltered is a document that is sound, whose archive a check has read since its last version was completed.
+    Unaltered is a document that is sound, whose archive a check has read since its last version was completed, in a
+    store that is there and is as anchored. `of_store`: the open conditions of the store.
     """
     if archive.conditions:
         return [each.code for each in archive.conditions]
@@ -180,6 +182,8 @@ def standing(archive: ArchiveView, verdict: Verdict | None) -> list[str]:
         return [archive.state if archive.state != "completed" else "no_verdict"]
     if verdict.outcome is not Outcome.SOUND:
         return [verdict.outcome]
+    if wrong := [each for each in of_store if each in OF_ALL_ARCHIVES]:
+        return wrong
     is_checked = archive.is_since_completion(archive.checked_at)
     return ["unaltered" if is_checked else "unaltered_at_arrival"]
 

@@ -179,6 +179,8 @@ OF_COMPARISONS = frozenset({ConditionCode.NOT_AS_ANCHORED, ConditionCode.STORE_U
 OF_FILES = {*OF_FAULTS.values(), ConditionCode.NOT_AS_ANCHORED} - {ConditionCode.ROWS_DIFFER, ConditionCode.ROWS_STALE}
 """The conditions in which what the store holds is not what was written."""
 
+OF_ALL_ARCHIVES = {ConditionCode.STORE_ABSENT, ConditionCode.NOT_AS_ANCHORED}
+"""The conditions of the store in which nobody knows of any archive that it is unaltered."""
 OF_CHECKS = frozenset(OF_FAULTS.values())
 """What checks of the store find, of archives and of the store itself."""
 

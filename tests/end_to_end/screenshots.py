@@ -51,6 +51,7 @@ def _take_console(installation: Running, browser: Page, folder: Path) -> None:
         choice: Any = {"name": "cellar_language", "value": language, "url": f"{installation.url}/console"}
         browser.context.add_cookies([choice])
         browser.goto(f"{installation.url}/console/archives/{quote(reference, safe='')}")
+        browser.locator(".pdf-page[data-drawn]").first.wait_for()
         browser.screenshot(path=folder / f"{name}.png")
 
 

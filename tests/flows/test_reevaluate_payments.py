@@ -11,7 +11,9 @@ from adapters.store.objects import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.completeness.processes import SessionEventRow
 from models.discrepancies import DiscrepancyEventRow
+from models.sources import StatedTerms
 from models.views.archives.payments import DiscrepancyView, Explanation
+from services import sources
 from services.payments import discrepancies
 from tests.conftest import Configure
 from tests.installations import archive_of, archived, stored_discrepancies
@@ -109,6 +111,7 @@ def test_nightly_flow_stores_history_that_a_killed_process_did_not_store() -> No
 @pytest.mark.usefixtures("sqlite_installation")
 def test_clock_that_is_wrong_by_a_zone_is_one_warning_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     now = datetime.now(UTC)
+    sources.add("loans", StatedTerms(), "Dana", now)
     with writing() as session:
         for number in range(5):
             received_at = now - timedelta(hours=number)

@@ -24,7 +24,7 @@ from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from api.console.words import languages
-from models.store.condition import ConditionCode, Subject
+from models.store.condition import OF_ALL_ARCHIVES, ConditionCode, Subject
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import archived, installed
@@ -374,6 +374,13 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
             pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
             with writing() as session:
                 conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
+        for code in OF_ALL_ARCHIVES:
+            with writing() as session:
+                conditions.set_within(session, Subject.STORE, "", {code: Found(1, {"files": []})}, datetime.now(UTC))
+            page = person.get(f"/console/archives/{PLAIN}").text
+            pages[f"{code} of the store"] = page.partition('class="standing"')[2].partition("</p>")[0]
+            with writing() as session:
+                conditions.set_within(session, Subject.STORE, "", {code: None}, datetime.now(UTC))
         before = datetime(2020, 1, 1, tzinfo=UTC)
         with writing() as session:
             conditions.note_within(session, [ocfl.object_key(PLAIN)], checked_at=before, anchored_at=before)
@@ -382,6 +389,7 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
 
     called = {code: re.findall(r'class="state[^>]*>(Sound|Unaltered[^<]*)<', page) for code, page in pages.items()}
     assert called.pop("whole") == ["Unaltered when it arrived", "Sound", "Sound"]
+    assert "Not as anchored" in pages["NOT_AS_ANCHORED of the store"]
     assert {code: each for code, each in called.items() if each} == {}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.database.transactions import insert_rows, writing
+from adapters.database.transactions import writing
 from models.errors import Refused
 from models.messages.notification import AttemptTrigger, EventRow, NotificationAttemptRow, NotificationRow, Stage
 from models.views.messages import MessageQuery
@@ -50,18 +50,6 @@ def test_messages_are_filtered_and_listed_newest_first() -> None:
     assert found(source="retail") == ["msg_4"]
     assert found(template="lease", state=["dead"]) == []
     assert found(since=NOON + timedelta(minutes=2), until=NOON + timedelta(minutes=4)) == ["msg_3", "msg_2"]
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_endpoint_that_failed_once_in_a_week_did_not_confirm_all() -> None:
-    tried = [{"message_id": str(each), "attempt": 1, "endpoint_name": "erp"} for each in range(2100)]
-    for number, each in enumerate(tried):
-        each |= {"attempted_at": NOON - timedelta(hours=number // 100), "duration_s": 0.1, "status_code": 200}
-    with writing() as session:
-        insert_rows(session, NotificationAttemptRow, [tried[0] | {"status_code": 500}, *tried[1:]])
-
-    week, hours = message_list.week_at("erp", NOON)
-    assert (week.number, week.confirmed, hours[-1].confirmed, hours[-2].confirmed) == (2100, 99.9, 99, 100)
 
 
 @pytest.mark.usefixtures("installation")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from adapters.database.listing import id_of_cursor
 from adapters.settings.settings import settings
+from adapters.tables import conditions
 from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render, see
 from api.console.frame.threads import in_thread
@@ -151,7 +152,7 @@ def _dossier(
         archive=archive,
         words=templates.words_of(archive.template_id),
         document=file.sha256 if file and preview_kind(file) == "pdf" else None,
-        standing=standing(archive, newest),
+        standing=standing(archive, newest, conditions.of_store()),
         signed=signers(newest) if newest else None,
         verdict=_verdict_texts(newest) if newest else None,
         judged_at=archive.judgements[0].at if archive.judgements else None,
