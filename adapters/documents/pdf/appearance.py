@@ -89,8 +89,7 @@ def drawing_of(annotation: DictionaryObject) -> Drawing | None:
 def _draw(drawing: Drawing, stream: StreamObject, depth: int, *, is_veil: bool = False) -> None:
     resources = entry(stream, "/Resources")
     content = stream.data
-    inline = len(_INLINE_IMAGE.findall(content))
-    drawing.images += inline
+    drawing.images += (inline := len(_INLINE_IMAGE.findall(content)))
     drawing.pictures += inline
     decode: Decoder | None = None
     operands: list[tuple[str, bytes]] = []
@@ -118,7 +117,7 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, *, is_veil: bool =
         elif token == b"Do":
             _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth, is_veil=is_veil)
         elif token == b"w":
-            is_wide = bool(operands) and _number(operands[-1][1]) > _WIDEST_LINE
+            is_wide = max(numbers_of(operands), default=0) > _WIDEST_LINE
         if token in _FILLING or (is_wide and token in _STROKING):
             drawing.images += token == b"sh"
             drawing.areas += 1
@@ -129,13 +128,13 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, *, is_veil: bool =
         operands.clear()
 
 
-def _number(token: bytes) -> float:
-    return float(token) if re.fullmatch(rb"[-+]?(\d+\.?\d*|\.\d+)", token) else 0
+def numbers_of(operands: list[tuple[str, bytes]]) -> list[float]:
+    return [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
 
 
 def is_pale(operator: bytes, operands: list[tuple[str, bytes]]) -> bool:
     """Return whether a color is almost white."""
-    parts = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+    parts = numbers_of(operands)
     if not parts:
         return False
     is_ink = operator == b"k" or len(parts) == 4
@@ -177,6 +176,7 @@ def named_resource(resources: Any, kind: str, name: str, *, raw: bool = False) -
 
 def _font(drawing: Drawing, resources: Any, name: str) -> Decoder | None:
     held, font = named_resource(resources, "/Font", name, raw=True), named_resource(resources, "/Font", name)
+    drawing.pictures += isinstance(font, DictionaryObject) and entry(font, "/Subtype") == "/Type3"
     drawing.fonts.append((held.reference if isinstance(held, IndirectObject) else None, font))
     return decoder_of(font)
 

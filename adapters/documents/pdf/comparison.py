@@ -6,9 +6,10 @@ itself has failed.
 """
 
 from collections.abc import Iterable, Iterator, Set
+from itertools import product
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference, TextStringObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, TextStringObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy, SuspiciousModification
 from pyhanko.sign.diff_analysis.constants import ACROFORM_EXEMPT_STRICT_COMPARISON, VALUE_UPDATE_KEYS
@@ -70,8 +71,8 @@ def _leave_out_unknown(handler: HistoricalResolver) -> None:
 class _Name(TextStringObject):
     """A name of a field in which pyHanko finds no period. The standard forbids periods there; many writers use them."""
 
-    def __contains__(self, part: str) -> bool:
-        return part != "." and super().__contains__(part)
+    def __contains__(self, part: object) -> bool:
+        return part != "." and str(part) in str(self)
 
 
 def _refuse_late_objects(new: HistoricalResolver) -> None:
@@ -167,8 +168,7 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
         for expected in contexts:
             update = FormUpdate(reference, expected, field_name=fq_name, valid_when_certifying=False)
             yield ModificationLevel.FORM_FILLING, update
-        for dependency in _new_appearance(field, context):
-            yield ModificationLevel.FORM_FILLING, FormUpdate(dependency, field_name=fq_name)
+        yield from self._completed(fq_name, spec, context)
 
     def _completed(
         self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
@@ -177,14 +177,17 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
         widgets = list(_widgets_of(spec)) if spec.old_field is not None else []
         for each in widgets:
             self.compare_fields(each)
-            for expected in each.expected_contexts() if each.new_field_ref else ():
-                yield ModificationLevel.FORM_FILLING, FormUpdate(each.new_field_ref, expected, field_name=fq_name)
-        for each in (spec, *widgets):
-            for key in ("/AP", "/Lock", "/MK"):
-                held = each.new_field.raw_get(key) if each.new_field and key in each.new_field else None
-                for added in context.new.collect_dependencies(held, since_revision=context.old.revision + 1):
-                    if not context.old._get_usages_of_ref(added):
-                        yield ModificationLevel.FORM_FILLING, FormUpdate(added, field_name=fq_name)
+            yield from (
+                (ModificationLevel.FORM_FILLING, FormUpdate(each.new_field_ref, expected, field_name=fq_name))
+                for expected in each.expected_contexts()
+                if each.new_field_ref
+            )
+        fields = [each.new_field for each in (spec, *widgets) if each.new_field]
+        for field, key in product(fields, ("/AP", "/Lock", "/MK")):
+            held = field.raw_get(key) if key in field else ArrayObject()
+            for added in context.new.collect_dependencies(held, since_revision=context.old.revision + 1):
+                if not context.old._get_usages_of_ref(added):
+                    yield ModificationLevel.FORM_FILLING, FormUpdate(added, field_name=fq_name)
 
 
 class FieldRule(form_field_rules.GenericFieldModificationRule):
@@ -234,12 +237,6 @@ def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:
         if isinstance(kid, IndirectObject) and kid == new_kid and "/T" not in kid.get_object():
             own_path = path + "/Kids" + place if path is not None else None
             yield FieldComparisonSpec(spec.field_type, kid.reference, new_kid.reference, own_path)
-
-
-def _new_appearance(field: DictionaryObject, context: FieldComparisonContext) -> Set[Reference]:
-    if "/AP" not in field:
-        return set()
-    return context.new.collect_dependencies(field.raw_get("/AP"), since_revision=context.old.revision + 1)
 
 
 COMPARISON = Comparison(

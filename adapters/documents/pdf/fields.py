@@ -21,7 +21,15 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is_pale, shown_stream, tokens_of
+from adapters.documents.pdf.appearance import (
+    Drawing,
+    drawing_of,
+    is_hidden,
+    is_pale,
+    numbers_of,
+    shown_stream,
+    tokens_of,
+)
 from adapters.documents.pdf.document import Document, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, cut_off_words
@@ -239,7 +247,7 @@ def _is_legible(widget: DictionaryObject, style: object) -> bool:
         if kind != "operator":
             operands.append((kind, token))
             continue
-        numbers = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+        numbers = numbers_of(operands)
         if is_pale(token, operands) if token in (b"g", b"rg", b"k") else token == b"Tf" and _is_tiny(numbers):
             return False
         operands.clear()

@@ -13,7 +13,7 @@ from typing import Any
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 from pyhanko.sign.diff_analysis import SuspiciousModification
 
-from adapters.documents.pdf.appearance import is_hidden, named_resource, shown_stream, tokens_of
+from adapters.documents.pdf.appearance import is_hidden, named_resource, numbers_of, shown_stream, tokens_of
 from adapters.documents.pdf.document import entry
 from adapters.documents.pdf.fonts import decoder_of, string_bytes
 
@@ -130,7 +130,7 @@ def _drawn(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
         if kind != "operator":
             operands.append((kind, token))
             continue
-        numbers = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+        numbers = numbers_of(operands)
         if token == b"q":
             saved.append(state.matrix)
         elif token == b"Q" and saved:

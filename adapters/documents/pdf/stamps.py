@@ -82,7 +82,7 @@ def _is_of(text: str, signature: EmbeddedPdfSignature) -> bool:
     """Return whether a text consists of what a signature says of itself, and of the labels of stamps."""
     pieces = {_packed(each) for each in _said_by(signature)}
     pieces |= {each[::-1] for each in pieces if RIGHT_TO_LEFT.search(each)}
-    longest_first = sorted(filter(None, pieces), key=len, reverse=True)
+    longest_first = sorted((each for each in pieces if len(each) > 1 or each.isdigit()), key=len, reverse=True)
     known = [*map(re.escape, longest_first), _TIME, _LABELS, _HEBREW_LABELS, _HEBREW_LABELS[::-1]]
     rest = re.sub("|".join(known), " ", _packed(text))
     return not any(map(str.isalnum, rest))
@@ -92,18 +92,14 @@ def _said_by(signature: EmbeddedPdfSignature) -> Iterator[str]:
     for key in ("/Name", "/Reason", "/Location", "/ContactInfo"):
         said = entry(signature.sig_object, key)
         if isinstance(said, str):
-            yield from (said, *_long_words(said))
+            yield from (said, *said.split())
     for name in (signature.signer_cert.subject, signature.signer_cert.issuer):
         for part in name.native.values():
             for each in part if isinstance(part, list) else [part]:
-                yield from (str(each), *_long_words(str(each)))
+                yield from (str(each), *str(each).split())
     at = signature.self_reported_timestamp
     for day in (at + timedelta(days=days) for days in (-1, 0, 1)) if isinstance(at, datetime) else ():
         yield from (f"{day:%Y%m%d}", f"{day:%Y}", f"{day:%d}", f"{day:%m}", str(day.day), str(day.month), f"{day:%B}")
-
-
-def _long_words(text: str) -> Iterator[str]:
-    return (word for word in text.split() if len(word) > 1)
 
 
 def _packed(text: str) -> str:

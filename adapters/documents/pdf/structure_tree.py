@@ -63,7 +63,10 @@ def _additions(before: Any, after: Any) -> Iterator[Any]:
     for key in (before.keys() | after.keys()) - _FREE:
         old_value, new_value = _raw(before, key), _raw(after, key)
         if key == "/ParentTree":
-            yield from _gained_numbers(_numbered(old_value), _numbered(new_value))
+            numbers, new_numbers = _numbered(old_value), _numbered(new_value)
+            if any(new_numbers.get(number) != value for number, value in numbers.items()):
+                raise SuspiciousModification("the parent tree of the structure tree leads elsewhere")
+            yield from (value for number, value in new_numbers.items() if number not in numbers)
         elif key in _GROWING:
             yield from _gained(_listed(old_value), _listed(new_value))
         elif old_value != new_value:
@@ -93,13 +96,6 @@ def _numbered(tree: Any, depth: int = 0) -> dict[int, Any]:
     for kid in _listed(_raw(node, "/Kids")):
         found |= _numbered(kid, depth + 1)
     return found
-
-
-def _gained_numbers(before: dict[int, Any], after: dict[int, Any]) -> Iterator[Any]:
-    for number, value in before.items():
-        if after.get(number) != value:
-            raise SuspiciousModification("the parent tree of the structure tree leads elsewhere")
-    yield from (value for number, value in after.items() if number not in before)
 
 
 def _raw(dictionary: DictionaryObject, key: str) -> Any:

@@ -28,8 +28,8 @@ def _prepared(part: Any, text: str) -> str:
         return f" {'  '.join(unicodedata.normalize('NFKC', text).casefold().split())} "
 
 
-def _matches(expected: Any, certificate: x509.Certificate) -> bool:
+def _matches(expected_issuer_serial: Any, cert: x509.Certificate) -> bool:
     """Return whether an issuer and a serial number name a certificate. A digest that names it is checked before."""
-    if isinstance(expected, tsp.IssuerSerial):
-        return bool(expected["serial_number"] == certificate["tbs_certificate"]["serial_number"])
-    return bool(_matches_by_pyhanko(expected, certificate))
+    if isinstance(expected_issuer_serial, tsp.IssuerSerial):
+        return bool(expected_issuer_serial["serial_number"] == cert["tbs_certificate"]["serial_number"])
+    return bool(_matches_by_pyhanko(expected_issuer_serial, cert))
