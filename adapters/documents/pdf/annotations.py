@@ -83,10 +83,8 @@ def _added(before: Reference, after: Reference, changed: Set[Reference] | None =
     added = set(new_annotations) - set(annotations)
     if changed is not None:
         widgets = {each for each in annotations if entry(dictionary_of(each), "/Subtype") == "/Widget"}
-        rewritten = (set(annotations) & changed) - widgets
-        return (
-            added | {each for each in new_annotations if each in rewritten} if widgets <= set(new_annotations) else None
-        )
+        added |= {each for each in new_annotations if each in changed and each not in widgets}
+        return added if widgets <= set(new_annotations) else None
     return added if [each for each in new_annotations if each not in added] == annotations else None
 
 

@@ -7,7 +7,7 @@ The tree is for screen readers, and nothing of it is drawn. It may grow by eleme
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
@@ -34,9 +34,9 @@ class StructureTreeRule(WhitelistRule):
                 continue
             for added in _additions(old(reference), new(reference)):
                 yield from _new_elements(old, new, added)
-            for holder in _new_holders(new(reference)):
-                if not old._get_usages_of_ref(holder):
-                    yield ReferenceUpdate(holder)
+            for added in new.collect_dependencies(new(reference), since_revision=old.revision + 1):
+                if _is_list(new(added)) and not old._get_usages_of_ref(added):
+                    yield ReferenceUpdate(added)
             for path in paths:
                 yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
 
@@ -51,6 +51,12 @@ def _is_of_tree(value: Any) -> bool:
         and entry(value, "/Type") in (None, "/StructTreeRoot", "/StructElem")
         and not value.keys() & {"/Subtype", "/FT", "/Rect"}
     )
+
+
+def _is_list(value: Any) -> bool:
+    """Return whether this is a list, or a node of the parent tree: writers like to write these anew."""
+    is_node = isinstance(value, DictionaryObject) and value.keys() <= {"/Nums", "/Kids", "/Limits"}
+    return isinstance(value, ArrayObject) or (is_node and not isinstance(value, StreamObject))
 
 
 def _additions(before: Any, after: Any) -> Iterator[Any]:
@@ -71,19 +77,6 @@ def _additions(before: Any, after: Any) -> Iterator[Any]:
             yield from _gained(_listed(old_value), _listed(new_value))
         elif old_value != new_value:
             raise SuspiciousModification("a node of the structure tree was changed")
-
-
-def _new_holders(node: Any) -> Iterator[Reference]:
-    """Yield the lists of a node and the nodes of its parent tree, which writers like to write anew."""
-    for key in ("/K", "/Kids", "/Nums", "/ParentTree"):
-        held = _raw(node, key) if isinstance(node, DictionaryObject) else None
-        if isinstance(held, IndirectObject):
-            yield held.reference
-        if key in ("/Kids", "/ParentTree"):
-            for each in _listed(held):
-                if isinstance(each, IndirectObject):
-                    yield each.reference
-                    yield from _new_holders(each.get_object())
 
 
 def _numbered(tree: Any, depth: int = 0) -> dict[int, Any]:
