@@ -222,7 +222,9 @@ def _all_masked(members: Mapping[str, Any]) -> dict[str, str]:
 
 def _masked_verdict(verdict: Verdict) -> Verdict:
     changes = tuple(replace(each, before=MASK, after=MASK) for each in verdict.field_changes)
-    return replace(verdict, field_changes=changes, signatures=tuple(map(_masked_signature, verdict.signatures)))
+    words = tuple(replace(each, words=MASK) for each in verdict.covered)
+    signatures = tuple(map(_masked_signature, verdict.signatures))
+    return replace(verdict, field_changes=changes, covered=words, signatures=signatures)
 
 
 def _masked_signature(signature: SignatureVerdict) -> SignatureVerdict:

@@ -15,6 +15,7 @@ from domain.archive.rows import label_text
 from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    covered_word_texts,
     document_text,
     field_change_texts,
     signature_texts,
@@ -204,6 +205,7 @@ def _signed_document(
         "judged_at": time_text(judged_at),
         "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
+        "covered": [tuple(each.values()) for each in covered_word_texts(verdict)],
         "signatures": _judgements(signature_texts(verdict), texts),
         "certificates": _judgements(certificate_texts(verdict), texts),
     }

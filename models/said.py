@@ -231,6 +231,9 @@ class Sentence(Enum):
     document_is = "%(outcome)s: %(judged)s"
     document_sound = "every signature is intact and valid, and permits all later changes"
     document_fields_changed = "a form field that was filled when somebody signed was filled again later"
+    document_covered = (
+        "every signature is intact and valid. The stamp of a later signature stands over words that were signed before"
+    )
     document_changed = "the document was changed after it was signed. No signature is known to be broken"
     document_broken = "a signature or its time stamp does not match what it covers"
     document_unsigned = "the document has no digital signature"

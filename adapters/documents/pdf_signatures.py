@@ -27,13 +27,15 @@ from adapters.documents.pdf.document import (
 )
 from adapters.documents.pdf.embedded_signature import signature_in
 from adapters.documents.pdf.fields import field_changes
+from adapters.documents.pdf.stamps import covered
 from adapters.documents.signature_verdict import judged
 from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
+from adapters.documents.trust.names import read_names_of_any_writer
 from adapters.documents.trust.trust_lists import Listed
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict, Wanted
 from models.said import Sentence, because, said_of
 
-_GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.UNSIGNED}
+_GOOD = {Outcome.SOUND, Outcome.FIELDS_CHANGED, Outcome.COVERED, Outcome.UNSIGNED}
 
 
 async def judge(
@@ -43,6 +45,7 @@ async def judge(
 
     A malformed file, at which pyHanko raises any exception, cannot be judged.
     """
+    read_names_of_any_writer()
     with path.open("rb") as file:
         try:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
@@ -60,31 +63,34 @@ async def _verdict(document: Document) -> Verdict:
     fields = list(filled_fields(document.reader))
     signatures = [await judged(document, name, field) for name, field in fields]
     here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
-    verdict = _with_field_changes(document, fields, _summary(signatures, is_one_gone=bool(earlier - here)))
+    verdict = _with_observations(document, fields, _summary(signatures, is_one_gone=bool(earlier - here)))
     known = {value for _, value in here | earlier}
     if verdict.outcome in _GOOD and has_stray_signature(document, known):
         return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=Sentence.stray_signature()))
     return verdict
 
 
-def _with_field_changes(
-    document: Document, fields: Sequence[tuple[str, DictionaryObject]], verdict: Verdict
-) -> Verdict:
-    """Return the verdict with the fields that were filled again. A field of a broken signature shows no signer."""
+def _with_observations(document: Document, fields: Sequence[tuple[str, DictionaryObject]], verdict: Verdict) -> Verdict:
+    """Return the verdict with the fields that were filled again, and the words that stamps cover. A field of a broken
+    signature shows no signer.
+    """
     signatures = []
     for name, field in fields:
         with suppress(*DAMAGES):
             signatures.append(signature_in(document, field, name))
     try:
         changes = field_changes(document, signatures)
+        words = covered(document, signatures) if verdict.outcome is Outcome.SOUND else ()
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- an update may be crafted to break the comparison
         if verdict.outcome in _GOOD:
             return replace(verdict, outcome=Outcome.UNREADABLE, **because(reason=Sentence.fields_not_compared()))
         return verdict
-    outcome = Outcome.FIELDS_CHANGED if changes and verdict.outcome is Outcome.SOUND else verdict.outcome
-    return replace(verdict, outcome=outcome, field_changes=changes)
+    outcome = verdict.outcome
+    if outcome is Outcome.SOUND and (changes or words):
+        outcome = Outcome.FIELDS_CHANGED if changes else Outcome.COVERED
+    return replace(verdict, outcome=outcome, field_changes=changes, covered=words)
 
 
 def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Verdict:

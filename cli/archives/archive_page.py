@@ -24,6 +24,7 @@ from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepanc
 from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    covered_word_texts,
     described,
     document_text,
     field_change_texts,
@@ -251,6 +252,9 @@ def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> 
     changes = [tuple(each.values()) for each in field_change_texts(verdict)]
     heads = ("field", Folds("before"), Folds("after"), Folds("not seen by"))
     _print_table(terminal, "fields changed after signing", heads, changes)
+    words = [tuple(each.values()) for each in covered_word_texts(verdict)]
+    heads = ("page", Folds("words"), Folds("below the stamp of"), Folds("seen uncovered by"))
+    _print_table(terminal, "words below stamps of later signatures", heads, words)
     texts = [
         _in_english({**about, **certificate})
         for about, certificate in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)

@@ -96,6 +96,7 @@ def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:
 _RANKS: Mapping[Outcome, int] = {
     Outcome.SOUND: 0,
     Outcome.UNSIGNED: 0,
+    Outcome.COVERED: 0,
     Outcome.FIELDS_CHANGED: 1,
     Outcome.CHANGED: 2,
     Outcome.UNREADABLE: 2,
@@ -209,6 +210,8 @@ def signature_outcome(verdict: Verdict, signature: SignatureVerdict) -> Outcome 
         return Outcome.UNREADABLE
     if any(signature.field in each.unseen_by for each in verdict.field_changes):
         return Outcome.FIELDS_CHANGED
+    if any(signature.field in each.unseen_by for each in verdict.covered):
+        return Outcome.COVERED
     return Outcome.SOUND if verdict.outcome is Outcome.SOUND else None
 
 
@@ -228,6 +231,19 @@ def field_change_texts(verdict: Verdict) -> list[dict[str, str]]:
             "not seen by": ", ".join(_signer(verdict, name) for name in each.unseen_by),
         }
         for each in verdict.field_changes
+    ]
+
+
+def covered_word_texts(verdict: Verdict) -> list[dict[str, str]]:
+    """Return the words that stamps of later signatures stand over, each value under its label. Pure."""
+    return [
+        {
+            "page": str(each.page),
+            "words": each.words,
+            "below the stamp of": _signer(verdict, each.by),
+            "seen uncovered by": ", ".join(_signer(verdict, name) for name in each.unseen_by),
+        }
+        for each in verdict.covered
     ]
 
 

@@ -138,6 +138,7 @@ WORDS: Mapping[str, str] = {
     # outcomes of a verdict
     "sound": "Sound",
     "fields_changed": "Fields changed",
+    "covered": "Words covered by a stamp",
     "broken": "Broken",
     "unsigned": "Unsigned",
     "unreadable": "Unreadable",

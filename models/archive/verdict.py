@@ -20,6 +20,7 @@ class Outcome(StrEnum):
 
     SOUND = "sound"
     FIELDS_CHANGED = "fields_changed"
+    COVERED = "covered"
     CHANGED = "changed"
     BROKEN = "broken"
     UNSIGNED = "unsigned"
@@ -64,6 +65,20 @@ class FieldChange:
     name: str
     before: str
     after: str
+    unseen_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredWords:
+    """Words of a page that the stamp of a later signature stands over.
+
+    `page` counts from 1. `words` is people's data. `by` is the field of the later signature, `unseen_by` are those of
+    the signatures whose signers saw the words uncovered.
+    """
+
+    page: int
+    words: str
+    by: str
     unseen_by: tuple[str, ...]
 
 
@@ -174,6 +189,7 @@ class Verdict:
     """The verdict on all signatures, in order of the document's revisions. `locked`: a signature permits no change.
 
     `reason`: why the document cannot be judged. `field_changes`: the fields that were filled again after a signature.
+    `covered`: the words that stamps of later signatures stand over.
     """
 
     outcome: Outcome
@@ -186,6 +202,7 @@ class Verdict:
     signatures: tuple[SignatureVerdict, ...]
     reason: str | None = None
     field_changes: tuple[FieldChange, ...] = ()
+    covered: tuple[CoveredWords, ...] = ()
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 

@@ -83,8 +83,8 @@ class Completed(AboutArchive):
     )
     discrepancies_in_all: int = Field(description="number of open discrepancies")
     signed_document: str | None = Field(
-        description="`sound`, `fields_changed`, `changed`, `broken`, `unsigned` or `unreadable`, by the newest "
-        "judgement; null without a signed document"
+        description="`sound`, `fields_changed`, `covered`, `changed`, `broken`, `unsigned` or `unreadable`, by the "
+        "newest judgement; null without a signed document"
     )
 
 

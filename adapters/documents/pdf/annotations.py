@@ -2,24 +2,31 @@
 """Compares the annotations of pages: which of them may be added after somebody has signed.
 
 A comment beside the page is no change of the page (ISO 32000-2, 12.8.2.2, permits it by P = 3). Most kinds of
-annotations can draw anything over the page, so an update with an annotation of such a kind changes what was signed.
+annotations can draw anything over the page, so an update with an annotation of such a kind changes what was signed,
+unless the document lets people change its annotations and it stands away from all words.
 """
 
 from collections.abc import Iterator, Set
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference
-from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
+from pyhanko.sign.fields import MDPPerm
 
 from adapters.documents.pdf.appearance import drawing_of
-from adapters.documents.pdf.document import all_fields, entry
-from adapters.documents.pdf.page_text import covers_text
+from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.page_text import covered_words, inherited
+from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
 
 Update = tuple[ModificationLevel, ReferenceUpdate]
 
 _MARKS = {"/Highlight", "/Underline", "/Squiggly", "/StrikeOut"}
+_PEOPLES = _MARKS | {
+    *("/Text", "/FreeText", "/Line", "/Square", "/Circle", "/Polygon", "/PolyLine", "/Stamp", "/Caret", "/Ink"),
+    *("/Popup", "/FileAttachment"),
+}
+_AWAY = 12  # points from the next word
 _ACTIVE = {"/A", "/AA", "/PA", "/MK"}
 _LARGEST_ICON = 32  # points
 _DARKEST_HIGHLIGHT = 0.5
@@ -28,116 +35,98 @@ _OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
 """The entries of a page that may change with its annotations. None of the others may."""
 
 
+_INHERITED = {"/Resources", "/MediaBox", "/CropBox", "/Rotate"}
+"""The entries that a page may inherit. iText repeats them in each page that it writes again."""
+
+
 class AnnotationsRule(QualifiedWhitelistRule):
     """Permits widgets of new signature fields, and comments that draw nothing of their own over the page."""
 
     def apply_qualified(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[Update]:
         changed = new.explicit_refs_in_revision()
-        widgets: Set[Reference] | None = None
-        for before, after in _pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
-            added = _added(before, after)
+        stamps, is_free = later_stamps(old, new), _lets_annotate(old)
+        if is_free is False and any(stamp.is_new and not stamp.field for stamp in stamps.values()):
+            raise SuspiciousModification("the document permits no further field without a signature")
+        for before, after in pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
+            if is_free is False and entry(dictionary_of(before), "/Tabs") != entry(dictionary_of(after), "/Tabs"):
+                raise SuspiciousModification("the document permits no other tab order")
+            added = _added(before, after, changed) if is_free else _added(before, after)
+            for reference in (changed | (added or set())) & stamps.keys() & set(annotations_of(after)):
+                _check_stamp(dictionary_of(before), reference, stamps[reference])
             if added:
-                widgets = _new_signature_widgets(old, new) if widgets is None else widgets
-                for widget in added & widgets:
-                    _check_uncovered(_dictionary(before), _dictionary(widget))
-                yield from _with_additions(old, new, (before, after), added - widgets)
+                new_widgets = {each for each in stamps if stamps[each].is_new}
+                yield from _with_additions(old, new, (before, after), added - new_widgets, is_free=bool(is_free))
             elif before in changed and added is not None:
                 yield from _page_updates(old, before, after, ModificationLevel.LTA_UPDATES)
 
 
-def _pages(
-    before: DictionaryObject, after: DictionaryObject, above: frozenset[Reference]
-) -> Iterator[tuple[Reference, Reference]]:
-    """Yield each page, as reference into the older and into the newer revision."""
-    kids, new_kids = entry(before, "/Kids"), entry(after, "/Kids")
-    if not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
-        raise PdfReadError("no list of pages")
-    if list(kids) != list(new_kids):
-        raise SuspiciousModification("the list of pages was changed")
-    for kid, new_kid in zip(kids, new_kids, strict=True):
-        if not isinstance(kid, IndirectObject) or kid.reference in above:
-            raise PdfReadError("a page is not held by a reference, or holds itself")
-        node, new_node = kid.get_object(), new_kid.get_object()
-        if not isinstance(new_node, DictionaryObject):
-            raise SuspiciousModification("a page was removed")
-        if "/Kids" in node:
-            yield from _pages(node, new_node, above | {kid.reference})
-        else:
-            yield kid.reference, new_kid.reference
+def _lets_annotate(old: HistoricalResolver) -> bool | None:
+    """Return whether the author, or else usage rights, let people change annotations. None if neither says anything."""
+    permissions = entry(old.root, "/Perms")
+    for key in ("/DocMDP", "/UR3") if isinstance(permissions, DictionaryObject) else ():
+        signature = entry(permissions, key)
+        references = entry(signature, "/Reference") if isinstance(signature, DictionaryObject) else None
+        for each in references or ():
+            rights = entry(each.get_object(), "/TransformParams") or DictionaryObject()
+            if key == "/DocMDP" or entry(rights, "/Annots"):
+                return key == "/UR3" or entry(rights, "/P") == MDPPerm.ANNOTATE.value
+    return None
 
 
-def _added(before: Reference, after: Reference) -> Set[Reference] | None:
+def _added(before: Reference, after: Reference, changed: Set[Reference] | None = None) -> Set[Reference] | None:
     """Return the annotations that a page has gained. None if the page has lost any, or draws them in another order,
     by which a later one covers an earlier one: no rule permits that.
+
+    `changed`: the changed objects, if people may change annotations. Then these belong to the gained, in any order.
     """
-    annotations, new_annotations = _annotations(before), _annotations(after)
+    annotations, new_annotations = annotations_of(before), annotations_of(after)
     added = set(new_annotations) - set(annotations)
+    if changed is not None:
+        widgets = {each for each in annotations if entry(dictionary_of(each), "/Subtype") == "/Widget"}
+        added |= {each for each in new_annotations if each in changed and each not in widgets}
+        return added if widgets <= set(new_annotations) else None
     return added if [each for each in new_annotations if each not in added] == annotations else None
 
 
-def _annotations(page: Reference) -> list[Reference]:
-    held = entry(_dictionary(page), "/Annots")
-    if held is None:
-        return []
-    if not isinstance(held, ArrayObject):
-        raise PdfReadError("the annotations of a page are no list")
-    return [each.reference if isinstance(each, IndirectObject) else each for each in held if _is_held(each)]
-
-
-def _dictionary(page: Reference) -> DictionaryObject:
-    value = page.get_object()
-    if not isinstance(value, DictionaryObject):
-        raise PdfReadError("a page is no dictionary")
-    return value
-
-
-def _is_held(annotation: object) -> bool:
-    if isinstance(annotation, IndirectObject):
-        return True
-    raise PdfReadError("an annotation is not held by a reference")
-
-
-def _new_signature_widgets(old: HistoricalResolver, new: HistoricalResolver) -> Set[Reference]:
-    """Return the widgets of the signature fields that the older revision does not have."""
-    known = {name for name, _, _ in all_fields(old)}
-    return {
-        field.container_ref
-        for name, field, kind in all_fields(new)
-        if kind == "/Sig" and name not in known and isinstance(field.container_ref, Reference)
-    }
-
-
 def _with_additions(
-    old: HistoricalResolver, new: HistoricalResolver, page: tuple[Reference, Reference], comments: Set[Reference]
+    old: HistoricalResolver,
+    new: HistoricalResolver,
+    page: tuple[Reference, Reference],
+    comments: Set[Reference],
+    *,
+    is_free: bool,
 ) -> Iterator[Update]:
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:
-        check_comment(comment.get_object())
-        if "/AP" in _dictionary(comment):
-            _check_uncovered(_dictionary(page[0]), _dictionary(comment))
+        annotation = dictionary_of(comment)
+        is_away = is_free and entry(annotation, "/Subtype") in _PEOPLES and not annotation.keys() & _ACTIVE
+        if not (is_away and not covered_words(dictionary_of(page[0]), annotation, comment, near=_AWAY)):
+            check_comment(annotation)
+            if "/AP" in annotation and covered_words(dictionary_of(page[0]), annotation):
+                raise SuspiciousModification("an icon was laid over text of the page")
+        paths = [path.path for path in old._get_usages_of_ref(comment)]
+        if is_free and all("/Annots" in path and "/AP" not in path for path in paths):
+            yield level, ReferenceUpdate(comment)
         for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
             if not old._get_usages_of_ref(reference):
                 yield level, ReferenceUpdate(reference)
     yield from _page_updates(old, *page, level)
 
 
-def _check_uncovered(page: DictionaryObject, annotation: DictionaryObject) -> None:
-    """Refuse a drawing over text of the page: of a new signature field or icon, which can draw anything instead."""
-    rectangle = entry(annotation, "/Rect")
-    if rectangle is None:
-        return
-    if not isinstance(rectangle, ArrayObject) or len(rectangle) != 4:
-        raise SuspiciousModification("an annotation has no rectangle that every viewer reads alike")
-    left, bottom, right, top = (float(number) for number in rectangle)
-    if covers_text(page, min(left, right), min(bottom, top), max(left, right), max(bottom, top)):
-        raise SuspiciousModification("a signature field or an icon was laid over text of the page")
+def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> None:
+    """Refuse a signature field over text of the page, unless it is the stamp of a signature that says who signed."""
+    words = covered_words(page, dictionary_of(reference), reference)
+    if words and not is_stamp(dictionary_of(reference), words, stamp):
+        raise SuspiciousModification("a signature field was laid over text of the page")
 
 
 def _page_updates(
     old: HistoricalResolver, before: Reference, after: Reference, level: ModificationLevel
 ) -> Iterator[Update]:
-    page, new_page = _dictionary(before), _dictionary(after)
-    names = (page.keys() | new_page.keys()) - _OF_A_PAGE
+    page, new_page = dictionary_of(before), dictionary_of(after)
+    if any(inherited(page, name) != inherited(new_page, name) for name in _INHERITED):
+        raise SuspiciousModification("a page was changed")
+    names = (page.keys() | new_page.keys()) - _OF_A_PAGE - _INHERITED
     if any(name not in page or name not in new_page or page.raw_get(name) != new_page.raw_get(name) for name in names):
         raise SuspiciousModification("a page was changed")
     yield level, ReferenceUpdate(after)  # a page is referred to from everywhere; nothing else of it has changed

@@ -5,14 +5,14 @@ A comparison raises `SuspiciousModification` if a change is not permitted. Any o
 itself has failed.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Set
+from itertools import product
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, Reference, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, TextStringObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy, SuspiciousModification
-from pyhanko.sign.diff_analysis.constants import VALUE_UPDATE_KEYS
+from pyhanko.sign.diff_analysis.constants import ACROFORM_EXEMPT_STRICT_COMPARISON, VALUE_UPDATE_KEYS
 from pyhanko.sign.diff_analysis.form_rules_api import (
     FieldComparisonContext,
     FieldComparisonSpec,
@@ -26,17 +26,15 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
-from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.document import all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
 
-_OF_DSS = {"/Type", "/VRI", "/Certs", "/CRLs", "/OCSPs"}
-_OF_VRI = {"/Type", "/TU", "/TS", "/Cert", "/CRL", "/OCSP", "/Certs", "/CRLs", "/OCSPs"}
-_NO_STREAMS = {"/Type", "/TU", "/TS", "/VRI"}
-_VRI_KEY = re.compile("/[0-9A-Za-z]{40}")
+_TRAILER = {"/Root", "/Info", "/Encrypt", "/AuthCode", "/ID", "/Size", "/Prev"}
 _OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
 """What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
+_OF_A_SIGNED_FIELD = _OF_A_VALUE | {"/P", "/MK", "/BS", "/Border", "/Rect", "/Lock"}
 
 
 class Comparison(StandardDiffPolicy):
@@ -49,10 +47,32 @@ class Comparison(StandardDiffPolicy):
         field_mdp_spec: FieldMDPSpec | None = None,
         doc_mdp: MDPPerm | None = None,
     ) -> DiffResult:
+        for each in (old, new):
+            _leave_out_unknown(each)
         _refuse_late_objects(new)
         _refuse_replaced_fonts(old, new)
         _permit_removal_of_unused(new)
         return super().apply(old, new, field_mdp_spec, doc_mdp)
+
+
+def _leave_out_unknown(handler: HistoricalResolver) -> None:
+    """Leave out entries of a trailer that lead a viewer to nothing, and let pyHanko read a period in a field's name."""
+    trailer = handler.trailer_view
+    for key in list(trailer):
+        if key not in _TRAILER or (key == "/Info" and not isinstance(trailer.raw_get(key), IndirectObject)):
+            del trailer[key]
+    for _, field, _ in all_fields(handler):
+        name = entry(field, "/T")
+        if isinstance(name, TextStringObject) and "." in name:
+            field["/T"] = _Name(name)
+            field["/T"].autodetected_encoding = name.autodetected_encoding
+
+
+class _Name(TextStringObject):
+    """A name of a field in which pyHanko finds no period. The standard forbids periods there; many writers use them."""
+
+    def __contains__(self, part: object) -> bool:
+        return part != "." and str(part) in str(self)
 
 
 def _refuse_late_objects(new: HistoricalResolver) -> None:
@@ -63,6 +83,7 @@ def _refuse_late_objects(new: HistoricalResolver) -> None:
     added = {each for each in new.explicit_refs_in_revision() if sections.get_historical_ref(each, earlier) is None}
     if added:
         before = new.reader.get_historical_resolver(earlier)
+        _leave_out_unknown(before)
         late = added & before.collect_dependencies(before.trailer_view)
         if late:
             raise SuspiciousModification(f"{len(late)} references had no object before")
@@ -100,7 +121,7 @@ def _permit_removal_of_unused(new: HistoricalResolver) -> None:
 class SecurityStoreRule(WhitelistRule):
     """Permits any change within the document security store: PAdES permits to replace and to remove validation data.
 
-    Nothing of it is shown. An object that is used elsewhere too must not change.
+    Nothing of it is shown, in whatever form a writer keeps it. An object that is used elsewhere too must not change.
     """
 
     def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[ReferenceUpdate]:
@@ -109,7 +130,6 @@ class SecurityStoreRule(WhitelistRule):
             if before is not None:
                 raise SuspiciousModification("the document security store was removed")
             return
-        _check_store(after)
         of_store = new.collect_dependencies(new.root.raw_get("/DSS")) & new.explicit_refs_in_revision()
         for reference in of_store:
             usages = old._get_usages_of_ref(reference)
@@ -120,38 +140,10 @@ class SecurityStoreRule(WhitelistRule):
                     yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
 
 
-def _check_store(store: Any) -> None:
-    _check_entries(store, _OF_DSS)
-    infos = entry(store, "/VRI")
-    if infos is None:
-        return
-    if not _is_plain_dictionary(infos) or not all(_VRI_KEY.fullmatch(key) for key in infos):
-        raise SuspiciousModification("the list of validation information has an unknown form")
-    for key in infos:
-        if entry(infos, key) is not None:
-            _check_entries(infos[key], _OF_VRI)
-
-
-def _check_entries(dictionary: Any, known: Set[str]) -> None:
-    if not _is_plain_dictionary(dictionary) or not dictionary.keys() <= known:
-        raise SuspiciousModification("the document security store has unknown entries")
-    for key in dictionary.keys() - _NO_STREAMS:
-        streams = entry(dictionary, key)
-        if streams is not None and not (isinstance(streams, ArrayObject) and all(map(_is_stream, streams))):
-            raise SuspiciousModification("the document security store has an entry that is no list of streams")
-
-
-def _is_plain_dictionary(value: Any) -> bool:
-    return isinstance(value, DictionaryObject) and not isinstance(value, StreamObject)
-
-
-def _is_stream(held: Any) -> bool:
-    """Return whether this is a reference to a stream, or to nothing."""
-    return isinstance(held, IndirectObject) and isinstance(held.get_object(), StreamObject | NullObject)
-
-
 class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
-    """Permits to fill a signature field also with a signature that the field holds directly."""
+    """Permits to fill a signature field also with a signature that it holds directly, and a field whose widget is
+    its kid. Writers complete the field when somebody signs: iText names its page, Acrobat locks the document.
+    """
 
     def check_form_field(
         self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
@@ -167,6 +159,8 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
             or isinstance(field.raw_get("/V"), IndirectObject)
         ):
             yield from super().check_form_field(fq_name, spec, context)
+            if field is not None and "/V" in field and not is_signed_before:
+                yield from self._completed(fq_name, spec, context)
             return
         if spec.old_field is not None:
             self.compare_fields(spec)
@@ -174,8 +168,26 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
         for expected in contexts:
             update = FormUpdate(reference, expected, field_name=fq_name, valid_when_certifying=False)
             yield ModificationLevel.FORM_FILLING, update
-        for dependency in _new_appearance(field, context):
-            yield ModificationLevel.FORM_FILLING, FormUpdate(dependency, field_name=fq_name)
+        yield from self._completed(fq_name, spec, context)
+
+    def _completed(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
+        """Permit what belongs to a field that somebody signs now, and to its widgets."""
+        widgets = list(_widgets_of(spec)) if spec.old_field is not None else []
+        for each in widgets:
+            self.compare_fields(each)
+            yield from (
+                (ModificationLevel.FORM_FILLING, FormUpdate(each.new_field_ref, expected, field_name=fq_name))
+                for expected in each.expected_contexts()
+                if each.new_field_ref
+            )
+        fields = [each.new_field for each in (spec, *widgets) if each.new_field]
+        for field, key in product(fields, ("/AP", "/Lock", "/MK")):
+            held = field.raw_get(key) if key in field else ArrayObject()
+            for added in context.new.collect_dependencies(held, since_revision=context.old.revision + 1):
+                if not context.old._get_usages_of_ref(added):
+                    yield ModificationLevel.FORM_FILLING, FormUpdate(added, field_name=fq_name)
 
 
 class FieldRule(form_field_rules.GenericFieldModificationRule):
@@ -188,7 +200,7 @@ class FieldRule(form_field_rules.GenericFieldModificationRule):
         self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
     ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
         changed = context.new.explicit_refs_in_revision()
-        for each in (spec, *_widgets_of(spec)):
+        for each in (spec, *(_widgets_of(spec) if spec.field_type != "/Sig" else ())):
             if each.old_field and each.new_field and is_hidden(each.new_field) and not is_hidden(each.old_field):
                 raise SuspiciousModification("a field was hidden")
             is_left_to_viewers = each.old_field and each.new_field and "/AP" in each.old_field.keys() - each.new_field
@@ -218,19 +230,13 @@ def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:
     old, new = spec.old_field, spec.new_field
     kids = entry(old, "/Kids") if old else None
     new_kids = entry(new, "/Kids") if new else None
-    if spec.field_type == "/Sig" or not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
+    if not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
         return
     path = spec.old_canonical_path
     for place, (kid, new_kid) in enumerate(zip(kids, new_kids, strict=False)):
         if isinstance(kid, IndirectObject) and kid == new_kid and "/T" not in kid.get_object():
             own_path = path + "/Kids" + place if path is not None else None
             yield FieldComparisonSpec(spec.field_type, kid.reference, new_kid.reference, own_path)
-
-
-def _new_appearance(field: DictionaryObject, context: FieldComparisonContext) -> Set[Reference]:
-    if "/AP" not in field:
-        return set()
-    return context.new.collect_dependencies(field.raw_get("/AP"), since_revision=context.old.revision + 1)
 
 
 COMPARISON = Comparison(
@@ -240,16 +246,17 @@ COMPARISON = Comparison(
         file_structure_rules.XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         file_structure_rules.ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        MetadataUpdateRule(check_xml_syntax=False).as_qualified(ModificationLevel.LTA_UPDATES),
         StructureTreeRule().as_qualified(ModificationLevel.LTA_UPDATES),
         AnnotationsRule(),
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False),
-            SignatureFieldRule(),
+            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False, allow_new_visible_after_certify=True),
+            SignatureFieldRule(value_update_keys=_OF_A_SIGNED_FIELD),
             FieldRule(value_update_keys=_OF_A_VALUE),
-        ]
+        ],
+        ignored_acroform_keys=ACROFORM_EXEMPT_STRICT_COMPARISON | {"/SigFlags"},
     ),
 )
 """The comparison for all documents."""

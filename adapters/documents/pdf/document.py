@@ -25,9 +25,9 @@ from models.archive.verdict import Wanted
 
 Found = TypeVar("Found")
 
-_END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
+_END = re.compile(rb"[\s>]startxref\s*(\d+)\s+%%EOF")
 _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
-_ANY_END = re.compile(rb"[\r\n]startxref[\s\0]*\d+[\s\0]*%%EOF")
+_ANY_END = re.compile(rb"[\s>]startxref[\s\0]*\d+[\s\0]*%%EOF")
 """The end as the most tolerant viewer reads it. `startxref` alone may also be in the text of a field."""
 _NEARBY_BYTES = 2048
 _MOST_LINE_ENDS = 64

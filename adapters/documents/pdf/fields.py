@@ -21,17 +21,24 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is_pale, shown_stream, tokens_of
+from adapters.documents.pdf.appearance import (
+    Drawing,
+    drawing_of,
+    is_hidden,
+    is_pale,
+    numbers_of,
+    shown_stream,
+    tokens_of,
+)
 from adapters.documents.pdf.document import Document, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
-from adapters.documents.pdf.page_text import cut_off_words
+from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import FieldChange
 
 _OFF = "Off"
 _MOST_CHANGES = 100
 _MOST_OF_A_BORDER = 8  # lines or curves
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _TAG = re.compile(r"<[^>]*>")
 _AMOUNT = re.compile(r"([\d.,]*?)(?:[.,](\d{1,2}))?")
@@ -240,7 +247,7 @@ def _is_legible(widget: DictionaryObject, style: object) -> bool:
         if kind != "operator":
             operands.append((kind, token))
             continue
-        numbers = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+        numbers = numbers_of(operands)
         if is_pale(token, operands) if token in (b"g", b"rg", b"k") else token == b"Tf" and _is_tiny(numbers):
             return False
         operands.clear()
@@ -279,7 +286,7 @@ def _reads_the_same(text: str, other: str) -> bool:
     end, or in parts, so only its letters and its numbers are compared.
     """
     text, other = _packed(text), _packed(other)
-    if not _RIGHT_TO_LEFT.search(text):
+    if not RIGHT_TO_LEFT.search(text):
         return text == other
     return sorted(text) == sorted(other) and sorted(_NUMBER.findall(text)) == sorted(_NUMBER.findall(other))
 

@@ -5,12 +5,15 @@ Each word counts by itself: an amount is a small part of its line. The widths of
 half of its size. Source: ISO 32000-2, 8.4.2, 9.4.2, 9.2.4.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+from pyhanko.sign.diff_analysis import SuspiciousModification
 
-from adapters.documents.pdf.appearance import is_hidden, named_resource, shown_stream, tokens_of
+from adapters.documents.pdf.appearance import is_hidden, named_resource, numbers_of, shown_stream, tokens_of
 from adapters.documents.pdf.document import entry
 from adapters.documents.pdf.fonts import decoder_of, string_bytes
 
@@ -18,6 +21,8 @@ Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
 Operands = list[tuple[str, bytes]]
 
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _UNITY: Matrix = (1, 0, 0, 1, 0, 0)
 _DEEPEST = 4
 _WIDTH_OF_A_LETTER = 0.5
@@ -28,38 +33,61 @@ _GAP_OF_WORDS = 200  # thousandths of the size of the font, in an array of texts
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 
 
-def covers_text(page: DictionaryObject, left: float, bottom: float, right: float, top: float) -> bool:
-    """Return whether a rectangle on a page covers half of a word, also of a word that an annotation shows."""
-    for west, south, east, north in (*_words(page), *_words_of_annotations(page)):
-        width = min(right, east) - max(left, west)
-        height = min(top, north) - max(bottom, south)
-        if width > 0 and height > 0 and width * height >= _COVERED * (east - west) * (north - south):
-            return True
-    return False
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as it is drawn, in the order of its letters for a reader. A letter that no font tells is `UNKNOWN`."""
+
+    box: Box
+    text: str
 
 
-def _words(page: DictionaryObject) -> Iterator[Box]:
+def covered_words(
+    page: DictionaryObject, annotation: DictionaryObject, besides: object = None, near: float = 0
+) -> list[str]:
+    """Return the words of a page that the rectangle of an annotation covers by half, also words that annotations show.
+
+    `besides`: the reference of an annotation whose own words do not count. `near`: so many points around it count too.
+    Raises SuspiciousModification at a rectangle that not every viewer reads alike.
+    """
+    if entry(annotation, "/Rect") is None:
+        return []
+    box = _rectangle(annotation, "/Rect")
+    if box is None:
+        raise SuspiciousModification("an annotation has no rectangle of four numbers")
+    words = (*_words(page), *_words_of_annotations(page, besides))
+    if near:
+        box = box[0] - near, box[1] - near, box[2] + near, box[3] + near
+    return [word.text for word in words if _covers(box, word.box, 0 if near else _COVERED)]
+
+
+def _covers(box: Box, word: Box, share: float) -> bool:
+    width, height = min(box[2], word[2]) - max(box[0], word[0]), min(box[3], word[3]) - max(box[1], word[1])
+    return width > 0 and height > 0 and width * height >= share * (word[2] - word[0]) * (word[3] - word[1])
+
+
+def _words(page: DictionaryObject) -> Iterator[Word]:
     contents = entry(page, "/Contents")
     streams = [contents[place] for place in range(len(contents))] if isinstance(contents, ArrayObject) else [contents]
     content = b"\n".join(stream.data for stream in streams if isinstance(stream, StreamObject))
-    yield from _boxes(content, _inherited(page, "/Resources"), _UNITY, 0)
+    yield from _drawn(content, inherited(page, "/Resources"), _UNITY, 0)
 
 
-def _words_of_annotations(page: DictionaryObject) -> Iterator[Box]:
+def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[Word]:
     annotations = entry(page, "/Annots")
     for place in range(len(annotations) if isinstance(annotations, ArrayObject) else 0):
-        annotation = annotations[place]
+        annotation, held = annotations[place], annotations.raw_get(place)
         stream = shown_stream(annotation) if isinstance(annotation, DictionaryObject) else None
-        if stream is not None and not is_hidden(annotation):
+        is_itself = isinstance(held, IndirectObject) and held.reference == besides
+        if stream is not None and not is_itself and not is_hidden(annotation):
             target, own = _rectangle(annotation, "/Rect"), _rectangle(stream, "/BBox")
             if target and own:
-                yield from _boxes(stream.data, entry(stream, "/Resources"), _fitted(own, target), 0)
+                yield from _drawn(stream.data, entry(stream, "/Resources"), _fitted(own, target), 0)
 
 
 def cut_off_words(stream: StreamObject) -> list[bool]:
     """Return for each word of an appearance whether its box cuts it off by half, or it is too small to read."""
     box = _rectangle(stream, "/BBox") or (0, 0, 0, 0)
-    return [_is_cut_off(word, box) for word in _boxes(stream.data, entry(stream, "/Resources"), _UNITY, 0)]
+    return [_is_cut_off(word.box, box) for word in _drawn(stream.data, entry(stream, "/Resources"), _UNITY, 0)]
 
 
 def _is_cut_off(word: Box, box: Box) -> bool:
@@ -84,7 +112,8 @@ def _fitted(own: Box, target: Box) -> Matrix:
     return across, 0, 0, up, target[0] - own[0] * across, target[1] - own[1] * up
 
 
-def _inherited(node: Any, key: str) -> Any:
+def inherited(node: Any, key: str) -> Any:
+    """Return an entry of a page or of the nearest node above it."""
     for _ in range(_DEEPEST * 8):
         if not isinstance(node, DictionaryObject):
             return None
@@ -94,14 +123,14 @@ def _inherited(node: Any, key: str) -> Any:
     return None
 
 
-def _boxes(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterator[Box]:
+def _drawn(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterator[Word]:
     state, saved = _State(matrix), []
     operands: Operands = []
     for kind, token in tokens_of(content):
         if kind != "operator":
             operands.append((kind, token))
             continue
-        numbers = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+        numbers = numbers_of(operands)
         if token == b"q":
             saved.append(state.matrix)
         elif token == b"Q" and saved:
@@ -113,7 +142,7 @@ def _boxes(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
             if isinstance(drawn, StreamObject) and entry(drawn, "/Subtype") == "/Form":
                 inner = entry(drawn, "/Matrix")
                 placed = _product([float(part) for part in inner], state.matrix) if inner else state.matrix
-                yield from _boxes(drawn.data, entry(drawn, "/Resources") or resources, placed, depth + 1)
+                yield from _drawn(drawn.data, entry(drawn, "/Resources") or resources, placed, depth + 1)
         elif token in _MOVES:
             _MOVES[token](state, numbers)
             if token == b"Tf" and operands:
@@ -138,10 +167,9 @@ class _Font:
         return self._widths[place] / 1000 if 0 <= place < len(self._widths) else _WIDTH_OF_A_LETTER
 
     def text(self, code: bytes) -> str:
-        """Return the letter of a code; of a glyph without a known letter, any letter."""
         if self._decode:
             return self._decode(code)
-        return code.decode("latin-1") if self.code_bytes == 1 else "x"
+        return code.decode("latin-1") if self.code_bytes == 1 else UNKNOWN
 
 
 class _State:
@@ -178,35 +206,36 @@ class _State:
     def next_line(self, _: list[float]) -> None:
         self.move([0, -self.leading])
 
-    def shown(self, operator: bytes, operands: Operands) -> Iterator[Box]:
+    def shown(self, operator: bytes, operands: Operands) -> Iterator[Word]:
         """Yield the words that an operator shows. In an array of texts, numbers move the next text back."""
         if operator in (b"'", b'"'):
             self.next_line([])
-        start, place, has_letter = 0.0, 0.0, False
+        start, place, word = 0.0, 0.0, ""
         for kind, token in operands:
             if kind == "number" and operator == b"TJ":
                 back = float(token)
                 if abs(back) > _GAP_OF_WORDS:
-                    yield from self._word(start, place, has_letter=has_letter)
-                    start, has_letter = place - back / 1000 * self.size, False
+                    yield from self._word(start, place, word)
+                    start, word = place - back / 1000 * self.size, ""
                 place -= back / 1000 * self.size
             shown, step = string_bytes(token) if kind == "string" else b"", self.font.code_bytes
             for code in (shown[at : at + step] for at in range(0, len(shown), step)):
                 letters = self.font.text(code)
                 if letters.isspace():
-                    yield from self._word(start, place, has_letter=has_letter)
+                    yield from self._word(start, place, word)
                 place += self.font.width(code) * self.size
-                start, has_letter = (place, False) if letters.isspace() else (start, has_letter or letters.isalnum())
-        yield from self._word(start, place, has_letter=has_letter)
+                start, word = (place, "") if letters.isspace() else (start, word + letters)
+        yield from self._word(start, place, word)
         self.text = _product([1, 0, 0, 1, place, 0], self.text)
 
-    def _word(self, start: float, end: float, *, has_letter: bool) -> Iterator[Box]:
-        """Yield the box of a word, unless it has neither a letter nor a number, as dots and lines have not."""
-        if has_letter:
+    def _word(self, start: float, end: float, word: str) -> Iterator[Word]:
+        """Yield a word, unless it has neither a letter nor a number, as dots and lines have not."""
+        if any(letter.isalnum() or letter == UNKNOWN for letter in word):
             placed = _product(list(self.text), self.matrix)
             corners = [_point(placed, x, y) for x in (start, end) for y in (0, self.size * _HEIGHT_OF_A_LETTER)]
             across, up = zip(*corners, strict=True)
-            yield min(across), min(up), max(across), max(up)
+            is_from_right = bool(RIGHT_TO_LEFT.search(word))  # drawn from the left, so its last letter comes first
+            yield Word((min(across), min(up), max(across), max(up)), word[::-1] if is_from_right else word)
 
 
 _MOVES: dict[bytes, Callable[[_State, list[float]], None]] = {

@@ -51,10 +51,10 @@ class Sections(XRefCache):
         return super().explicit_refs_in_revision(revision) - self._removed.get(revision, set())
 
     def hides_only_new_objects(self, revision: int) -> bool:
-        """Return whether the hybrid part of a revision adds only objects that no table names.
+        """Return whether the hybrid part of a revision adds only objects that no table names elsewhere.
 
         Else an old viewer, which reads tables alone, shows an earlier object in place of the object that a new viewer
-        shows, or viewers differ on which of two entries counts.
+        shows, or viewers differ on which of two entries counts. PDFBox names each object in both parts alike.
         """
         data = self.get_xref_data(revision)
         if data.hybrid is None:
@@ -64,9 +64,16 @@ class Sections(XRefCache):
             _is_in_use(self._xref_sections[:revision], number) for number in hidden.freed
         ):
             return False
-        tables = [section.xref_data for section in self._xref_sections[: revision + 1]]
-        named = set().union(*(table.standard_xrefs.keys() | table.xrefs_in_objstm.keys() for table in tables))
-        return not (_in_use(hidden) & (named | data.freed.keys()))
+        tables = [section.xref_data for section in self._xref_sections[:revision]]
+        named = set().union(
+            data.freed, *(table.standard_xrefs.keys() | table.xrefs_in_objstm.keys() for table in tables)
+        )
+        return all(
+            data.standard_xrefs[number] == hidden.standard_xrefs.get(number)
+            if number in data.standard_xrefs
+            else number not in named
+            for number in _in_use(hidden)
+        )
 
 
 class _Joined(XRefSectionData):

@@ -17,6 +17,7 @@ from adapters.documents.pdf.document import entry
 _TREE = ("/Root", "/StructTreeRoot")
 _GROWING = {"/K", "/Kids", "/Nums"}
 _FREE = {"/ParentTreeNextKey", "/Limits"}
+_DEEPEST = 32
 _SPOKEN = {"/ActualText", "/Alt", "/E"}
 """The entries that a screen reader reads in place of the page."""
 
@@ -33,6 +34,9 @@ class StructureTreeRule(WhitelistRule):
                 continue
             for added in _additions(old(reference), new(reference)):
                 yield from _new_elements(old, new, added)
+            for added in new.collect_dependencies(new(reference), since_revision=old.revision + 1):
+                if _is_list(new(added)) and not old._get_usages_of_ref(added):
+                    yield ReferenceUpdate(added)
             for path in paths:
                 yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
 
@@ -49,6 +53,12 @@ def _is_of_tree(value: Any) -> bool:
     )
 
 
+def _is_list(value: Any) -> bool:
+    """Return whether this is a list, or a node of the parent tree: writers like to write these anew."""
+    is_node = isinstance(value, DictionaryObject) and value.keys() <= {"/Nums", "/Kids", "/Limits"}
+    return isinstance(value, ArrayObject) or (is_node and not isinstance(value, StreamObject))
+
+
 def _additions(before: Any, after: Any) -> Iterator[Any]:
     """Yield what a node or a list has gained. Raises SuspiciousModification if something else has changed."""
     if isinstance(before, ArrayObject) and isinstance(after, ArrayObject):
@@ -58,10 +68,27 @@ def _additions(before: Any, after: Any) -> Iterator[Any]:
         raise SuspiciousModification("a node of the structure tree was replaced")
     for key in (before.keys() | after.keys()) - _FREE:
         old_value, new_value = _raw(before, key), _raw(after, key)
-        if key in _GROWING:
+        if key == "/ParentTree":
+            numbers, new_numbers = _numbered(old_value), _numbered(new_value)
+            if any(new_numbers.get(number) != value for number, value in numbers.items()):
+                raise SuspiciousModification("the parent tree of the structure tree leads elsewhere")
+            yield from (value for number, value in new_numbers.items() if number not in numbers)
+        elif key in _GROWING:
             yield from _gained(_listed(old_value), _listed(new_value))
         elif old_value != new_value:
             raise SuspiciousModification("a node of the structure tree was changed")
+
+
+def _numbered(tree: Any, depth: int = 0) -> dict[int, Any]:
+    """Return the values of a number tree by their numbers."""
+    node = tree.get_object() if isinstance(tree, IndirectObject) else tree
+    if not isinstance(node, DictionaryObject) or depth > _DEEPEST:
+        return {}
+    pairs = _listed(_raw(node, "/Nums"))
+    found = dict(zip(map(int, pairs[::2]), pairs[1::2], strict=True))
+    for kid in _listed(_raw(node, "/Kids")):
+        found |= _numbered(kid, depth + 1)
+    return found
 
 
 def _raw(dictionary: DictionaryObject, key: str) -> Any:

@@ -11,6 +11,7 @@ from domain.words.catalogue import warned, word
 from models.archive.verdict import (
     UNREADABLE,
     Coverage,
+    CoveredWords,
     FieldChange,
     LaterChange,
     Outcome,
@@ -178,3 +179,5 @@ def test_intact_signature_is_sound_only_in_a_sound_document() -> None:
     assert signature_outcome(changed, replace(SIGNATURE, valid=False)) is Outcome.BROKEN
     assert signature_outcome(changed, replace(SIGNATURE, valid=None)) is Outcome.UNREADABLE
     assert signature_outcome(replace(SOUND, field_changes=(filled,)), SIGNATURE) is Outcome.FIELDS_CHANGED
+    covered = CoveredWords(1, "100", "Second", ("Signature",))
+    assert signature_outcome(replace(SOUND, covered=(covered,)), SIGNATURE) is Outcome.COVERED

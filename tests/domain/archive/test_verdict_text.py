@@ -8,6 +8,7 @@ import pytest
 from domain.archive.signed_document import (
     Judgements,
     certificate_texts,
+    covered_word_texts,
     document_text,
     field_change_texts,
     signature_texts,
@@ -15,6 +16,7 @@ from domain.archive.signed_document import (
 from domain.words.catalogue import word
 from models.archive.verdict import (
     UNREADABLE,
+    CoveredWords,
     FieldChange,
     LaterChange,
     Outcome,
@@ -61,7 +63,7 @@ def test_every_outcome_and_change_has_its_own_words() -> None:
     outcomes = {document(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
     changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}
 
-    assert (len(outcomes), len(changes)) == (6, 6)
+    assert (len(outcomes), len(changes)) == (7, 6)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,19 @@ def test_field_change_names_the_signer_who_did_not_see_it() -> None:
             "before": "World Health Organisation",
             "after": "Attacker",
             "not seen by": "Cellosign (Signature), Gone",
+        }
+    ]
+
+
+def test_covered_words_name_the_later_signer_and_who_saw_them() -> None:
+    covered = CoveredWords(2, "I owe you 100", "Signature", ("First",))
+
+    assert covered_word_texts(replace(SOUND, covered=(covered,))) == [
+        {
+            "page": "2",
+            "words": "I owe you 100",
+            "below the stamp of": "Cellosign (Signature)",
+            "seen uncovered by": "First",
         }
     ]
 

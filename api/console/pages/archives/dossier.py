@@ -21,6 +21,7 @@ from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
 from domain.archive.signed_document import (
     certificate_texts,
+    covered_word_texts,
     document_text,
     field_change_texts,
     judged,
@@ -180,6 +181,7 @@ def _verdict_texts(verdict: Verdict) -> dict[str, object]:
         "judged": judged(verdict),
         "document": document_text(verdict),
         "changes": field_change_texts(verdict),
+        "covered": covered_word_texts(verdict),
         "trusted": verdict.trusted,
         "signatures": [
             {"field": each.field, "outcome": signature_outcome(verdict, each), "texts": its}

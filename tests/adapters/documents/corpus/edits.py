@@ -201,11 +201,42 @@ def _xmp(writer: Writer) -> Any:
     )
 
 
+def _with_comments(pdf: bytes, change: Callable[[list[Any]], object], kind: str = "") -> bytes:
+    """Change the list of annotations that are no fields, or of one kind."""
+
+    def edit(writer: Writer) -> None:
+        here = page(writer)
+        held = [(each, entry(each.get_object(), "/Subtype")) for each in here["/Annots"]]
+        chosen = [each for each, its in held if (its == f"/{kind}" if kind else its != "/Widget")]
+        others = [each for each, _ in held if each not in chosen]
+        change(chosen)
+        for each in chosen:
+            writer.mark_update(each)
+        here["/Annots"] = ArrayObject([*others, *chosen])
+
+    return updated(pdf, edit)
+
+
+def _moved(comments: list[Any]) -> None:
+    for each in comments:
+        each.get_object()["/Rect"] = names(R=[300, 300, 480, 330])["/R"]
+
+
+def _with_tabs(pdf: bytes) -> bytes:
+    def turn(writer: Writer) -> None:
+        page(writer)["/Tabs"] = NameObject("/C")
+
+    return updated(pdf, turn)
+
+
+_FREE = (300, 400, 500, 430)
+_DRAWN = b"BT /Helv 12 Tf 2 5 Td (see page 3) Tj ET"
 _NOTE = (500, 780, 518, 798)
 _WORDS = (72, 716, 200, 732)
 
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "Remarks filled": filled,
+    "Re.marks filled": partial(filled, name="Re.marks"),
     "Remarks filled again": partial(filled, text="Not paid"),
     "Remarks filled without appearance": filled_without_appearance,
     "Remarks filled with a PDF's own words": partial(filled, text="see startxref 12 here"),
@@ -223,6 +254,13 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "words highlighted": partial(
         annotated, kind="Highlight", box=_WORDS, QuadPoints=[72, 732, 200, 732, 72, 716, 200, 716], C=[1, 1, 0]
     ),
+    "free text added": partial(annotated, kind="FreeText", box=_FREE, drawing=_DRAWN),
+    "stamp added": partial(annotated, kind="Stamp", box=_FREE, drawing=b"1 0 0 rg 0 0 200 30 re f"),
+    "free text added beside the amount": partial(annotated, kind="FreeText", box=(156, 716, 200, 732), drawing=_DRAWN),
+    "comments removed": partial(_with_comments, change=lambda comments: comments.clear()),
+    "comments moved": partial(_with_comments, change=_moved),
+    "fields removed from the page": partial(_with_comments, change=lambda comments: comments.clear(), kind="Widget"),
+    "tabs in another order": _with_tabs,
     "page content replaced": with_content,
     "page added": with_page,
     "text field added": with_field,

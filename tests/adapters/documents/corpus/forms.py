@@ -126,6 +126,26 @@ def described() -> Objects:
     }
 
 
+def hebrew() -> Objects:
+    """Return the form with a page in Hebrew, whose letters are numbers of glyphs that a table maps, from the right."""
+    letters = dict(enumerate("חוזה שכירות 100", start=1))
+    pairs = "".join(f"<{code:04x}> <{ord(letter):04x}>\n" for code, letter in letters.items())
+    shown = "".join(f"{code:04x}" for code in reversed(letters))
+    inner = (
+        b"/Type/Font/Subtype/CIDFontType2/BaseFont/A/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+    )
+    font = (
+        b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[<<%b>>]/ToUnicode 15 0 R>>" % inner
+    )
+    resources = b"/Resources<</Font<</He 16 0 R/Helv"
+    return {
+        **replaced(form(), PAGE, b"/Resources<</Font<</Helv", resources),
+        CONTENT: stream(b"", b"BT /He 12 Tf 72 720 Td <%b> Tj ET" % shown.encode()),
+        15: stream(b"", f"{len(letters)} beginbfchar\n{pairs}endbfchar".encode()),
+        16: font,
+    }
+
+
 def wrapped_lines() -> Objects:
     """Return the form with several parts of content and an image, as scanners and printers write them."""
     objects = replaced(form(), PAGE, b"/Contents %d 0 R" % CONTENT, b"/Contents[%d 0 R 15 0 R]" % CONTENT)

@@ -32,6 +32,13 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "nested form": lambda: layouts.table(forms.nested()),
     "dangling form": lambda: layouts.table(forms.dangling()),
     "described form": lambda: layouts.table(forms.described()),
+    "LibreOffice form": lambda: layouts.table(forms.form()).replace(
+        b"/Root 1 0 R", b"/AdditionalStreams[/application#2Fodt %d 0 R]/Root 1 0 R" % forms.REMARKS
+    ),
+    "form with a period": lambda: layouts.table(
+        forms.replaced(forms.form(), forms.REMARKS, b"(Remarks)", b"(Re.marks)")
+    ),
+    "Hebrew form": lambda: layouts.table(forms.hebrew()),
     "scanned form": lambda: layouts.table(forms.wrapped_lines()),
     **shadows.DOCUMENTS,
     **writers.DOCUMENTS,

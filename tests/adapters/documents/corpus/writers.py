@@ -11,7 +11,7 @@ from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.cms_values import signature_value
 from tests.adapters.documents.corpus.forms import APPROVAL, FORM, Objects
 from tests.adapters.documents.corpus.identities import time_stamper
-from tests.adapters.documents.corpus.writing import appended, size
+from tests.adapters.documents.corpus.writing import appended, size, startxref
 
 _ROOM = 8192
 _RANGE_ROOM = b"[0 " + b"*" * 32 + b"]"
@@ -94,8 +94,30 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     return sealed(appended(pdf, objects, freed=freed), kind)
 
 
-def signed_again_tagged(pdf: bytes) -> bytes:
-    """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does."""
+def stamped_over(pdf: bytes, drawing: bytes, image: bytes | None = None) -> bytes:
+    """Sign in a further field that stands over the text of the page. `image`: the mask of an image of two points."""
+    number = size(pdf)
+    value, field, drawn, picture, mask = range(number, number + 5)
+    dots = b"/Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8"
+    resources = b"/Resources<</Font<</Helv %d 0 R>>/XObject<</Im %d 0 R>>>>" % (forms.FONT, picture)
+    place = forms.widget(b"Sig", b"Second", 40, b"/V %d 0 R/AP<</N %d 0 R>>" % (value, drawn))
+    objects = {
+        FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
+        forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
+        value: _dictionary(Kind()),
+        field: place.replace(b"[72 40 272 60]", b"[60 690 400 740]"),
+        drawn: forms.stream(b"/Type/XObject/Subtype/Form/BBox[0 0 340 50]%b" % resources, drawing),
+        picture: forms.stream(dots + (b"/SMask %d 0 R" % mask if image else b""), b"\0\0"),
+        mask: forms.stream(dots, image or b""),
+    }
+    return sealed(appended(pdf, objects), Kind())
+
+
+def signed_again_tagged(pdf: bytes, *, tree: Callable[[int, int], Objects] | None = None) -> bytes:
+    """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does.
+
+    `tree` returns the objects of another parent tree, by its own number and that of the new element.
+    """
     number = size(pdf)
     value, field, element = number, number + 1, number + 2
     widget = forms.widget(b"Sig", b"Second", 40, b"/StructParent 2/V %d 0 R" % value).replace(
@@ -111,7 +133,32 @@ def signed_again_tagged(pdf: bytes) -> bytes:
         16: _last(pdf, 16).replace(b"18 0 R]", b"18 0 R %d 0 R]" % element),
         19: _last(pdf, 19).replace(b"]>>", b" 2 %d 0 R]>>" % element),
     }
+    if tree:
+        del objects[19]
+        objects[15] = objects[15].replace(b"19 0 R", b"%d 0 R" % (element + 1))
+        objects |= tree(element + 1, element)
     return sealed(appended(pdf, objects), Kind())
+
+
+def _parent_tree(text: bytes = b"17 0 R") -> Callable[[int, int], Objects]:
+    return lambda number, element: {
+        number: b"<</Kids[%d 0 R]>>" % (number + 1),
+        number + 1: b"<</Limits[0 2]/Nums[0[%b]1 18 0 R 2 %d 0 R]>>" % (text, element),
+    }
+
+
+def _in_both_sections(pdf: bytes) -> bytes:
+    """Repeat the last table in a cross-reference stream, as PDFBox does in hybrid files."""
+    at, number = startxref(pdf), size(pdf)
+    rows = re.findall(rb"(\d+) 1\n(\d{10}) 00000 n", pdf[at:])
+    head = b"/Type/XRef/W[1 4 2]/Size %d/Root 1 0 R/Index[%b]" % (
+        number + 1,
+        b" ".join(each + b" 1" for each, _ in rows),
+    )
+    packed = b"".join(b"\1" + int(place).to_bytes(4) + b"\0\0" for _, place in rows)
+    section = b"%d 0 obj\n%b\nendobj\n" % (number, forms.stream(head, packed))
+    table = re.sub(rb"/Size \d+", b"/XRefStm %d/Size %d" % (at, number + 1), pdf[at:])
+    return pdf[:at] + section + table.replace(b"startxref\n%d" % at, b"startxref\n%d" % (at + len(section)))
 
 
 def _last(pdf: bytes, number: int) -> bytes:
@@ -140,6 +187,9 @@ def _with_free(kind: Kind) -> bytes:
     return sealed(re.sub(rb"(?:\d{10} 00000 n \n){2}(\d{10} 00000 n \n)(?=trailer)", free + rb"\1", pdf), kind)
 
 
+_WHO = b"BT /Helv 9 Tf 2 30 Td (Digitally signed by Signer ec) Tj 0 -12 Td (Date: 2026.03.01 10:00:00 +00'00') Tj ET"
+_BOX = b"1 g 0 0 340 50 re f 0 g "
+_IMAGE = b" q 340 0 0 50 0 0 cm /Im Do Q"
 _FREED = {0: 65535, 15: 1, 16: 1}
 _STAMP = Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True, type_entry=b"/Type/DocTimeStamp")
 _CRLF_END = re.compile(rb"%%EOF\n\Z")
@@ -173,6 +223,19 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "signed again by an update": partial(signed_by_update, name=b"Second", kind=Kind("rsa", says_digest=True)),
     "signed again, tagged": signed_again_tagged,
+    "stamped over the text": partial(stamped_over, drawing=_BOX + _WHO),
+    "stamped over the text by a written signature": partial(stamped_over, drawing=_WHO + _IMAGE, image=b"\x00\x60"),
+    "stamped over the text to be seen through": partial(
+        stamped_over, drawing=b"BT /Helv 9 Tf 2 30 Td (Approved for payment by the board) Tj ET"
+    ),
+    "stamped over the text by an amount": partial(
+        stamped_over, drawing=_BOX + b"BT /Helv 12 Tf 12 30 Td (I owe you 900) Tj ET"
+    ),
+    "stamped over the text by nothing": partial(stamped_over, drawing=_BOX),
+    "stamped over the text by a picture": partial(stamped_over, drawing=_WHO + _IMAGE),
+    "stamped over the text with a line more": partial(
+        stamped_over, drawing=_BOX + _WHO + b" BT /Helv 12 Tf 12 3 Td (I owe you 900) Tj ET"
+    ),
     "signed again by iText": partial(signed_by_update, name=b"Second", kind=Kind("rsa"), freed=_FREED),
     "time stamp of type Sig": partial(
         signed_by_update, name=b"Stamp", kind=Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True)
@@ -189,6 +252,27 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
         ),
     ),
     "Remarks filled by an update": filled_by_update,
+    "signed again, with another parent tree": partial(signed_again_tagged, tree=_parent_tree()),
+    "signed again, with another element of the text": partial(signed_again_tagged, tree=_parent_tree(b"18 0 R")),
+    "Remarks filled by PDFBox": lambda pdf: _in_both_sections(filled_by_update(pdf)),
+    "Remarks filled before startxref": lambda pdf: re.sub(
+        rb">>\nstartxref\n(\d+)\n%%EOF\n\Z", rb">>startxref \1\n%%EOF\n", filled_by_update(pdf)
+    ),
+    "validation data of its own form": lambda pdf: appended(
+        pdf,
+        {
+            forms.CATALOGUE: _last(pdf, forms.CATALOGUE)[:-2] + b"/DSS 60 0 R>>",
+            60: b"<</Certs 61 0 R/XY_More 61 0 R/VRI<</%b<</Cert 61 0 R/XY_At(now)>>>>>>" % (b"a" * 64),
+            61: forms.stream(b"", b"x"),
+        },
+    ),
+    "page in the validation data": lambda pdf: appended(
+        pdf,
+        {
+            forms.CATALOGUE: _last(pdf, forms.CATALOGUE)[:-2] + b"/DSS<</Certs[%d 0 R]>>>>" % forms.CONTENT,
+            forms.CONTENT: forms.stream(b"", b"0 0 595 842 re f"),
+        },
+    ),
     "Remarks filled by iText": partial(filled_by_update, freed=_FREED),
     "Amount refilled by iText": partial(filled_by_update, freed=_FREED, number=forms.AMOUNT),
     "entries freed again": lambda pdf: appended(pdf, {}, freed=_FREED),
