@@ -19,6 +19,7 @@ from pyhanko.sign.diff_analysis.form_rules_api import (
     FormUpdate,
     FormUpdatingRule,
 )
+from pyhanko.sign.diff_analysis.policies import _is_id
 from pyhanko.sign.diff_analysis.rules import file_structure_rules, form_field_rules
 from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule, MetadataUpdateRule
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
@@ -50,6 +51,7 @@ class Comparison(StandardDiffPolicy):
         for each in (old, new):
             _leave_out_unknown(each)
         _refuse_late_objects(new)
+        _refuse_unseen_objects(old, new)
         _refuse_replaced_fonts(old, new)
         _permit_removal_of_unused(new)
         return super().apply(old, new, field_mdp_spec, doc_mdp)
@@ -87,6 +89,22 @@ def _refuse_late_objects(new: HistoricalResolver) -> None:
         late = added & before.collect_dependencies(before.trailer_view)
         if late:
             raise SuspiciousModification(f"{len(late)} references had no object before")
+
+
+def _refuse_unseen_objects(old: HistoricalResolver, new: HistoricalResolver) -> None:
+    """Refuse a change of an object that the signed revision uses and that pyHanko's paths leave out, as all below a key
+    `/Parent`. Its rules would take the object for a new one, so a new list of certificates could justify its change.
+    """
+    old._load_reverse_xref_cache()
+    sections, signed = old.reader.xrefs, old.revision
+    unseen = {
+        each
+        for each in new.explicit_refs_in_revision()
+        if sections.get_historical_ref(each, signed) is not None and not old._get_usages_of_ref(each)
+    }
+    used = unseen & old.collect_dependencies(old.trailer_view) if unseen else ()
+    if any(not _is_id(old(each), new(each)) for each in used):
+        raise SuspiciousModification("an object was changed that the document uses in an unusual place")
 
 
 def _refuse_replaced_fonts(old: HistoricalResolver, new: HistoricalResolver) -> None:

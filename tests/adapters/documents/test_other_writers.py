@@ -50,6 +50,17 @@ def kid_at(box: bytes, drawing: bytes) -> Mapping[int, bytes]:
     return {15: kid + b"/AP<</N %d 0 R>>>>" % _NEW, _NEW: drawing}
 
 
+def replaced_below_parent() -> bytes:
+    """Draw the page by a form that has the name /Parent, and replace the form by an update of validation data."""
+    drawn = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</Helv %d 0 R>>>>" % forms.FONT
+    base = forms.replaced(forms.form(), PAGE, b"/Resources<<", b"/Resources<</XObject<</Parent 15 0 R>>")
+    base = {**base, forms.CONTENT: forms.stream(b"", b"/Parent Do"), 15: forms.stream(drawn, forms.PAGE_TEXT)}
+    pdf = signed(layouts.table(base))
+    catalogue = re.findall(rb"[\r\n]%d 0 obj\s*(<<.*?>>)\s*endobj" % forms.CATALOGUE, pdf, re.DOTALL)[-1]
+    other = forms.stream(drawn, forms.PAGE_TEXT.replace(b"100", b"900"))
+    return appended(pdf, {forms.CATALOGUE: catalogue[:-2] + b"/DSS<</Certs[15 0 R]>>>>", 15: other})
+
+
 SOUND = {
     "the page is named": lambda: signed_again(_WITHOUT_PAGE, b"/P 4 0 R/MK<<>>"),
     "the document is locked": lambda: signed_again(
@@ -61,6 +72,7 @@ SOUND = {
     ),
 }
 CHANGED = {
+    "a drawing by the name of a parent is replaced": replaced_below_parent,
     "the widget moves over the text": lambda: signed_again(
         _WITH_KID,
         more=kid_at(b"[60 690 400 740]", forms.stream(b"/Subtype/Form/BBox[0 0 340 50]", b"1 g 0 0 340 50 re f")),
