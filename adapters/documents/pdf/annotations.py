@@ -7,15 +7,18 @@ unless the document lets people change its annotations and it stands away from a
 """
 
 from collections.abc import Iterator, Set
+from contextlib import suppress
 
-from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, NameObject, PdfObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
 from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import drawing_of
-from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.document import DAMAGES, entry, filled_fields
 from adapters.documents.pdf.page_text import covered_words, inherited
 from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
 
@@ -65,12 +68,27 @@ def _lets_annotate(old: HistoricalResolver) -> bool | None:
     permissions = entry(old.root, "/Perms")
     for key in ("/DocMDP", "/UR3") if isinstance(permissions, DictionaryObject) else ():
         signature = entry(permissions, key)
+        if signature is None or not (_is_of_field if key == "/DocMDP" else _is_signed)(old, permissions.raw_get(key)):
+            continue
         references = entry(signature, "/Reference") if isinstance(signature, DictionaryObject) else None
         for each in references or ():
             rights = entry(each.get_object(), "/TransformParams") or DictionaryObject()
             if key == "/DocMDP" or entry(rights, "/Annots"):
                 return key == "/UR3" or entry(rights, "/P") == MDPPerm.ANNOTATE.value
     return None
+
+
+def _is_of_field(old: HistoricalResolver, signature: PdfObject) -> bool:
+    """Return whether a signature belongs to a field, so that it is judged like all others. Anybody can write one."""
+    return any(field.raw_get("/V") == signature for _, field in filled_fields(old))
+
+
+def _is_signed(old: HistoricalResolver, signature: PdfObject) -> bool:
+    """Return whether usage rights are a signature that fits the document."""
+    with suppress(*DAMAGES):
+        rights = EmbeddedPdfSignature(old.reader, DictionaryObject({NameObject("/V"): signature}), "UR3")
+        return all(validate_sig_integrity(rights.signer_info, rights.signer_cert, "data", rights.compute_digest()))
+    return False
 
 
 def _added(before: Reference, after: Reference, changed: Set[Reference] | None = None) -> Set[Reference] | None:

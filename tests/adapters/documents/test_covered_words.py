@@ -10,7 +10,7 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from models.archive.verdict import Outcome
 from tests.adapters.documents.conftest import Judge
-from tests.adapters.documents.corpus import forms, layouts
+from tests.adapters.documents.corpus import forms, layouts, writers
 from tests.adapters.documents.corpus.edits import annotated, appearance
 from tests.adapters.documents.corpus.signatures import signed
 from tests.adapters.documents.corpus.writing import Writer, field, names, page
@@ -20,6 +20,7 @@ Box = tuple[int, int, int, int]
 
 _COVER = b"1 g 0 0 500 500 re f 0 g BT /Helv 12 Tf 2 3 Td (900) Tj ET"
 _LINE = (60, 690, 400, 740)
+_FREE = (300, 400, 500, 430)
 _AMOUNT_OF_LINE = (125, 715, 160, 735)
 
 
@@ -44,6 +45,15 @@ def signed_over(pdf: bytes, box: Box) -> bytes:
         field(writer, "Second")["/AP"] = names(N=drawn)
 
     return signed(updated(pdf, draw), "Second")
+
+
+def with_permission(key: bytes, rights: bytes, *, is_signed: bool = False) -> bytes:
+    """Let people annotate by a signature of no field, have the form signed, and add an amount in a comment."""
+    base = forms.replaced(forms.form(), forms.CATALOGUE, b">>", b"/Perms<</%b 15 0 R>>>>" % key)
+    said = b"/Reference[<</TransformMethod/%b/TransformParams<<%b>>>>]>>" % (key, rights)
+    kind = writers.Kind()
+    pdf = layouts.table({**base, 15: writers.empty_signature(kind)[:-2] + said if is_signed else b"<<" + said})
+    return annotated(signed(writers.sealed(pdf, kind) if is_signed else pdf), "FreeText", _FREE, _COVER)
 
 
 def reordered(pdf: bytes) -> bytes:
@@ -71,12 +81,15 @@ FORGED = {
     "an icon over the amount in a line": lambda: annotated(form(), "Text", (128, 712, 158, 740), b"0 0 30 30 re f"),
     "a highlight that blends as a cover": lambda: highlighted(form(), BM="Normal"),
     "a white line": lambda: struck_out(form(), 1, 1),
+    "a comment that a false certification permits": lambda: with_permission(b"DocMDP", b"/P 3"),
+    "a comment that false usage rights permit": lambda: with_permission(b"UR3", b"/Annots[/Create]"),
     "annotations in another order": lambda: reordered(form()),
 }
 
 SOUND = {
     "a signature beside the line": lambda: signed_over(form(), (300, 715, 400, 740)),
     "a signature over an empty field": lambda: signed_over(form(), (72, 600, 172, 620)),
+    "a comment that usage rights permit": lambda: with_permission(b"UR3", b"/Annots[/Create]", is_signed=True),
     "an icon beside the line": lambda: annotated(form(), "Text", (400, 712, 420, 732), b"0 0 20 20 re f"),
     "a red line": lambda: struck_out(form(), 1, 0),
     "a highlight that blends with the text": lambda: highlighted(form(), BM="Multiply"),

@@ -31,7 +31,7 @@ class Kind:
     stamps_other_data: bool = False
 
 
-def _dictionary(kind: Kind) -> bytes:
+def empty_signature(kind: Kind) -> bytes:
     return b"<<%b/Filter/Adobe.PPKLite/SubFilter/%b/ByteRange %b/Contents <%b>/M(D:20260301100000Z)>>" % (
         kind.type_entry,
         kind.sub_filter,
@@ -64,10 +64,10 @@ def _token(data: bytes, kind: Kind) -> bytes:
 def with_signature(objects: Objects, kind: Kind, *, is_direct: bool = False) -> Objects:
     """Put an empty signature into the field Approval, directly or by a reference."""
     number = max(objects) + 1
-    value = _dictionary(kind) if is_direct else b"%d 0 R" % number
+    value = empty_signature(kind) if is_direct else b"%d 0 R" % number
     objects = forms.replaced(objects, APPROVAL, b"/FT/Sig", b"/FT/Sig/V %b" % value)
     objects = forms.replaced(objects, FORM, b"/Fields", b"/SigFlags 3/Fields")
-    return objects if is_direct else {**objects, number: _dictionary(kind)}
+    return objects if is_direct else {**objects, number: empty_signature(kind)}
 
 
 def saved_signed(
@@ -89,7 +89,7 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
         FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % number, form),
         forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % number, page),
         number: field,
-        number + 1: _dictionary(kind),
+        number + 1: empty_signature(kind),
     }
     return sealed(appended(pdf, objects, freed=freed), kind)
 
@@ -104,7 +104,7 @@ def stamped_over(pdf: bytes, drawing: bytes, image: bytes | None = None) -> byte
     objects = {
         FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
         forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
-        value: _dictionary(Kind()),
+        value: empty_signature(Kind()),
         field: place.replace(b"[72 40 272 60]", b"[60 690 400 740]"),
         drawn: forms.stream(b"/Type/XObject/Subtype/Form/BBox[0 0 340 50]%b" % resources, drawing),
         picture: forms.stream(dots + (b"/SMask %d 0 R" % mask if image else b""), b"\0\0"),
@@ -126,7 +126,7 @@ def signed_again_tagged(pdf: bytes, *, tree: Callable[[int, int], Objects] | Non
     objects = {
         FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
         forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
-        value: _dictionary(Kind()),
+        value: empty_signature(Kind()),
         field: widget,
         element: b"<</Type/StructElem/S/Form/P 16 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R>>>>" % (forms.PAGE, field),
         15: _last(pdf, 15).replace(b"/ParentTreeNextKey 2", b"/ParentTreeNextKey 3"),
@@ -182,7 +182,7 @@ def _with_free_entries(objects: Objects) -> bytes:
 
 def _with_free(kind: Kind) -> bytes:
     objects = forms.replaced(forms.form(), APPROVAL, b"/FT/Sig", b"/FT/Sig/V 17 0 R")
-    pdf = layouts.table({**objects, 15: b"null", 16: b"null", 17: _dictionary(kind)})
+    pdf = layouts.table({**objects, 15: b"null", 16: b"null", 17: empty_signature(kind)})
     free = b"0000000016 00001 f \n0000000000 00001 f \n"
     return sealed(re.sub(rb"(?:\d{10} 00000 n \n){2}(\d{10} 00000 n \n)(?=trailer)", free + rb"\1", pdf), kind)
 
