@@ -60,7 +60,9 @@ class AnnotationsRule(QualifiedWhitelistRule):
                 new_widgets = {each for each in stamps if stamps[each].is_new}
                 yield from _with_additions(old, new, (before, after), added - new_widgets, is_free=bool(is_free))
             elif before in changed and added is not None:
-                yield from _page_updates(old, before, after, ModificationLevel.LTA_UPDATES)
+                is_same = annotations_of(before) == annotations_of(after)
+                level = ModificationLevel.LTA_UPDATES if is_same else ModificationLevel.ANNOTATIONS
+                yield from _page_updates(old, before, after, level)
 
 
 def _lets_annotate(old: HistoricalResolver) -> bool | None:

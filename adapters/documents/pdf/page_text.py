@@ -8,6 +8,7 @@ half of its size. Source: ISO 32000-2, 8.4.2, 9.4.2, 9.2.4.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
@@ -30,12 +31,16 @@ _HEIGHT_OF_A_LETTER = 0.7
 _COVERED = 0.5
 _LEAST_HEIGHT = 1  # point
 _GAP_OF_WORDS = 200  # thousandths of the size of the font, in an array of texts
+_POINTS = ("/QuadPoints", "/L", "/Vertices", "/InkList", "/CL", "/Path")
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as it is drawn, in the order of its letters for a reader. A letter that no font tells is `UNKNOWN`."""
+    """A word as it is drawn, in the order of its letters for a reader. A letter that no font tells is `UNKNOWN`.
+
+    An image is a word without letters.
+    """
 
     box: Box
     text: str
@@ -46,7 +51,8 @@ def covered_words(
 ) -> list[str]:
     """Return the words of a page that the rectangle of an annotation covers by half, also words that annotations show.
 
-    `besides`: the reference of an annotation whose own words do not count. `near`: so many points around it count too.
+    `besides`: the reference of an annotation whose own words do not count. `near`: so many points around it count too,
+    also around the places where a viewer draws it without an appearance; and so do images, which may show words.
     Raises SuspiciousModification at a rectangle that not every viewer reads alike.
     """
     if entry(annotation, "/Rect") is None:
@@ -56,8 +62,26 @@ def covered_words(
         raise SuspiciousModification("an annotation has no rectangle of four numbers")
     words = (*_words(page), *_words_of_annotations(page, besides))
     if near:
-        box = box[0] - near, box[1] - near, box[2] + near, box[3] + near
-    return [word.text for word in words if _covers(box, word.box, 0 if near else _COVERED)]
+        west, south, east, north = _reach(annotation, box)
+        box = west - near, south - near, east + near, north + near
+    share = 0 if near else _COVERED
+    return [word.text for word in words if (near or word.text) and _covers(box, word.box, share)]
+
+
+def _reach(annotation: DictionaryObject, box: Box) -> Box:
+    """Return what holds the rectangle of an annotation, the points by which viewers draw it, and its lines."""
+    across, up = [box[0], box[2]], [box[1], box[3]]
+    waiting = [entry(annotation, key) for key in _POINTS]
+    while waiting:
+        held = waiting.pop()
+        parts = [held[place] for place in range(len(held))] if isinstance(held, ArrayObject) else []
+        waiting += parts
+        numbers = [float(part) for part in parts if isinstance(part, int | float | Decimal)]
+        across, up = across + numbers[::2], up + numbers[1::2]
+    style, border = entry(annotation, "/BS"), entry(annotation, "/Border")
+    width = entry(style, "/W") if isinstance(style, DictionaryObject) else border[2] if border else 0
+    wide = float(width or 0)
+    return min(across) - wide, min(up) - wide, max(across) + wide, max(up) + wide
 
 
 def _covers(box: Box, word: Box, share: float) -> bool:
@@ -87,7 +111,8 @@ def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[W
 def cut_off_words(stream: StreamObject) -> list[bool]:
     """Return for each word of an appearance whether its box cuts it off by half, or it is too small to read."""
     box = _rectangle(stream, "/BBox") or (0, 0, 0, 0)
-    return [_is_cut_off(word.box, box) for word in _drawn(stream.data, entry(stream, "/Resources"), _UNITY, 0)]
+    words = _drawn(stream.data, entry(stream, "/Resources"), _UNITY, 0)
+    return [_is_cut_off(word.box, box) for word in words if word.text]
 
 
 def _is_cut_off(word: Box, box: Box) -> bool:
@@ -143,6 +168,8 @@ def _drawn(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
                 inner = entry(drawn, "/Matrix")
                 placed = _product([float(part) for part in inner], state.matrix) if inner else state.matrix
                 yield from _drawn(drawn.data, entry(drawn, "/Resources") or resources, placed, depth + 1)
+            elif isinstance(drawn, StreamObject):
+                yield Word(_box(state.matrix, (0, 1), (0, 1)), "")
         elif token in _MOVES:
             _MOVES[token](state, numbers)
             if token == b"Tf" and operands:
@@ -232,10 +259,9 @@ class _State:
         """Yield a word, unless it has neither a letter nor a number, as dots and lines have not."""
         if any(letter.isalnum() or letter == UNKNOWN for letter in word):
             placed = _product(list(self.text), self.matrix)
-            corners = [_point(placed, x, y) for x in (start, end) for y in (0, self.size * _HEIGHT_OF_A_LETTER)]
-            across, up = zip(*corners, strict=True)
+            box = _box(placed, (start, end), (0, self.size * _HEIGHT_OF_A_LETTER))
             is_from_right = bool(RIGHT_TO_LEFT.search(word))  # drawn from the left, so its last letter comes first
-            yield Word((min(across), min(up), max(across), max(up)), word[::-1] if is_from_right else word)
+            yield Word(box, word[::-1] if is_from_right else word)
 
 
 _MOVES: dict[bytes, Callable[[_State, list[float]], None]] = {
@@ -254,6 +280,11 @@ def _product(first: list[float], second: Matrix) -> Matrix:
     a, b, c, d, e, f = first[-6:] if len(first) >= 6 else _UNITY
     p, q, r, s, t, u = second
     return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
+
+
+def _box(matrix: Matrix, across: tuple[float, float], up: tuple[float, float]) -> Box:
+    xs, ys = zip(*(_point(matrix, x, y) for x in across for y in up), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _point(matrix: Matrix, x: float, y: float) -> tuple[float, float]:

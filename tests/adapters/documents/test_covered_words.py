@@ -2,19 +2,22 @@
 """Drawings that are laid over words after somebody has signed, and honest neighbours: real PDFs, real signatures."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 from pyhanko.pdf_utils.generic import ArrayObject
-from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
 from models.archive.verdict import Outcome
 from tests.adapters.documents.conftest import Judge
-from tests.adapters.documents.corpus import forms, layouts, writers
+from tests.adapters.documents.corpus import edits, forms, layouts, writers
 from tests.adapters.documents.corpus.edits import annotated, appearance
+from tests.adapters.documents.corpus.identities import pyhanko_signer
 from tests.adapters.documents.corpus.signatures import signed
 from tests.adapters.documents.corpus.writing import Writer, field, names, page
-from tests.pdfs import updated
+from tests.pdfs import updated, writer_of
 
 Box = tuple[int, int, int, int]
 
@@ -74,6 +77,26 @@ def struck_out(pdf: bytes, red: int, others: int) -> bytes:
     return annotated(pdf, "StrikeOut", _AMOUNT_OF_LINE, QuadPoints=quads, C=[red, others, others])
 
 
+def annotated_freely(kind: str, box: Box = _FREE, drawing: bytes | None = None, **more: Any) -> bytes:
+    """Annotate a page with an image, of a document that is certified so that people may annotate it."""
+    pdf = signed(layouts.table(forms.wrapped_lines()), certify=MDPPerm.ANNOTATE)
+    return annotated(pdf, kind, box, drawing, **more)
+
+
+def locked_with_comment_removed() -> bytes:
+    """Add a comment as the certification permits, lock the document by a signature, and remove the comment."""
+    writer, output = writer_of(annotated_freely("FreeText", drawing=_COVER)), BytesIO()
+    append_signature_field(
+        writer,
+        SigFieldSpec(
+            "Second", field_mdp_spec=FieldMDPSpec(FieldMDPAction.ALL), doc_mdp_update_value=MDPPerm.NO_CHANGES
+        ),
+    )
+    metadata = PdfSignatureMetadata("Second", docmdp_permissions=MDPPerm.NO_CHANGES)
+    PdfSigner(metadata, pyhanko_signer("ec")).sign_pdf(writer, output=output)
+    return edits.STEPS["comments removed"](output.getvalue())
+
+
 FORGED = {
     "a signature over the amount in a line": lambda: signed_over(form(), _AMOUNT_OF_LINE),
     "a signature over a filled field": lambda: signed_over(form(), (70, 558, 110, 582)),
@@ -83,12 +106,21 @@ FORGED = {
     "a white line": lambda: struck_out(form(), 1, 1),
     "a comment that a false certification permits": lambda: with_permission(b"DocMDP", b"/P 3"),
     "a comment that false usage rights permit": lambda: with_permission(b"UR3", b"/Annots[/Create]"),
+    "a highlight whose words are elsewhere than its rectangle": lambda: annotated_freely(
+        "Highlight", QuadPoints=[60, 740, 400, 740, 60, 690, 400, 690], C=[0, 0, 0]
+    ),
+    "a written line whose points are elsewhere than its rectangle": lambda: annotated_freely(
+        "Ink", InkList=[[60, 720, 400, 720]], C=[1, 1, 1]
+    ),
+    "a comment over an image": lambda: annotated_freely("FreeText", (495, 775, 530, 810), _COVER),
+    "a comment that is removed after a signature that locks": locked_with_comment_removed,
     "annotations in another order": lambda: reordered(form()),
 }
 
 SOUND = {
     "a signature beside the line": lambda: signed_over(form(), (300, 715, 400, 740)),
     "a signature over an empty field": lambda: signed_over(form(), (72, 600, 172, 620)),
+    "a comment that a certification permits": lambda: annotated_freely("FreeText", drawing=_COVER),
     "a comment that usage rights permit": lambda: with_permission(b"UR3", b"/Annots[/Create]", is_signed=True),
     "an icon beside the line": lambda: annotated(form(), "Text", (400, 712, 420, 732), b"0 0 20 20 re f"),
     "a red line": lambda: struck_out(form(), 1, 0),
