@@ -5,8 +5,9 @@ Source: ISO 32000-2, 8.2 (operators), 9.4.3 (text-showing operators), 12.5.5 (ap
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import hypot
 from typing import Any
 
 from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference, StreamObject
@@ -30,6 +31,7 @@ _FILLING = {b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"sh"}
 _STROKING = {b"S", b"s"}
 _WIDEST_LINE = 3  # points
 _COLORS = {b"g", b"rg", b"k", b"sc", b"scn"}
+_COLORS_OF_LINES = {each.upper() for each in _COLORS}
 _PALE = 0.85
 _MOST_OF_A_MASK = 127  # of 255
 _MOST_OF_A_VEIL = 0.7
@@ -39,8 +41,9 @@ _MOST_OF_A_VEIL = 0.7
 class Drawing:
     """What an appearance draws. `curves`, `lines` and `images` count what may be letters without being text.
 
-    `pictures` are the images that hide what is below, `areas` what is filled or drawn by wide lines, and `outlines` the
-    curves that are not drawn as a veil.
+    `pictures` are the images that hide what is below, `areas` what is filled or drawn by wide or pale lines, and
+    `outlines` the curves that are not drawn as a veil. `is_dark`: an area is dark. `is_pale_on_pale`: a text is pale,
+    and nothing below it is dark.
     `fonts` are its fonts, each with its reference, None if held directly. `hides_text`: some of the text is not drawn,
     is drawn in a pale color, or is painted over.
     """
@@ -53,6 +56,8 @@ class Drawing:
     pictures: int = 0
     areas: int = 0
     outlines: int = 0
+    is_dark: bool = False
+    is_pale_on_pale: bool = False
     fonts: list[tuple[Reference | None, Any]] = field(default_factory=list)
 
     @property
@@ -82,48 +87,89 @@ def drawing_of(annotation: DictionaryObject) -> Drawing | None:
     if stream is None:
         return None
     drawing = Drawing()
-    _draw(drawing, stream, 0)
+    _draw(drawing, stream, 0, _Pen(_scale(entry(annotation, "/Rect"), entry(stream, "/BBox"))))
     return drawing
 
 
-def _draw(drawing: Drawing, stream: StreamObject, depth: int, *, is_veil: bool = False) -> None:
+def _scale(target: Any, own: Any) -> float:
+    """Return how much larger a viewer draws an appearance, in the direction in which it is drawn larger."""
+    sides = [
+        [abs(float(box[place + 2]) - float(box[place])) for place in (0, 1)] if box is not None else [1, 1]
+        for box in (target, own)
+    ]
+    return max(side / (its or 1) for side, its in zip(*sides, strict=True))
+
+
+def _scale_of(matrix: list[float]) -> float:
+    a, b, c, d, *_ = [*matrix, 1, 0, 0, 1]
+    return max(hypot(a, b), hypot(c, d))
+
+
+@dataclass(slots=True)
+class _Pen:
+    """How the next text, area or line will be drawn. `scale`: how much larger than its numbers say."""
+
+    scale: float
+    is_veil: bool = False
+    is_pale: bool = False
+    has_pale_lines: bool = False
+    width: float = 1
+
+    @property
+    def is_wide(self) -> bool:
+        return self.width * self.scale > _WIDEST_LINE
+
+    def take(self, operator: bytes, operands: list[tuple[str, bytes]], resources: Any) -> None:
+        if operator in _COLORS:
+            self.is_pale = is_pale(operator, operands)
+        elif operator in _COLORS_OF_LINES:
+            self.has_pale_lines = is_pale(operator.lower(), operands)
+        elif operator == b"cm":
+            self.scale *= _scale_of(numbers_of(operands))
+        elif operator == b"w":
+            self.width = max(numbers_of(operands), default=0)
+        elif operator == b"gs":
+            state = named_resource(resources, "/ExtGState", _last_name(operands))
+            self.is_veil = _is_veil(state)
+            self.width = float((entry(state, "/LW") if isinstance(state, DictionaryObject) else None) or self.width)
+
+
+def _draw(drawing: Drawing, stream: StreamObject, depth: int, pen: _Pen) -> None:
     resources = entry(stream, "/Resources")
     content = stream.data
     drawing.images += (inline := len(_INLINE_IMAGE.findall(content)))
     drawing.pictures += inline
     decode: Decoder | None = None
     operands: list[tuple[str, bytes]] = []
-    pale, is_wide, saved = False, False, []
+    saved: list[_Pen] = []
     for kind, token in tokens_of(_INLINE_IMAGE.sub(b" ", content)):
         if kind != "operator":
             operands.append((kind, token))
             continue
+        pen.take(token, operands, resources)
         if token == b"Tf":
             decode = _font(drawing, resources, _last_name(operands))
         elif token in _SHOWING:
             shown = b"".join(string_bytes(text) for kind, text in operands if kind == "string")
             drawing.text += decode(shown) if decode else shown.decode("latin-1")
-            drawing.hides_text |= pale
-        elif token in _COLORS:
-            pale = is_pale(token, operands)
+            drawing.hides_text |= pen.is_pale
+            drawing.is_pale_on_pale |= pen.is_pale and not drawing.is_dark
         elif token == b"q":
-            saved.append((pale, is_veil))
+            saved.append(replace(pen))
         elif token == b"Q" and saved:
-            pale, is_veil = saved.pop()
-        elif token == b"gs":
-            is_veil = _is_veil(named_resource(resources, "/ExtGState", _last_name(operands)))
+            pen = saved.pop()
         elif token == b"Tr":
             drawing.hides_text |= bool(operands) and operands[-1][1] != b"0"
         elif token == b"Do":
-            _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth, is_veil=is_veil)
-        elif token == b"w":
-            is_wide = max(numbers_of(operands), default=0) > _WIDEST_LINE
-        if token in _FILLING or (is_wide and token in _STROKING):
+            _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth, pen)
+        is_line = token in _STROKING
+        drawing.areas += token in _FILLING or (is_line and (pen.is_wide or pen.has_pale_lines))
+        if token in _FILLING or (is_line and pen.is_wide):
+            drawing.is_dark |= not (is_line or pen.is_pale or pen.is_veil)
             drawing.images += token == b"sh"
-            drawing.areas += 1
             drawing.hides_text |= bool(drawing.text.strip())
         drawing.curves += token in _CURVES
-        drawing.outlines += token in _CURVES and not is_veil
+        drawing.outlines += token in _CURVES and not pen.is_veil
         drawing.lines += token in _LINES
         operands.clear()
 
@@ -186,9 +232,10 @@ def _is_veil(state: Any) -> bool:
     return isinstance(opacity, int | float | Decimal) and opacity <= _MOST_OF_A_VEIL
 
 
-def _draw_object(drawing: Drawing, drawn: Any, depth: int, *, is_veil: bool) -> None:
+def _draw_object(drawing: Drawing, drawn: Any, depth: int, pen: _Pen) -> None:
     if isinstance(drawn, StreamObject) and entry(drawn, "/Subtype") == "/Form" and depth < _DEEPEST:
-        _draw(drawing, drawn, depth + 1, is_veil=is_veil)
+        inner = _scale_of([float(part) for part in entry(drawn, "/Matrix") or ()])
+        _draw(drawing, drawn, depth + 1, replace(pen, scale=pen.scale * inner))
     else:
         drawing.images += 1
         drawing.pictures += not _is_see_through(drawn)
@@ -197,4 +244,11 @@ def _draw_object(drawing: Drawing, drawn: Any, depth: int, *, is_veil: bool) -> 
 def _is_see_through(image: Any) -> bool:
     """Return whether an image has a mask of which most points let the page through, as a written signature has."""
     mask = entry(image, "/SMask") if isinstance(image, StreamObject) else None
-    return isinstance(mask, StreamObject) and sum(mask.data) <= _MOST_OF_A_MASK * len(mask.data)
+    if (
+        not isinstance(mask, StreamObject)
+        or entry(mask, "/BitsPerComponent") != 8
+        or (entry(mask, "/Decode") not in (None, [0, 1]))
+    ):
+        return False
+    points = mask.data[: int(mask["/Width"]) * int(mask["/Height"])]
+    return sum(points) <= _MOST_OF_A_MASK * len(points)

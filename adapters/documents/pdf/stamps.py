@@ -18,9 +18,9 @@ from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf.appearance import drawing_of
+from adapters.documents.pdf.appearance import drawing_of, shown_stream
 from adapters.documents.pdf.document import Document, all_fields, entry, filled_fields
-from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words
+from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words, cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import CoveredWords
 
@@ -31,7 +31,12 @@ _LABELS = (
     "serialnumber=|email=|email|valid|name|date|time|cn=|ou=|st=|dn:|o=|c=|l=|by|on|at|utc|gmt"
 )
 _HEBREW_LABELS = "דיגיטלית|אלקטרונית|באמצעות|חתימה|תאריך|מיקום|עלידי|נחתם|חתום|סיבה|שעה|שם"
-_TIME = r"\d{1,2}:\d\d(?::\d\d)?|[+-]\d\d[':]?\d\d|am|pm|(?<=\d)[tz]"
+_TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:am|pm|z)?(?:utc|gmt)?(?:[+-]\d\d[':]?\d\d)?|am|pm|(?<=\d)[tz]"
+_DATE = (
+    "{0:%Y}[-./]0?{0.month}[-./]0?{0.day}|0?{0.day}[-./]0?{0.month}[-./](?:{0:%Y}|{0:%y})"
+    "|0?{0.month}[-./]0?{0.day}[-./](?:{0:%Y}|{0:%y})|0?{0.day}[-.,]?{0:%b}[a-z]*[-.,]?{0:%Y}|{0:%b}[a-z]*0?{0.day},?{0:%Y}"
+)
+_DIGITS_OF_AN_ID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +75,52 @@ def is_stamp(annotation: DictionaryObject, covered: Sequence[str], stamp: Stamp)
     drawing = drawing_of(annotation)
     if drawing is None or not (drawing.areas or drawing.pictures or drawing.hides_text):
         return True
-    if not (drawing.text.strip() or drawing.pictures) or not _is_of(
-        drawing.text, EmbeddedPdfSignature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
-    ):
-        return False
+    signature = EmbeddedPdfSignature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
     hides_number = any(letter.isdigit() for word in covered for letter in word)
+    stream = shown_stream(annotation)
+    is_legible = not drawing.is_pale_on_pale and stream is not None and not all(cut_off_words(stream))
+    if not ((drawing.text.strip() and is_legible) or drawing.pictures):
+        return False
+    if not _is_of(drawing.text, signature, hides_number=hides_number):
+        return False
     return not (hides_number and (drawing.pictures or drawing.outlines > _MOST_OF_A_BORDER))
 
 
-def _is_of(text: str, signature: EmbeddedPdfSignature) -> bool:
-    """Return whether a text consists of what a signature says of itself, and of the labels of stamps."""
-    pieces = {_packed(each) for each in _said_by(signature)}
+def _is_of(text: str, signature: EmbeddedPdfSignature, *, hides_number: bool) -> bool:
+    """Return whether a text consists of what a signature says of itself, and of the labels of stamps.
+
+    `hides_number`: then a number in it is part of a whole date or time, or of an identity number of the certificate;
+    else a signer could state another amount as the reason, or put it together of the digits of a date.
+    """
+    own, certified = _stated_by(signature), _certified_of(signature)
+    pieces = {_packed(each) for each in (*own, *certified)}
+    at = signature.self_reported_timestamp
+    days = [at + timedelta(days=days) for days in (0, -1, 1)] if isinstance(at, datetime) else []
+    if hides_number:
+        ids = {_packed(each) for each in certified if sum(map(str.isdigit, each)) >= _DIGITS_OF_AN_ID}
+        pieces = {each for each in pieces if not any(map(str.isdigit, each))} | ids
+    else:
+        for day in days:
+            pieces |= {f"{day:%Y%m%d}", f"{day:%Y}", f"{day:%d}", f"{day:%m}", str(day.day), str(day.month)}
+            pieces.add(_packed(f"{day:%B}"))
     pieces |= {each[::-1] for each in pieces if RIGHT_TO_LEFT.search(each)}
     longest_first = sorted((each for each in pieces if len(each) > 1 or each.isdigit()), key=len, reverse=True)
-    known = [*map(re.escape, longest_first), _TIME, _LABELS, _HEBREW_LABELS, _HEBREW_LABELS[::-1]]
+    dates = [_DATE.format(day).casefold() for day in days]
+    known = [*dates, *map(re.escape, longest_first), _TIME, _LABELS, _HEBREW_LABELS, _HEBREW_LABELS[::-1]]
     rest = re.sub("|".join(known), " ", _packed(text))
     return not any(map(str.isalnum, rest))
 
 
-def _said_by(signature: EmbeddedPdfSignature) -> Iterator[str]:
-    for key in ("/Name", "/Reason", "/Location", "/ContactInfo"):
-        said = entry(signature.sig_object, key)
-        if isinstance(said, str):
-            yield from (said, *said.split())
-    for name in (signature.signer_cert.subject, signature.signer_cert.issuer):
-        for part in name.native.values():
-            for each in part if isinstance(part, list) else [part]:
-                yield from (str(each), *str(each).split())
-    at = signature.self_reported_timestamp
-    for day in (at + timedelta(days=days) for days in (-1, 0, 1)) if isinstance(at, datetime) else ():
-        yield from (f"{day:%Y%m%d}", f"{day:%Y}", f"{day:%d}", f"{day:%m}", str(day.day), str(day.month), f"{day:%B}")
+def _stated_by(signature: EmbeddedPdfSignature) -> list[str]:
+    stated = (entry(signature.sig_object, key) for key in ("/Name", "/Reason", "/Location", "/ContactInfo"))
+    return [part for said in stated if isinstance(said, str) for part in (said, *said.split())]
+
+
+def _certified_of(signature: EmbeddedPdfSignature) -> list[str]:
+    names = (signature.signer_cert.subject, signature.signer_cert.issuer)
+    held = (part for name in names for part in name.native.values())
+    parts = (str(each) for part in held for each in (part if isinstance(part, list) else [part]))
+    return [word for part in parts for word in (part, *part.split())]
 
 
 def _packed(text: str) -> str:

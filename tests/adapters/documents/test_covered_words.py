@@ -97,7 +97,25 @@ def locked_with_comment_removed() -> bytes:
     return edits.STEPS["comments removed"](output.getvalue())
 
 
+_OWE = b" BT /Helv 12 Tf 12 30 Td (I owe you 900) Tj ET"
+_WHITE = b"1 g 0 0 340 50 re f 0 g "
+_PICTURE = b" q 340 0 0 50 0 0 cm /Im Do Q"
+
+
+def stamped(drawing: bytes, image: bytes | None = None, **more: bytes) -> Callable[[], bytes]:
+    return lambda: writers.stamped_over(form(), drawing, image, **more)
+
+
 FORGED = {
+    "a stamp with a line that is enlarged": stamped(b"q 50 0 0 50 0 0 cm 1 G 0 .5 m 7 .5 l S Q" + _OWE),
+    "a stamp with many white lines": stamped(b"1 G 3 w " + b"0 %d m 340 %d l S " * 17 % tuple(range(34)) + _OWE),
+    "a stamp with an amount as its reason": stamped(_WHITE + _OWE, stated=b"/Reason(I owe you 900)"),
+    "a stamp with an amount of the digits of a date": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"1,312,202")),
+    "a stamp with an amount like a time zone": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"+9000")),
+    "a stamp whose words are white": stamped(b"1 g 0 0 340 50 re f BT /Helv 9 Tf 2 30 Td (Signed by Signer ec) Tj ET"),
+    "a stamp whose words are cut off": stamped(_WHITE + b"BT /Helv 9 Tf 2 300 Td (Signed by Signer ec) Tj ET"),
+    "a stamp whose mask is turned": stamped(_PICTURE, b"\0\0", masked=b"/Decode[1 0]"),
+    "a stamp whose mask has bytes behind its end": stamped(_PICTURE, b"\xff\xff" + b"\0" * 9),
     "a signature over the amount in a line": lambda: signed_over(form(), _AMOUNT_OF_LINE),
     "a signature over a filled field": lambda: signed_over(form(), (70, 558, 110, 582)),
     "a signature over glyphs": lambda: signed_over(with_glyphs(), _LINE),

@@ -94,8 +94,12 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     return sealed(appended(pdf, objects, freed=freed), kind)
 
 
-def stamped_over(pdf: bytes, drawing: bytes, image: bytes | None = None) -> bytes:
-    """Sign in a further field that stands over the text of the page. `image`: the mask of an image of two points."""
+def stamped_over(
+    pdf: bytes, drawing: bytes, image: bytes | None = None, stated: bytes = b"", masked: bytes = b""
+) -> bytes:
+    """Sign in a further field that stands over the text of the page. `image`: the mask of an image of two points.
+    `stated` and `masked` are further entries of the signature, and of the mask.
+    """
     number = size(pdf)
     value, field, drawn, picture, mask = range(number, number + 5)
     dots = b"/Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8"
@@ -104,11 +108,11 @@ def stamped_over(pdf: bytes, drawing: bytes, image: bytes | None = None) -> byte
     objects = {
         FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
         forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
-        value: empty_signature(Kind()),
+        value: empty_signature(Kind())[:-2] + stated + b">>",
         field: place.replace(b"[72 40 272 60]", b"[60 690 400 740]"),
         drawn: forms.stream(b"/Type/XObject/Subtype/Form/BBox[0 0 340 50]%b" % resources, drawing),
         picture: forms.stream(dots + (b"/SMask %d 0 R" % mask if image else b""), b"\0\0"),
-        mask: forms.stream(dots, image or b""),
+        mask: forms.stream(dots + masked, image or b""),
     }
     return sealed(appended(pdf, objects), Kind())
 
