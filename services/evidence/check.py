@@ -265,6 +265,8 @@ def check_signatures(bag: Bag) -> Iterator[str]:
         files = ("-pubin", "-inkey", bag.path(KEY), "-rawin", "-in", text, "-sigfile", signature)
         is_right = openssl("-rawin", "pkeyutl", "-verify", *files)[0]
         expect(is_right, True, f"the signature belongs to the {name} and to the key in the bag")
+        if signature == seal and not named:
+            raise NotCheckedError("the bag is not signed by a key that the anchor names: anybody may have made pages")
         yield f"The {name} is signed with the key in the bag, whose SHA-256 is {key}"
 
 

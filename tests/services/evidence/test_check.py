@@ -20,7 +20,8 @@ from services.evidence import check
 from tests.conftest import LONGEST_S
 from tests.end_to_end.browser import needs_chromium, page
 from tests.installations import archived, installed
-from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, rewritten
+from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, replaced, rewritten
+from tests.services.evidence.test_sealed_again import signed_by_another
 from tests.time_stamp_authorities import authority
 
 SOURCE = Path(check.__file__)
@@ -166,6 +167,16 @@ def test_another_key_than_the_anchor_names_is_refused(
     status, output = answer(capsys, bag)
 
     assert (status, "WRONG        the key that the anchor names" in output) == (1, True), output
+
+
+def test_signature_of_a_bag_counts_only_by_a_key_that_the_anchor_names(
+    bags: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = Path(shutil.copytree(bags[0], tmp_path / "forged"))  # its anchor of format 1 names no key
+    replaced(bag / "data/summary.html", b"Whole and unchanged", b"Sold and paid")
+    signed_by_another(bag, bag)
+
+    assert "the bag is not signed by a key that the anchor names" in answer(capsys, bag)[1]
 
 
 def test_root_that_the_expert_got_elsewhere_is_compared(bags: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
