@@ -134,7 +134,12 @@ def _with_additions(
 
 
 def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> None:
-    """Refuse a signature field over text of the page, unless it is the stamp of a signature that says who signed."""
+    """Refuse a signature field over text of the page, unless it is the stamp of a signature that says who signed; and
+    one without a signature that shows anything but a border, wherever it stands.
+    """
+    drawing = drawing_of(dictionary_of(reference)) if stamp.is_new and stamp.field is None else None
+    if drawing and (drawing.text.strip() or drawing.images or drawing.areas):
+        raise SuspiciousModification("a signature field without a signature shows something")
     words = covered_words(page, dictionary_of(reference), reference)
     if words and not is_stamp(dictionary_of(reference), words, stamp):
         raise SuspiciousModification("a signature field was laid over text of the page")

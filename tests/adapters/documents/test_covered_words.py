@@ -41,13 +41,17 @@ def with_glyphs() -> bytes:
     return signed(layouts.table({**forms.form(), forms.FONT: font, forms.CONTENT: content}))
 
 
-def signed_over(pdf: bytes, box: Box) -> bytes:
+def with_empty_field(pdf: bytes, box: Box) -> bytes:
     def draw(writer: Writer) -> None:
         append_signature_field(writer, SigFieldSpec("Second", box=box))
         drawn = appearance(writer, _COVER, (box[2] - box[0], box[3] - box[1]))
         field(writer, "Second")["/AP"] = names(N=drawn)
 
-    return signed(updated(pdf, draw), "Second")
+    return updated(pdf, draw)
+
+
+def signed_over(pdf: bytes, box: Box) -> bytes:
+    return signed(with_empty_field(pdf, box), "Second")
 
 
 def with_permission(key: bytes, rights: bytes, *, is_signed: bool = False) -> bytes:
@@ -107,6 +111,7 @@ def stamped(drawing: bytes, image: bytes | None = None, **more: bytes) -> Callab
 
 
 FORGED = {
+    "an amount in a field that nobody signed": lambda: with_empty_field(form(), _FREE),
     "a stamp with a line that is enlarged": stamped(b"q 50 0 0 50 0 0 cm 1 G 0 .5 m 7 .5 l S Q" + _OWE),
     "a stamp with many white lines": stamped(b"1 G 3 w " + b"0 %d m 340 %d l S " * 17 % tuple(range(34)) + _OWE),
     "a stamp with an amount as its reason": stamped(_WHITE + _OWE, stated=b"/Reason(I owe you 900)"),
