@@ -17,7 +17,7 @@ from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf.appearance import drawing_of
+from adapters.documents.pdf.appearance import DARKEST_MARKER, drawing_of, lightness
 from adapters.documents.pdf.document import DAMAGES, entry, filled_fields
 from adapters.documents.pdf.page_text import covered_words, inherited
 from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
@@ -32,7 +32,6 @@ _PEOPLES = _MARKS | {
 _AWAY = 12  # points from the next word
 _ACTIVE = {"/A", "/AA", "/PA", "/MK"}
 _LARGEST_ICON = 32  # points
-_DARKEST_HIGHLIGHT = 0.5
 _PALEST_LINE = 0.85
 _OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
 """The entries of a page that may change with its annotations. None of the others may."""
@@ -120,7 +119,8 @@ def _with_additions(
     for comment in comments:
         annotation = dictionary_of(comment)
         is_away = is_free and entry(annotation, "/Subtype") in _PEOPLES and not annotation.keys() & _ACTIVE
-        if not (is_away and not covered_words(dictionary_of(page[0]), annotation, comment, near=_AWAY)):
+        is_marked = is_free and _is_drawn_mark(annotation)
+        if not (is_away and (is_marked or not covered_words(dictionary_of(page[0]), annotation, comment, near=_AWAY))):
             check_comment(annotation)
             if "/AP" in annotation and covered_words(dictionary_of(page[0]), annotation):
                 raise SuspiciousModification("an icon was laid over text of the page")
@@ -191,6 +191,12 @@ def _is_icon(annotation: DictionaryObject) -> bool:
     )
 
 
+def _is_drawn_mark(annotation: DictionaryObject) -> bool:
+    """Return whether a mark draws nothing but what a marker or a thin dark line draws, as Acrobat writes each mark."""
+    drawing = drawing_of(annotation) if entry(annotation, "/Subtype") in _MARKS else None
+    return drawing is not None and not (drawing.text or drawing.hides_text or drawing.images or drawing.areas)
+
+
 def _is_clear(annotation: DictionaryObject) -> bool:
     """Return whether the text below a mark can be read: no highlight is dark, or blends so that it covers (PDF 2.0).
     No line is pale either, since many pale lines cover a word.
@@ -200,6 +206,5 @@ def _is_clear(annotation: DictionaryObject) -> bool:
     color = entry(annotation, "/C")
     if not color:
         return True
-    parts = [float(part) for part in color]
-    light = 1 - max(parts) if len(parts) == 4 else sum(parts) / len(parts)
-    return light >= _DARKEST_HIGHLIGHT if annotation["/Subtype"] == "/Highlight" else light <= _PALEST_LINE
+    light = lightness([float(part) for part in color])
+    return light >= DARKEST_MARKER if annotation["/Subtype"] == "/Highlight" else light <= _PALEST_LINE

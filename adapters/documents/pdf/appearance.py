@@ -33,6 +33,7 @@ _WIDEST_LINE = 3  # points
 _COLORS = {b"g", b"rg", b"k", b"sc", b"scn"}
 _COLORS_OF_LINES = {each.upper() for each in _COLORS}
 _PALE = 0.85
+DARKEST_MARKER = 0.5
 _MOST_OF_A_MASK = 127  # of 255
 _MOST_OF_A_VEIL = 0.7
 
@@ -41,9 +42,9 @@ _MOST_OF_A_VEIL = 0.7
 class Drawing:
     """What an appearance draws. `curves`, `lines` and `images` count what may be letters without being text.
 
-    `pictures` are the images that hide what is below, `areas` what is filled or drawn by wide or pale lines, and
-    `outlines` the curves that are not drawn as a veil. `is_dark`: an area is dark. `is_pale_on_pale`: a text is pale,
-    and nothing below it is dark.
+    `pictures` are the images that hide what is below, `areas` what is filled, but not by a marker, or drawn by wide or
+    pale lines, and `outlines` the curves that are not drawn as a veil. `is_dark`: an area is dark. `is_pale_on_pale`: a
+    text is pale, and nothing below it is dark.
     `fonts` are its fonts, each with its reference, None if held directly. `hides_text`: some of the text is not drawn,
     is drawn in a pale color, or is painted over.
     """
@@ -107,13 +108,21 @@ def _scale_of(matrix: list[float]) -> float:
 
 @dataclass(slots=True)
 class _Pen:
-    """How the next text, area or line will be drawn. `scale`: how much larger than its numbers say."""
+    """How the next text, area or line will be drawn. `scale`: how much larger than its numbers say. `is_marker`: it
+    draws an area in a light color that blends with what is below, as a highlight does.
+    """
 
     scale: float
     is_veil: bool = False
+    is_multiplied: bool = False
+    is_light: bool = False
     is_pale: bool = False
     has_pale_lines: bool = False
     width: float = 1
+
+    @property
+    def is_marker(self) -> bool:
+        return self.is_multiplied and self.is_light
 
     @property
     def is_wide(self) -> bool:
@@ -122,6 +131,7 @@ class _Pen:
     def take(self, operator: bytes, operands: list[tuple[str, bytes]], resources: Any) -> None:
         if operator in _COLORS:
             self.is_pale = is_pale(operator, operands)
+            self.is_light = lightness(numbers_of(operands)) >= DARKEST_MARKER
         elif operator in _COLORS_OF_LINES:
             self.has_pale_lines = is_pale(operator.lower(), operands)
         elif operator == b"cm":
@@ -131,6 +141,8 @@ class _Pen:
         elif operator == b"gs":
             state = named_resource(resources, "/ExtGState", _last_name(operands))
             self.is_veil = _is_veil(state)
+            if isinstance(state, DictionaryObject) and "/BM" in state:
+                self.is_multiplied = entry(state, "/BM") == "/Multiply"
             self.width = float((entry(state, "/LW") if isinstance(state, DictionaryObject) else None) or self.width)
 
 
@@ -163,7 +175,7 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, pen: _Pen) -> None
         elif token == b"Do":
             _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth, pen)
         is_line = token in _STROKING
-        drawing.areas += token in _FILLING or (is_line and (pen.is_wide or pen.has_pale_lines))
+        drawing.areas += (token in _FILLING and not pen.is_marker) or (is_line and (pen.is_wide or pen.has_pale_lines))
         if token in _FILLING or (is_line and pen.is_wide):
             drawing.is_dark |= not (is_line or pen.is_pale or pen.is_veil)
             drawing.images += token == b"sh"
@@ -176,6 +188,13 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, pen: _Pen) -> None
 
 def numbers_of(operands: list[tuple[str, bytes]]) -> list[float]:
     return [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+
+
+def lightness(color: list[float]) -> float:
+    """Return how light a color is: 0 for black, 1 for white, also for no color."""
+    if not color:
+        return 1
+    return 1 - max(color) if len(color) == 4 else sum(color) / len(color)
 
 
 def is_pale(operator: bytes, operands: list[tuple[str, bytes]]) -> bool:

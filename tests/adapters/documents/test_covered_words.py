@@ -87,6 +87,20 @@ def annotated_freely(kind: str, box: Box = _FREE, drawing: bytes | None = None, 
     return annotated(pdf, kind, box, drawing, **more)
 
 
+def marked(color: bytes, blending: str) -> bytes:
+    """Highlight the line as Acrobat does, by an appearance of its own."""
+
+    def draw(writer: Writer) -> None:
+        mark = page(writer)["/Annots"][-1]
+        drawing = b"/G gs " + color + b" 0 0 340 50 re f"
+        state = names(ExtGState=names(G=names(BM=blending)))
+        mark["/AP"] = names(N=appearance(writer, drawing, (340, 50), state))
+        writer.update_container(mark)
+
+    quads = [60, 740, 400, 740, 60, 690, 400, 690]
+    return updated(annotated_freely("Highlight", _LINE, QuadPoints=quads), draw)
+
+
 def locked_with_comment_removed() -> bytes:
     """Add a comment as the certification permits, lock the document by a signature, and remove the comment."""
     writer, output = writer_of(annotated_freely("FreeText", drawing=_COVER)), BytesIO()
@@ -135,6 +149,8 @@ FORGED = {
     "a written line whose points are elsewhere than its rectangle": lambda: annotated_freely(
         "Ink", InkList=[[60, 720, 400, 720]], C=[1, 1, 1]
     ),
+    "a permitted highlight that draws in black": lambda: marked(b"0 g", "Multiply"),
+    "a permitted highlight that covers": lambda: marked(b"1 1 0 rg", "Normal"),
     "a comment over an image": lambda: annotated_freely("FreeText", (495, 775, 530, 810), _COVER),
     "a comment that is removed after a signature that locks": locked_with_comment_removed,
     "annotations in another order": lambda: reordered(form()),
@@ -144,6 +160,7 @@ SOUND = {
     "a signature beside the line": lambda: signed_over(form(), (300, 715, 400, 740)),
     "a signature over an empty field": lambda: signed_over(form(), (72, 600, 172, 620)),
     "a comment that a certification permits": lambda: annotated_freely("FreeText", drawing=_COVER),
+    "a highlight with an appearance that a certification permits": lambda: marked(b"1 1 0 rg", "Multiply"),
     "a comment that usage rights permit": lambda: with_permission(b"UR3", b"/Annots[/Create]", is_signed=True),
     "an icon beside the line": lambda: annotated(form(), "Text", (400, 712, 420, 732), b"0 0 20 20 re f"),
     "a red line": lambda: struck_out(form(), 1, 0),
