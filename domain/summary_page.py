@@ -22,7 +22,6 @@ from domain.archive.signed_document import (
 )
 from domain.messages.summaries import size_text
 from domain.payments.booking import BookedPayment, booked
-from domain.payments.discrepancies import sentence
 from domain.secrets.cards import masked
 from domain.titles import title_text
 from domain.words.catalogue import warned, word
@@ -30,10 +29,10 @@ from domain.words.wording import DIRECTIONS, ENGLISH, LANGUAGES, N_, Language
 from models.archive.archive import Archive, FormField, Signature
 from models.archive.content import Content
 from models.archive.session import Session
-from models.archive.verdict import Verdict
+from models.archive.verdict import Outcome, Verdict
 from models.discrepancies import Discrepancy
 from models.payments import PaymentTerms
-from models.said import Said
+from models.said import Said, said_by, verbatim
 from models.store.anchor import AnchorProof
 from models.store.condition import OF_FAULTS
 from models.store.fixity import FixityFinding
@@ -102,7 +101,7 @@ def summary_page(
     """Return the HTML page of an export in a language. Pure.
 
     It shows what the API shows, and what the export has proved. Text of the payload is escaped and has its own
-    direction, so it does not reorder its surroundings. Details of discrepancies stay in English.
+    direction, so it does not reorder its surroundings.
 
     Args:
         shown: the version of the archive; None if it is too damaged to be read.
@@ -112,7 +111,7 @@ def summary_page(
         texts: the texts of that language.
     """
     statement = proof.anchored.inclusion.statement if proof.anchored else None
-    faults = [(_worded(OF_FAULTS[each.fault], texts), each.key, each.expected, each.found) for each in proof.findings]
+    faults = [(_worded(OF_FAULTS[each.fault], texts), each.key) for each in proof.findings]
     return _rendered(
         "summary",
         language,
@@ -123,7 +122,7 @@ def summary_page(
         faults=faults,
         statement=statement,
         root=anchor_root(statement) if statement else None,
-        **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None}),
+        **(_archive_shown(shown, terms, language, texts) if shown else {"archive": None, "signed_document": None}),
     )
 
 
@@ -161,19 +160,21 @@ def _worded(code: str, texts: NullTranslations) -> str:
 def _archive_shown(shown: Shown, terms: PaymentTerms, language: Language, texts: NullTranslations) -> dict[str, Any]:
     archive = shown.archive
     names = {part: each.name.worded(language) for part, each in shown.words.parts.items()}
+    last = archive.judgements[-1] if archive.judgements else None
+    verdict, judged_at = (last.verdict, last.at) if last else (archive.signed_document_verdict, None)
     return {
         "archive": archive,
         "template": shown.template.worded(language),
         "version": shown.version,
         "files": shown.files,
-        "signed_document": _signed_document(archive.signed_document_verdict, texts),
+        "signed_document": _signed_document(verdict, judged_at, texts),
         "sessions": [(each, _integration_rows(each)) for each in archive.sessions],
-        "payments": [_payment_row(each) for each in booked(archive, terms)],
+        "payments": [_payment_row(each, texts) for each in booked(archive, terms)],
         "discrepancies": [
-            (each.code, each.transaction_id, sentence(each.code, each.expected, each.found))
+            (each.transaction_id, *(word(what, texts) for what in (warned(each.code, {}), *_compared(each))))
             for each in shown.discrepancies
         ],
-        "warnings": [(each.code, each.where, word(warned(each.code, each.values), texts)) for each in archive.warnings],
+        "warnings": [(each.where, word(warned(each.code, each.values), texts)) for each in archive.warnings],
         "signatures": [_signature_row(each) for each in archive.signatures],
         "fields": [_field_row(each, names, texts) for each in archive.fields],
         "versions": [(str(each.version), time_text(each.received_at), each.receipt_id) for each in shown.versions],
@@ -183,10 +184,25 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, language: Language, texts:
     }
 
 
-def _signed_document(verdict: Verdict | None, texts: NullTranslations) -> dict[str, Any] | None:
+def _compared(found: Discrepancy) -> tuple[Said, Said]:
+    """Return what was expected, and what was found."""
+    expected, got = (said_by(found.values, name) for name in ("expected", "found"))
+    return expected or verbatim(found.expected), got or verbatim(found.found)
+
+
+_TONES = {Outcome.SOUND: "whole", Outcome.CHANGED: "damaged", Outcome.BROKEN: "damaged", Outcome.UNSIGNED: ""}
+
+
+def _signed_document(
+    verdict: Verdict | None, judged_at: datetime | None, texts: NullTranslations
+) -> dict[str, Any] | None:
     if verdict is None:
         return None
+    tone = _TONES.get(verdict.outcome, "locked")
     return {
+        "tone": "locked" if tone == "whole" and verdict.trusted is False else tone,
+        "is_untrusted": verdict.trusted is False,
+        "judged_at": time_text(judged_at),
         "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
         "covered": [tuple(each.values()) for each in covered_word_texts(verdict)],
@@ -217,7 +233,7 @@ def _field_row(its: FormField, names: Mapping[str, str | None], texts: NullTrans
     return (f"{name} ({its.id})" if name else its.id, its.type, _text(its.value), page, visible, _lines(its.meta))
 
 
-def _payment_row(payment: BookedPayment) -> _Row:
+def _payment_row(payment: BookedPayment, texts: NullTranslations) -> _Row:
     attempt = payment.attempt
     card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
     return (
@@ -225,7 +241,7 @@ def _payment_row(payment: BookedPayment) -> _Row:
         attempt.session_id,
         masked(attempt.type or ""),
         attempt.status,
-        payment.standing,
+        _worded(payment.standing, texts),
         payment.amount_text(),
         masked(card),
         attempt.provider_reference,

@@ -22,11 +22,13 @@ from models.errors import Conflict, Refused
 _COPY_BYTES = 1 << 20
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _MANIFEST = "manifest-sha256.txt"
+_SIGNATURE = "tagmanifest-sha256.sig"
 _ENCODED = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 NewFile = Callable[[str], AbstractContextManager[IO[bytes]]]
 """Opens a new file of a bag for writing, by its path in the bag."""
+Sign = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Bag:
     files: Iterable[BagFile]
     info: Mapping[str, str]
     about: Iterable[BagFile] = ()
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ def write_bag(
     info: Mapping[str, str],
     on_written: Callable[[int], None] | None = None,
     about: Iterable[BagFile] = (),
+    sign: Sign | None = None,
 ) -> None:
     """Write a bag into a new folder `target`, or into a new zip if the name of `target` ends in `.zip`.
 
@@ -76,6 +80,7 @@ def write_bag(
         info: The values of `bag-info.txt`, by label; `Payload-Oxum` is added.
         on_written: Gets the number of bytes of the files in each write.
         about: Files beside the files of the standard, which belong to the bag and not to its payload.
+        sign: Returns the signature of the manifest of tags, and so of all files; None for a bag without one.
 
     Raises:
         Refused: `target` exists, its folder is missing, or the path of a file is invalid.
@@ -84,7 +89,7 @@ def write_bag(
         FileNotFoundError: `opened` does not find its file.
     """
     with built_beside(target) as part, _new_target(target, part, "data/") as new_file:
-        _write_into(new_file, Bag("", files, info, about), on_written)
+        _write_into(new_file, Bag("", files, info, about, sign), on_written)
 
 
 def write_bags(target: Path, bags: Iterable[Bag], beside: Iterable[BagFile]) -> None:
@@ -101,7 +106,7 @@ def _new_inside(new_file: NewFile, folder: str, path: str) -> AbstractContextMan
 
 def _write_into(new_file: NewFile, bag: Bag, on_written: Callable[[int], None] | None) -> None:
     payload = list(_written_files(new_file, "data/", bag.files, on_written))
-    _write_tags(new_file, payload, bag.info, list(_written_files(new_file, "", bag.about, None)))
+    _write_tags(new_file, payload, bag, list(_written_files(new_file, "", bag.about, None)))
 
 
 def _written_files(
@@ -119,17 +124,18 @@ def _written_files(
         yield written
 
 
-def _write_tags(
-    new_file: NewFile, payload: Sequence[_Written], info: Mapping[str, str], about: Sequence[_Written]
-) -> None:
+def _write_tags(new_file: NewFile, payload: Sequence[_Written], bag: Bag, about: Sequence[_Written]) -> None:
     oxum = f"{sum(each.size_bytes for each in payload)}.{len(payload)}"
     tags = {
         "bagit.txt": _DECLARATION,
-        "bag-info.txt": _info_text({**info, "Payload-Oxum": oxum}),
+        "bag-info.txt": _info_text({**bag.info, "Payload-Oxum": oxum}),
         _MANIFEST: _manifest(payload),
     }
     written = [_copy(BytesIO(text.encode()), new_file, path, None) for path, text in tags.items()]
-    _copy(BytesIO(_manifest([*written, *about]).encode()), new_file, f"tag{_MANIFEST}", None)
+    tagged = _manifest([*written, *about]).encode()
+    _copy(BytesIO(tagged), new_file, f"tag{_MANIFEST}", None)
+    if bag.sign:
+        _copy(BytesIO(bag.sign(tagged)), new_file, _SIGNATURE, None)
 
 
 def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[int], None] | None) -> _Written:

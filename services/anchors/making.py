@@ -56,7 +56,7 @@ class Made:
 
 
 def make(now: datetime, *, whole: bool = False) -> Made:
-    """Make the next anchor: of the whole store, or of what has changed since the anchor before.
+    """Make the next anchor: of the whole store, or of what has changed since the anchor before by the same key.
 
     If authorities or the witness are away, the anchor is made, and the next call brings them what they lack.
 
@@ -72,11 +72,13 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     _check_witness()
     happened.keep_all()
     damaged, begun_at = list[str](), datetime.now(UTC)
+    key = anchors.fingerprint(anchors.signed(b"")[1])
     # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
-    since = before.statement.at if before and not whole and before.statement.at <= now else None
+    # A new key signs for every archive, since the key of its newest anchor signs its bag.
+    follows = before and before.statement.at <= now and before.statement.key == key
+    since = before.statement.at if before and follows and not whole else None
     access, old_access = heads.keep(since, now)
     texts = _changed(since, damaged.append) if since else _whole(damaged.append)
-    key = anchors.fingerprint(anchors.signed(b"")[1])
     beside = [*access, *dating.leaves_of_proofs()]
     with written(chain(map(leaf_text, beside), texts), _digest(now)) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
+from adapters.anchors import anchors
 from adapters.files.bag import Bag, BagFile, write_bag
 from adapters.files.store import store
 from adapters.settings.settings import settings
@@ -169,7 +170,7 @@ CHECK = "check.py"
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A proved archive, ready to be written as a bag. `size_bytes` is the size of its documents. `is_locked`: without
-    its key, the stored parts are proved and the request is not.
+    its key, the stored parts are proved and the request is not. `key`: that of its anchor, as PEM.
     """
 
     files: Sequence[BagFile]
@@ -177,6 +178,7 @@ class Evidence:
     size_bytes: int
     findings: Sequence[FixityFinding]
     is_locked: bool
+    key: bytes
 
 
 def evidence(
@@ -204,7 +206,8 @@ def evidence(
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
-    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked)
+    key = anchored.public_key if anchored else b""
+    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked, key)
 
 
 def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> Iterator[BagFile]:
@@ -224,13 +227,20 @@ def _proof_of(request: StoredRequest) -> AnchorProof | None:
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:
     """Write a bag into a new folder or zip. Raises as `write_bag` does."""
     bag = bag_of(made)
-    write_bag(to, bag.files, bag.info, on_written, bag.about)
+    write_bag(to, bag.files, bag.info, on_written, bag.about, bag.sign)
 
 
 def bag_of(made: Evidence, folder: str = "") -> Bag:
-    """Return a proved archive as a bag, with the program that checks it."""
+    """Return a proved archive as a bag, with the program that checks it.
+
+    It is signed if the key of its anchor is still that of this installation. Whoever has the anchor's root knows it.
+    """
     program = of_bytes(CHECK, Path(__file__).with_name(CHECK).read_bytes())
-    return Bag(folder, made.files, made.info, [program])
+    return Bag(folder, made.files, made.info, [program], _sign if made.key == anchors.known_public_key() else None)
+
+
+def _sign(text: bytes) -> bytes:
+    return anchors.signed(text)[0]
 
 
 def _shown(

@@ -2,18 +2,17 @@
 
     python3 check.py [FOLDER] [--root ROOT]
 
-FOLDER is the unpacked bag; without it, the folder of this file. ROOT is the root of an anchor that you got elsewhere,
-such as from a notary or the other party. Exit status: 0 for YES, 1 for NO, 2 for wrong use. The program needs only
-Python 3.8 or later, writes no file and uses no network. With `openssl` 3.0 or later it also checks the signature and
-the time stamps. A bag could contain a changed copy of this program: if in doubt, use a copy that you got elsewhere.
+FOLDER is the unpacked bag; without it, the folder of this file. ROOT is the root of an anchor that you got elsewhere.
+Exit status: 0 for YES, 1 for NO, 2 for wrong use. The program needs only Python 3.8 or later, writes no file and uses
+no network. With `openssl` 3.0 or later it also checks signatures and time stamps. A bag could contain a changed copy of
+this program: if in doubt, use a copy that you got elsewhere.
 
 1. Files: each file has its digest in a manifest, no file is missing, and there is no other file (RFC 8493, BagIt).
 2. Request: skeleton, cuts and files give the request as it was sent, and its SHA-256 is the receipt id.
-3. Inventory: it names the receipt, and the parts of the request by their digests (OCFL 1.1).
+3. Inventory: it names receipt, time of arrival, and parts of the request (OCFL 1.1). These name files, roles and order.
 4. Anchor: its statement leads by a Merkle path to a leaf (RFC 6962), which has the digest of the inventory.
-5. Signature (Ed25519, RFC 8032): it is of the statement, by the key that the statement names.
-6. Time stamps (RFC 3161): they are of the statement. A later anchor names a time stamp whose certificate has ended, and
-   was stamped itself before that end.
+5. Signatures (Ed25519, RFC 8032): of the statement, and of the bag with its pages, by the key that the statement names.
+6. Time stamps (RFC 3161): of the statement. A later anchor names one whose certificate has ended, and was made before.
 """
 
 from __future__ import annotations
@@ -33,17 +32,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
+MANIFEST, TAG_MANIFEST, SEAL = "manifest-sha256.txt", "tagmanifest-sha256.txt", "tagmanifest-sha256.sig"
 LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\x7f\\%]+)")
 CHUNK_BYTES = 1 << 20
 SKELETON, CUTS, SEALED_REQUEST, DELIVERY = "skeleton.json", "cuts.json", "request.sealed", "delivery.json"
 STATEMENT, KEY, SIGNATURE = "proof/statement.json", "proof/key.pem", "proof/statement.sig"
 LATER, RENEWALS, AUTHORITIES = "proof/later.jsonl", "proof/renewals.json", "proof/authorities.pem"
-PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n")  # of ed25519
+PEM = re.compile(rb"\A-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n\Z")  # of ed25519
 HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 OF_SEALED_VALUES = (
-    "the request contains sealed values; this bag proves the stored parts, not the request; "
-    "while the holder has the key, `cellar export --raw` gives the request"
+    "the request has sealed values: its other parts are proved, its holder gives it by `cellar export --raw`"
 )
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
@@ -99,8 +97,7 @@ def chunks(path: Path, size_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
 
 def read_manifest(path: Path) -> dict[str, str]:
     text = path.read_bytes().decode()
-    lines = [LINE.fullmatch(line) for line in text.split("\n")]
-    digests = {each[2]: each[1] for each in lines if each}
+    digests = {each[2]: each[1] for each in map(LINE.fullmatch, text.split("\n")) if each}
     if not digests or text != "".join(f"{digests[each]}  {each}\n" for each in sorted(digests)):
         raise WrongError(f"{path.name} is not in the form in which cellar writes it")
     return digests
@@ -112,7 +109,8 @@ def check_files(bag: Bag) -> Iterator[str]:
     bag.digests.update(read_manifest(bag.folder / MANIFEST))
     expected, below = {**bag.digests, **tags}, bag.folder.rglob("*")
     found = [each for each in below if each.is_symlink() or not each.is_dir() or not any(each.iterdir())]
-    for path in sorted({each.relative_to(bag.folder).as_posix() for each in found} ^ {TAG_MANIFEST, *expected}):
+    listed = {each.relative_to(bag.folder).as_posix() for each in found} - {TAG_MANIFEST, SEAL}
+    for path in sorted(listed ^ set(expected)):
         raise WrongError(f"a file is missing: {path}" if path in expected else f"an unknown file or folder: {path}")
     for path, sha256 in sorted(expected.items()):
         place = bag.folder / path
@@ -187,8 +185,18 @@ def check_inventory(bag: Bag) -> Iterator[str]:
         if path != SEALED_REQUEST and not is_there:
             raise WrongError(f"the bag has another file than the inventory: {path}")
     yield "The inventory of the store names this receipt, and the parts of the request by their digests."
-    if bag.has(DELIVERY):
-        yield "The request says the same as an earlier request, so the inventory itself names the files alone."
+    request, cut = bag.json(SKELETON), [each["sha256"] for each in bag.json(CUTS)["cuts"] if "sha256" in each]
+    attached = request.get("attachments")
+    for number, file in enumerate([request.get("signed_document"), *(attached if isinstance(attached, list) else [])]):
+        if isinstance(file, dict) and file.get("content") is not None:
+            paths = [path for path, sha256 in sorted(bag.digests.items()) if sha256 == cut[int(file["content"])]]
+            role = f"attachment {number}" if number else "signed document"
+            yield f"The request calls its {role} {file.get('filename')}; here it is {' or '.join(paths)}"
+    deliveries = [each["received_at"] for each in bag.json("receipt.json")["deliveries"]]
+    for version in bag.json("inventory.json")["versions"].values():
+        if version["message"] == bag.receipt_id():
+            expect(version["created"] in (deliveries or version["created"]), True, "receipt.json has the arrival")
+            yield f"The request arrived at {version['created']}."
 
 
 def root_of(text: bytes) -> str:
@@ -223,7 +231,9 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     expect(said["inventory_sha256"], hashlib.sha256(inventory).hexdigest(), "the inventory in the leaf")
     expect(said["receipt_ids"].count(bag.receipt_id()), 1, "how often the leaf has the receipt id")
     expect(merkle_root(leaf, place, statement), statement["root"], "the root of the Merkle tree")
-    yield f"The archive is in anchor {statement['number']} of {statement['at']}."
+    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"]) and not bag.has(DELIVERY)
+    what = "everything of the request but its sealed values" if is_sealed else "all that the inventory names"
+    yield f"In anchor {statement['number']} of {statement['at']} is {what}, as the bag has it."
     root = root_of(bag.path(STATEMENT).read_bytes())
     if not bag.expected_root:
         raise NotCheckedError(f"compare the root of the anchor with a root that you got elsewhere: {root}")
@@ -236,60 +246,55 @@ def openssl(option: str, name: str, *arguments: object) -> tuple[bool, str]:
     program = shutil.which("openssl")
     known = subprocess.run([program, name, "-help"], capture_output=True, check=False) if program else None  # noqa: S603
     if program is None or known is None or option.encode() not in known.stdout + known.stderr:
-        raise NotCheckedError("signature and time stamps need the command openssl, version 3.0 or later")
+        raise NotCheckedError("signature and time stamps need the command openssl, 3.0 or later: pages are not proved")
     done = subprocess.run([program, name, *map(str, arguments)], capture_output=True, check=False)  # noqa: S603
     return done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
 
 
-def check_signature(bag: Bag) -> Iterator[str]:
-    if bag.has(STATEMENT):
-        found = PEM.fullmatch(bag.path(KEY).read_bytes())
-        expect(bool(found), True, "the key is one of ed25519, in PEM")
-        key = hashlib.sha256(base64.b64decode(found[1] if found else b"")).hexdigest()
-        expect(key, bag.json(STATEMENT).get("key", key), "the key that the anchor names")
-        files = ["-inkey", bag.path(KEY), "-in", bag.path(STATEMENT), "-sigfile", bag.path(SIGNATURE)]
-        is_right, _ = openssl("-rawin", "pkeyutl", "-verify", "-pubin", "-rawin", *files)
-        expect(is_right, True, "the signature belongs to the anchor and to the key in the bag")
-        yield f"The anchor is signed with the key in the bag, whose SHA-256 is {key}"
-
-
-def check_renewal(bag: Bag, renewal: dict[str, Any], texts: list[bytes]) -> None:
-    """Check that an anchor names a time stamp, and is covered by the statement that a later time stamp is of."""
-    expect(0 < renewal["named_in"] <= renewal["over"], True, "a later time stamp is of a later anchor")
-    leaf, statement = renewal["leaf"].encode(), json.loads(texts[renewal["named_in"]])
-    expect(merkle_root(leaf, renewal, statement), statement["root"], "the root of a later Merkle tree")
-    expect(json.loads(leaf)["inventory_sha256"], digest_of(chunks(bag.path(renewal["renews"]))), "a time stamp's leaf")
-
-
-def is_stamped(bag: Bag, token: str, statement: bytes, moment: int) -> bool:
-    """Return whether a time stamp is of a statement, with certificates that were valid at a moment."""
-    files = ["-in", bag.path(token), "-CAfile", bag.path(AUTHORITIES), "-untrusted", bag.path(AUTHORITIES)]
-    return openssl("-attime", "ts", "-verify", "-digest", root_of(statement), *files, "-attime", moment)[0]
-
-
-def check_time_stamps(bag: Bag) -> Iterator[str]:
-    tokens = [path[len("data/") :] for path in sorted(bag.digests) if path.startswith("data/proof/time-stamp-")]
+def check_signatures(bag: Bag) -> Iterator[str]:
     if not bag.has(STATEMENT):
         return
+    [encoded], named, seal = PEM.findall(bag.path(KEY).read_bytes()), bag.json(STATEMENT).get("key"), bag.folder / SEAL
+    key = hashlib.sha256(base64.b64decode(encoded)).hexdigest()
+    expect(key, named or key, "the key that the anchor names")
+    expect(seal.exists() or not (named and bag.expected_root), True, "the bag is signed by that key")
+    signed = {"anchor": (bag.path(STATEMENT), bag.path(SIGNATURE)), "bag": (bag.folder / TAG_MANIFEST, seal)}
+    for name, (text, signature) in signed.items():
+        if not signature.exists():
+            raise NotCheckedError(f"the {name} is not signed: anybody may have made its pages and times of arrival")
+        files = ("-pubin", "-inkey", bag.path(KEY), "-rawin", "-in", text, "-sigfile", signature)
+        is_right = openssl("-rawin", "pkeyutl", "-verify", *files)[0]
+        expect(is_right, True, f"the signature belongs to the {name} and to the key in the bag")
+        yield f"The {name} is signed with the key in the bag, whose SHA-256 is {key}"
+
+
+def check_stamps(bag: Bag) -> Iterator[str]:
+    tokens = [path[len("data/") :] for path in sorted(bag.digests) if path.startswith("data/proof/time-stamp-")]
     if not (tokens and bag.has(AUTHORITIES)):
-        raise NotCheckedError("no authority with a certificate in the bag has confirmed the time of the anchor")
+        raise NotCheckedError("no authority with a certificate in the bag has confirmed the time of an anchor")
     renewals = bag.json(RENEWALS) if bag.has(RENEWALS) else []
     texts = [bag.path(STATEMENT).read_bytes(), *(bag.path(LATER).read_bytes().splitlines() if renewals else [])]
     for before, text in enumerate(texts[1:]):
         expect(json.loads(text)["before"], root_of(texts[before]), "the anchor before")
-    for renewal in renewals:
-        check_renewal(bag, renewal, texts)
+    for each in renewals:
+        expect(0 < each["named_in"] <= each["over"], True, "a later time stamp is of a later anchor")
+        leaf, statement = each["leaf"].encode(), json.loads(texts[each["named_in"]])
+        expect(merkle_root(leaf, each, statement), statement["root"], "the root of a later Merkle tree")
+        renewed = digest_of(chunks(bag.path(each["renews"])))
+        expect(json.loads(leaf)["inventory_sha256"], renewed, "a time stamp's leaf")
     stamps = [*((each, texts[0]) for each in tokens), *((each["token"], texts[each["over"]]) for each in renewals)]
     until: dict[str, int] = {}
     ended: list[str] = []
     for token, statement in reversed(stamps):
-        shown_of = ("-in", bag.path(token), "-token_out", "-text")  # of the token alone: the status is not signed
-        _, shown = openssl("-attime", "ts", "-reply", *shown_of)
+        _, shown = openssl("-attime", "ts", "-reply", "-in", bag.path(token), "-token_out", "-text")  # the signed part
         stated = re.findall(r"^Time stamp: (\w+ +\d+ [\d:]+)(?:\.\d+)? (\d+) GMT$", shown, re.MULTILINE)
         moment = calendar.timegm(time.strptime(" ".join(stated[0]), "%b %d %H:%M:%S %Y"))
-        is_right = is_stamped(bag, token, statement, moment)
-        expect(is_right, True, f"{token} belongs to the anchor and to an authority in authorities.pem")
-        if not is_stamped(bag, token, statement, until.get(token, int(time.time()))):
+        files = ["-in", bag.path(token), "-CAfile", bag.path(AUTHORITIES), "-untrusted", bag.path(AUTHORITIES)]
+        of_root = ["-verify", "-digest", root_of(statement), *files, "-attime"]
+        expect(
+            openssl("-attime", "ts", *of_root, moment)[0], True, f"{token} belongs to the anchor and to an authority"
+        )
+        if not openssl("-attime", "ts", *of_root, until.get(token, int(time.time())))[0]:
             ended.append(token)
             continue
         until.update({each["renews"]: moment for each in renewals if each["token"] == token})
@@ -301,17 +306,15 @@ def check_time_stamps(bag: Bag) -> Iterator[str]:
 
 def is_proved(bag: Bag) -> bool:
     """Make the checks up to the first that finds something wrong. Say what each has found."""
-    for check in (check_files, check_request, check_inventory, check_anchor, check_signature, check_time_stamps):
+    for check in (check_files, check_request, check_inventory, check_anchor, check_signatures, check_stamps):
         try:
             for text in check(bag):
                 say(f"  checked      {text}")
         except NotCheckedError as error:
             say(f"  not checked  {error}")
-        except WrongError as error:
-            say(f"  WRONG        {error}")
-            return False
-        except UNREADABLE as error:
-            say(f"  WRONG        {check.__name__} cannot read the bag ({type(error).__name__})")
+        except (WrongError, *UNREADABLE) as error:
+            unreadable = f"{check.__name__} cannot read the bag ({type(error).__name__})"
+            say(f"  WRONG        {error if isinstance(error, WrongError) else unreadable}")
             return False
     return True
 

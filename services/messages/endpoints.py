@@ -124,6 +124,7 @@ def remove(name: str, by: str, now: datetime) -> None:
     def _remove(row: EndpointRow, session: Session) -> bool:
         _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
+        queues.end_outage(row, now)
         queues.empty_queue(session, name, Sentence.endpoint_removed())
         return True
 

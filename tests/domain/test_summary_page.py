@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 from adapters.words.languages import texts
+from domain.archive.signed_document import with_verdict
 from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, summary_page
 from domain.words.wording import Language
 from models.archive.archive import Archive
-from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
+from models.archive.verdict import UNREADABLE, Judgement, LaterChange, Outcome, Revocation, RevocationStatus
 from models.said import Sentence, because
 from models.store.fixity import Fault, FixityFinding
 from models.views.archives.archives import DeliveryView, VersionView
@@ -104,8 +105,8 @@ def test_page_shows_the_values_of_the_sample() -> None:
         "geocoder: Arlozorov St 160, Tel Aviv-Yafo, Israel",
         "25.00 ILS",
         "Visa 458045******4580",
-        "verified",
-        "AMOUNT_MISMATCH",
+        "Verified",
+        "The amount of the payment differs from the amount that the provider states",
         "2026-01-02 03:04:05 UTC",
         RECEIPT,
     ):
@@ -257,14 +258,40 @@ def test_damage_stands_on_the_page_in_large_words() -> None:
         assert "none yet" not in page  # a damaged archive is not looked up in the anchors
 
 
-def test_hebrew_page_runs_from_right_to_left_and_has_no_english_label() -> None:
+def test_head_says_what_became_of_the_document_and_is_green_only_over_a_sound_one() -> None:
+    mended = Judgement(RECEIPT, 1, RECEIVED_AT, "", "", "", replace(SOUND, trusted=None))
+    heads = {
+        Outcome.SOUND: ["whole Sound", "whole Whole and unchanged"],
+        Outcome.CHANGED: ["damaged Changed", " The archive is unchanged since it arrived here"],
+        Outcome.BROKEN: ["damaged Broken", " The archive is unchanged since it arrived here"],
+        Outcome.FIELDS_CHANGED: ["locked Fields changed", " The archive is unchanged since it arrived here"],
+        Outcome.UNREADABLE: ["locked Unreadable", " The archive is unchanged since it arrived here"],
+        Outcome.UNSIGNED: [" Unsigned", " The archive is unchanged since it arrived here"],
+    }
+    for outcome, expected in heads.items():
+        verdict = replace(SOUND, outcome=outcome, trusted=None)
+        archive = replace(read(sample_document()), signed_document_verdict=verdict)
+        found = re.findall(r'<p class="result ?(.*?)">(?:The signed document: )?(.*?)(?::.*)?</p>', page_of(archive))
+        assert [" ".join(each) for each in found] == expected
+        assert "result whole" in page_of(replace(archive, judgements=(mended,)))
+    untrusted = replace(SOUND, trusted=False)
+    assert "result whole" not in page_of(replace(read(sample_document()), signed_document_verdict=untrusted))
+
+
+def test_hebrew_page_runs_from_right_to_left_and_has_no_english_of_ours() -> None:
     document = changed("payments.0.amount", 2500)
-    verdict = replace(SOUND, signatures=(SIGNATURE,))
-    archive = replace(read(document), signed_document_verdict=verdict)
-    page = page_of(archive, language="he")
+    signature = replace(SIGNATURE, change=LaterChange.OTHER, change_permitted=False)
+    verdict = replace(SOUND, outcome=Outcome.CHANGED, signatures=(signature,))
+    page = page_of(with_verdict(read(document), verdict), language="he")
 
     assert '<html lang="he" dir="rtl">' in page
     assert set(re.findall(r"<(?:th|h1|h2|h3|dt|li|p)[^>]*>([A-Za-z][^<]*)", page)) <= {"SHA-256"}
+    of_the_payload = str(document) + "files/signed.pdf files/scan.png href Cellosign signed_document Example Ltd"
+    words = set(re.findall(r"[A-Za-z]{4,}", " ".join(re.findall(r"<td>(.*?)</td>", page))))
+    assert {each for each in words if each not in of_the_payload and not re.fullmatch("[0-9a-f]+", each)} == set()
+    finding = FixityFinding("archives/a", Fault.MISSING, "a file", "nothing")
+    damaged = summary_page(None, replace(PROOF, findings=(finding,)), TERMS, "he", texts("he"))
+    assert not {"a file", "nothing"} & set(Read(damaged).texts)
     assert summary_page(None, PROOF, TERMS, "he", texts("he")).count("Cellosign") == 2
 
 

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.anchors import anchors
+from adapters.anchors import anchors, leaves
 from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.store import ocfl
@@ -89,11 +90,11 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
 
 def anchor(references: list[str], authority: Authority | None = None) -> str:
     """Anchor the objects of processes, and return the root. With an authority, in today's format and by SHA-512."""
-    leaves = sorted(map(leaf_of, references), key=lambda each: each.key)
+    named = sorted(map(leaf_of, references), key=lambda each: each.key)
     before = anchors.newest(store())
     number, root = (before.statement.number + 1, before.root) if before else (1, None)
     key, digest = anchors.fingerprint(anchors.signed(b"")[1]) if authority else None, DIGESTS[authority is not None]
-    with written(map(leaf_text, leaves), digest) as file:
+    with written(map(leaf_text, named), digest) as file:
         made = anchors.keep(store(), Statement(number, NOW, file.leaves, file.root, root, key, digest), file)
     if authority:
         store().keep_first(authority.stamp(statement_text(made.statement), digest), made.key(f"{'a' * 16}.tsr"))
@@ -101,14 +102,9 @@ def anchor(references: list[str], authority: Authority | None = None) -> str:
 
 
 def leaf_of(reference: str) -> Leaf:
-    key, inventory = ocfl.object_key(reference), ocfl.inventory(reference)
-    assert inventory
-    deliveries = [
-        path.split("/")[-2] for path, _ in store().listed(f"{key}/logs/receipts") if path.endswith("receipt.json")
-    ]
-    receipt_ids = sorted({each.message for each in inventory.versions} | set(deliveries))
-    digest = hashlib.sha256(store().read_bytes(f"{key}/{ocfl.INVENTORY}")).hexdigest()
-    return Leaf(key, inventory.head, digest, tuple(receipt_ids), ())
+    leaf = leaves.leaf_of(store(), leaves.object_at(store(), ocfl.object_key(reference)))
+    assert leaf
+    return leaf
 
 
 def bag_of(reference: str, receipt_id: str, to: Path, *, even_damaged: bool = False) -> Path:
@@ -117,12 +113,31 @@ def bag_of(reference: str, receipt_id: str, to: Path, *, even_damaged: bool = Fa
 
 
 def rewritten(bag: Path, name: str, before: bytes, after: bytes) -> None:
-    """Replace a text in a file of a bag, and adapt the manifests, as a forger does."""
-    path = bag / name
+    """Replace a text in a file of a bag, and seal it again without a signature, as a forger does."""
+    replaced(bag / name, before, after)
+    (bag / "tagmanifest-sha256.sig").unlink(missing_ok=True)
+    sealed_again(bag)
+
+
+def replaced(path: Path, before: bytes, after: bytes) -> None:
     text = path.read_bytes()
     assert before in text
     path.write_bytes(text.replace(before, after))
-    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
-        lines = (bag / manifest).read_text().splitlines()
-        digests = [hashlib.sha256((bag / line[66:]).read_bytes()).hexdigest() + line[64:] for line in lines]
-        (bag / manifest).write_text("".join(f"{line}\n" for line in digests))
+
+
+def sealed_again(bag: Path) -> None:
+    """Make the manifests of a bag anew of the files that are there, as whoever lacks the key that signs can."""
+    written = sorted(each.relative_to(bag).as_posix() for each in bag.rglob("*") if each.is_file())
+    payload = [each for each in written if each.startswith("data/")]
+    unlisted = ("tagmanifest-sha256.txt", "tagmanifest-sha256.sig")
+    size_bytes = sum((bag / each).stat().st_size for each in payload)
+    info = re.sub(
+        r"(?m)^Payload-Oxum: .*", f"Payload-Oxum: {size_bytes}.{len(payload)}", (bag / "bag-info.txt").read_text()
+    )
+    (bag / "bag-info.txt").write_text(info)
+    for manifest, its in (
+        ("manifest-sha256.txt", payload),
+        ("tagmanifest-sha256.txt", [each for each in written if each not in (*payload, *unlisted)]),
+    ):
+        digests = (f"{hashlib.sha256((bag / each).read_bytes()).hexdigest()}  {each}\n" for each in its)
+        (bag / manifest).write_text("".join(digests))

@@ -25,6 +25,7 @@ from models.messages.notification import (
     Stage,
 )
 from models.said import Said, Sentence
+from services.messages.endpoints import remove
 from services.messages.events import event_row, message_to
 from services.views import message_list
 from tests.conftest import LONGEST_S
@@ -107,6 +108,16 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     for after, status_code in ((0, 400), (1, 200)):
         delivered(now + after * MINUTE / 2, status_code)
     assert endpoints.get("erp").outages == [outage]
+
+
+def test_outage_of_an_endpoint_ends_with_its_removal() -> None:
+    added()
+    announced(0, NOON)
+    delivered(NOON, 503)
+
+    remove("erp", "dana", NOON + HOUR)
+
+    assert [each["until"] for each in endpoints.get("erp").outages] == [(NOON + HOUR).isoformat()]
 
 
 def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:

@@ -1,0 +1,192 @@
+"""A bag that was changed and sealed again by another than its holder is refused, whatever was changed."""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from adapters.settings.settings import settings
+from services.anchors.making import make
+from services.evidence import check
+from tests.installations import archived, installed
+from tests.samples import sample_document
+from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, replaced, sealed_again
+from tests.time_stamp_authorities import authority
+
+Change = Callable[[Path, Path], object]
+FILES = "data/files"
+SEAL = "tagmanifest-sha256.sig"
+SIGNED = f"{FILES}/SIGNEDDOCUMENT.pdf"
+
+
+def altered(name: str, before: str, after: str) -> Change:
+    return lambda bag, _: replaced(bag / name, before.encode(), after.encode())
+
+
+def removed(name: str) -> Change:
+    return lambda bag, _: (bag / name).unlink()
+
+
+def renamed(name: str, to: str) -> Change:
+    def change(bag: Path, _: Path) -> None:
+        (bag / to).parent.mkdir(exist_ok=True)
+        (bag / name).rename(bag / to)
+
+    return change
+
+
+def added(name: str, source: str) -> Change:
+    return lambda bag, _: shutil.copy(bag / source, bag / name)
+
+
+def of_the_other(*names: str) -> Change:
+    return lambda bag, other: [shutil.copy(other / each, bag / each) for each in names]
+
+
+def exchanged(one: str, other: str) -> Change:
+    def change(bag: Path, _: Path) -> None:
+        before, after = (bag / one).read_bytes(), (bag / other).read_bytes()
+        (bag / one).write_bytes(after)
+        (bag / other).write_bytes(before)
+
+    return change
+
+
+def of_json(name: str, change: Callable[[dict[str, list[object]]], object]) -> Change:
+    def rewrite(bag: Path, _: Path) -> None:
+        document = json.loads((bag / name).read_bytes())
+        change(document)
+        (bag / name).write_text(json.dumps(document))
+
+    return rewrite
+
+
+def signed_by_another(bag: Path, _: Path) -> None:
+    another = Ed25519PrivateKey.generate()
+    pem = another.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (bag / "data/proof/key.pem").write_bytes(pem)
+    (bag / "data/proof/statement.sig").write_bytes(another.sign((bag / "data/proof/statement.json").read_bytes()))
+    sealed_again(bag)
+    (bag / SEAL).write_bytes(another.sign((bag / "tagmanifest-sha256.txt").read_bytes()))
+
+
+def unsigned(bag: Path, _: Path) -> None:
+    replaced(bag / "data/summary.html", b"Held by", b"Kept by")
+    (bag / SEAL).unlink()
+
+
+CHANGES: dict[str, Change] = {
+    "two attachments under each other's names": exchanged(f"{FILES}/a.txt", f"{FILES}/b.txt"),
+    "the document under the name of an attachment": exchanged(SIGNED, f"{FILES}/a.txt"),
+    "an attachment renamed": renamed(f"{FILES}/a.txt", f"{FILES}/c.txt"),
+    "the document renamed": renamed(SIGNED, f"{FILES}/draft.pdf"),
+    "a file moved to those without a name": renamed(f"{FILES}/a.txt", "data/contents/a.txt"),
+    "a file removed": removed(f"{FILES}/a.txt"),
+    "a file added": added(f"{FILES}/c.txt", "bagit.txt"),
+    "a file twice": added(f"{FILES}/c.txt", f"{FILES}/a.txt"),
+    "a file's text": altered(f"{FILES}/a.txt", "one", "two"),
+    "the time of arrival": altered("data/receipt.json", '"received_at": "2', '"received_at": "1'),
+    "the outcome of a delivery": altered("data/receipt.json", '"new"', '"changed"'),
+    "a delivery added": of_json("data/receipt.json", lambda it: it["deliveries"].append(it["deliveries"][0])),
+    "a delivery removed": of_json("data/receipt.json", lambda it: it["deliveries"].pop()),
+    "deliveries in another order": of_json("data/receipt.json", lambda it: it["deliveries"].reverse()),
+    "the answer": altered("data/receipt.json", '"status": "0"', '"status": "1"'),
+    "the head of the page": altered("data/summary.html", "Held by", "Kept by"),
+    "the head of the Hebrew page": altered("data/summary.he.html", 'class="result', 'class="whole result'),
+    "a name on the page": altered("data/summary.html", "a.txt", "z.txt"),
+    "a name on the Hebrew page": altered("data/summary.he.html", "b.txt", "z.txt"),
+    "the page removed": removed("data/summary.html"),
+    "the Hebrew page removed": removed("data/summary.he.html"),
+    "the pages exchanged": exchanged("data/summary.html", "data/summary.he.html"),
+    "a page added": added("data/summary.fr.html", "data/summary.html"),
+    "the page of another archive": of_the_other("data/summary.html"),
+    "the holder in bag-info": altered("bag-info.txt", "עיריית", "מועצת"),
+    "the date in bag-info": altered("bag-info.txt", "Bagging-Date: 2026", "Bagging-Date: 2025"),
+    "the process in bag-info": altered("bag-info.txt", "External-Identifier: whole", "External-Identifier: other"),
+    "a label in bag-info": altered("bag-info.txt", "Bagging-Date", "Contact-Name: nobody\nBagging-Date"),
+    "the encoding of the tags": altered("bagit.txt", "UTF-8", "UTF-16"),
+    "the program": altered("check.py", "YES.", "YES!"),
+    "attachments in another order": of_json("data/skeleton.json", lambda it: it["attachments"].reverse()),
+    "roles": altered("data/skeleton.json", '"signed_document"', '"attachment"'),
+    "a value of the request": altered("data/skeleton.json", "SOMEVALUE1", "SOMEVALUE2"),
+    "cuts in another order": of_json("data/cuts.json", lambda it: it["cuts"].reverse()),
+    "the verdict": altered("data/signatures.json", '"sound"', '"broken"'),
+    "the verdict removed": removed("data/signatures.json"),
+    "the virus scan": of_the_other("data/scans.json"),
+    "the virus scan removed": removed("data/scans.json"),
+    "the inventory of another archive": of_the_other("data/inventory.json"),
+    "the facts in the leaf": altered(
+        "data/proof/leaf.json", '"facts":["', '"facts":["00000000000000000000000000000000","'
+    ),
+    "the leaf of another archive": of_the_other("data/proof/leaf.json", "data/proof/path.json"),
+    "another anchor": of_the_other(
+        *(f"data/proof/{each}" for each in ("statement.json", "statement.sig", "path.json"))
+    ),
+    "the time stamp of another anchor": of_the_other("data/proof/time-stamp-1.tsr"),
+    "the time stamp removed": removed("data/proof/time-stamp-1.tsr"),
+    "the authorities removed": removed("data/proof/authorities.pem"),
+    "the signature of another bag": of_the_other(SEAL),
+    "another key": signed_by_another,
+    "no signature, and another page": unsigned,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[tuple[Path, Path, str]]:
+    """A bag, the bag of another archive in another anchor, and the root of the first's anchor."""
+    folder = tmp_path_factory.mktemp("sealed")
+    stamping = authority(folder / "authority")
+    files = attachments(("a.txt", b"one"), ("b.txt", b"two!"))
+    document = sample_document()["signed_document"]
+    with installed(folder, holder="עיריית דוגמה", time_stamp_roots=stamping.root):
+        settings().data_dir.mkdir()
+        shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
+        bags = dict[str, Path]()
+        for reference, its in {"other": files[:1], "whole": files}.items():
+            body = in_clear(reference, attachments=its, signed_document=document)
+            receipt_id = archived(reference, body)
+            archived(reference, body)
+            root = anchor([reference, *bags], stamping)
+            bags[reference] = bag_of(reference, receipt_id, folder / reference)
+        yield bags["whole"], bags["other"], root
+
+
+def test_bag_that_was_changed_and_sealed_again_is_refused(
+    made: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, other, root = made
+    assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
+    accepted = []
+    for number, (what, change) in enumerate(CHANGES.items()):
+        bag = Path(shutil.copytree(whole, tmp_path / str(number)))
+        change(bag, other)
+        if change is not signed_by_another:
+            sealed_again(bag)
+        if check.main([str(bag), "--root", root]) == 0:
+            accepted.append(what)
+        capsys.readouterr()
+    assert (len(CHANGES) >= 40, accepted) == (True, [])
+
+
+def test_bag_is_signed_again_once_an_anchor_has_the_new_key(
+    made: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, _, root = made
+    receipt_id = json.loads((whole / "data/receipt.json").read_bytes())["document"]["reference"]
+    with installed(whole.parent, anchor_key=base64.b64encode(bytes(range(32))).decode()):
+        anchor(["other"], authority(tmp_path / "authority"))
+        unsigned = bag_of("whole", receipt_id, tmp_path / "unsigned")
+        assert check.main([str(unsigned)]) == 0
+        assert "the bag is not signed" in capsys.readouterr().out
+        assert check.main([str(unsigned), "--root", root]) == 1
+        assert "the bag is signed by that key" in capsys.readouterr().out
+        make(datetime.now(UTC) + timedelta(hours=3))
+    with installed(whole.parent, anchor_key=base64.b64encode(bytes(range(1, 33))).decode()):
+        renewed = make(datetime.now(UTC) + timedelta(hours=6)).anchor.root  # nothing has changed but the key
+        assert check.main([str(bag_of("whole", receipt_id, tmp_path / "signed")), "--root", renewed]) == 0
