@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import hypot
 from typing import Any
 
-from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference, StreamObject
 
 from adapters.documents.pdf.document import entry
 from adapters.documents.pdf.fonts import Decoder, decoder_of, string_bytes
@@ -94,11 +94,14 @@ def drawing_of(annotation: DictionaryObject) -> Drawing | None:
 
 def _scale(target: Any, own: Any) -> float:
     """Return how much larger a viewer draws an appearance, in the direction in which it is drawn larger."""
-    sides = [
-        [abs(float(box[place + 2]) - float(box[place])) for place in (0, 1)] if box is not None else [1, 1]
+    sides: list[list[float]] = [
+        [abs(float(box[place + 2]) - float(box[place])) for place in (0, 1)]
+        if isinstance(box, ArrayObject) and len(box) == 4
+        else [1, 1]
         for box in (target, own)
     ]
-    return max(side / (its or 1) for side, its in zip(*sides, strict=True))
+    scales: list[float] = [side / (its or 1) for side, its in zip(*sides, strict=True)]
+    return max(scales)
 
 
 def _scale_of(matrix: list[float]) -> float:
