@@ -31,6 +31,7 @@ _HEIGHT_OF_A_LETTER = 0.7
 _COVERED = 0.5
 _LEAST_HEIGHT = 1  # point
 _GAP_OF_WORDS = 200  # thousandths of the size of the font, in an array of texts
+_NO_ROTATE = 16
 _POINTS = ("/QuadPoints", "/L", "/Vertices", "/InkList", "/CL", "/Path")
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 
@@ -61,11 +62,31 @@ def covered_words(
     if box is None:
         raise SuspiciousModification("an annotation has no rectangle of four numbers")
     words = (*_words(page), *_words_of_annotations(page, besides))
+    boxes = [box, _turned(box, inherited(page, "/Rotate"))] if _stays_upright(annotation) else [box]
     if near:
-        west, south, east, north = _reach(annotation, box)
-        box = west - near, south - near, east + near, north + near
+        reached = [_reach(annotation, each) for each in boxes]
+        boxes = [(west - near, south - near, east + near, north + near) for west, south, east, north in reached]
     share = 0 if near else _COVERED
-    return [word.text for word in words if (near or word.text) and _covers(box, word.box, share)]
+    return [
+        word.text for word in words if (near or word.text) and any(_covers(each, word.box, share) for each in boxes)
+    ]
+
+
+def _stays_upright(annotation: DictionaryObject) -> bool:
+    flags = entry(annotation, "/F")
+    return isinstance(flags, int) and bool(flags & _NO_ROTATE)
+
+
+def _turned(box: Box, rotation: object) -> Box:
+    """Return where an annotation stands that does not turn with its page: it turns about its upper left corner."""
+    left, bottom, right, top = box
+    wide, high = right - left, top - bottom
+    turned = {
+        90: (left, top, left + high, top + wide),
+        180: (left - wide, top, left, top + high),
+        270: (left - high, top - wide, left, top),
+    }
+    return turned.get(rotation % 360, box) if isinstance(rotation, int) else box
 
 
 def _reach(annotation: DictionaryObject, box: Box) -> Box:

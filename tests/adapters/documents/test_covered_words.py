@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from pyhanko.pdf_utils.generic import ArrayObject
+from pyhanko.pdf_utils.generic import ArrayObject, NumberObject
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
@@ -87,6 +87,19 @@ def annotated_freely(kind: str, box: Box = _FREE, drawing: bytes | None = None, 
     return annotated(pdf, kind, box, drawing, **more)
 
 
+def on_turned_page() -> bytes:
+    """Annotate a turned page: the rectangle is in white space, and what it shows turns from there over the amount."""
+    turned = forms.replaced(forms.form(), forms.PAGE, b"/MediaBox", b"/Rotate 90/MediaBox")
+    pdf = annotated(signed(layouts.table(turned), certify=MDPPerm.ANNOTATE), "FreeText", (130, 345, 190, 685), _COVER)
+
+    def flag(writer: Writer) -> None:
+        comment = page(writer)["/Annots"][-1]
+        comment["/F"] = NumberObject(4 | 16)
+        writer.update_container(comment)
+
+    return updated(pdf, flag)
+
+
 def marked(color: bytes, blending: str) -> bytes:
     """Highlight the line as Acrobat does, by an appearance of its own."""
 
@@ -149,6 +162,7 @@ FORGED = {
     "a written line whose points are elsewhere than its rectangle": lambda: annotated_freely(
         "Ink", InkList=[[60, 720, 400, 720]], C=[1, 1, 1]
     ),
+    "a comment that does not turn with its page": on_turned_page,
     "a permitted highlight that draws in black": lambda: marked(b"0 g", "Multiply"),
     "a permitted highlight that covers": lambda: marked(b"1 1 0 rg", "Normal"),
     "a comment over an image": lambda: annotated_freely("FreeText", (495, 775, 530, 810), _COVER),
