@@ -37,6 +37,8 @@ _OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
 """What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
 _OF_A_SIGNED_FIELD = _OF_A_VALUE | {"/P", "/MK", "/BS", "/Border", "/Rect", "/Lock"}
 
+_PRINT = 4
+
 
 class Comparison(StandardDiffPolicy):
     """pyHanko's comparison, which also takes notice of references that had no object when somebody signed."""
@@ -219,7 +221,7 @@ class FieldRule(form_field_rules.GenericFieldModificationRule):
     ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
         changed = context.new.explicit_refs_in_revision()
         for each in (spec, *(_widgets_of(spec) if spec.field_type != "/Sig" else ())):
-            if each.old_field and each.new_field and is_hidden(each.new_field) and not is_hidden(each.old_field):
+            if each.old_field and each.new_field and _becomes_hidden(each.old_field, each.new_field):
                 raise SuspiciousModification("a field was hidden")
             is_left_to_viewers = each.old_field and each.new_field and "/AP" in each.old_field.keys() - each.new_field
             check = self._check_without_appearance if is_left_to_viewers else super().check_form_field
@@ -241,6 +243,13 @@ class FieldRule(form_field_rules.GenericFieldModificationRule):
             value = spec.new_field.raw_get("/V")
             for each in context.new.collect_dependencies(value, since_revision=context.old.revision + 1):
                 yield ModificationLevel.FORM_FILLING, FormUpdate(each, field_name=fq_name)
+
+
+def _becomes_hidden(before: DictionaryObject, after: DictionaryObject) -> bool:
+    """Return whether a field is no longer shown; or no longer printed, unless it is a signature."""
+    flags, new_flags = ((each if isinstance(each, int) else 0) for each in (entry(before, "/F"), entry(after, "/F")))
+    stays_on_paper = entry(after, "/FT") == "/Sig" or not flags & _PRINT or bool(new_flags & _PRINT)
+    return (is_hidden(after) and not is_hidden(before)) or not stays_on_paper
 
 
 def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:

@@ -146,9 +146,9 @@ def field_moved(pdf: bytes) -> bytes:
     return updated(pdf, move)
 
 
-def field_hidden(pdf: bytes) -> bytes:
+def field_hidden(pdf: bytes, flags: int = 2) -> bytes:
     def hide(writer: Writer) -> None:
-        field(writer, "Amount")["/F"] = names(F=2)["/F"]
+        field(writer, "Amount")["/F"] = names(F=flags)["/F"]
 
     return updated(pdf, hide)
 
@@ -239,6 +239,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "drawing of the signature replaced": signature_drawing_replaced,
     "Amount moved": field_moved,
     "Amount hidden": field_hidden,
+    "Amount not printed": partial(field_hidden, flags=0),
     "Amount removed": field_removed,
     "page cropped": page_turned,
     "annotation removed": annotation_removed,
