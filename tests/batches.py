@@ -91,7 +91,8 @@ def driven(batch_id: str) -> BatchView:
 
 def driven_until_killed(batch_id: str, commits: int) -> None:
     """Confirm a batch if it is planned, and drive it in a process that is killed right before the next commit."""
-    assert exit_status(_drive_until_killed, batch_id, commits) == -signal.SIGKILL
+    status = exit_status(_drive_until_killed, batch_id, commits)
+    assert status == -signal.SIGKILL, f"the driver ended with {status} before commit {commits}"
 
 
 def _drive_until_killed(batch_id: str, commits: int) -> None:
