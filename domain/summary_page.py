@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.anchors import anchor_root
 from domain.archive.rows import label_text
-from domain.archive.signed_document import (
+from domain.archive.verdict_text import (
     Judgements,
     certificate_texts,
     covered_word_texts,

@@ -21,11 +21,11 @@ from adapters.settings.settings import settings
 from adapters.words.languages import worded
 from cli.options import shell
 from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
-from domain.archive.signed_document import (
+from domain.archive.signed_document import described
+from domain.archive.verdict_text import (
     Judgements,
     certificate_texts,
     covered_word_texts,
-    described,
     document_text,
     field_change_texts,
     signature_texts,

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.tables.open_conditions import NOT_KEPT
 from adapters.words.languages import worded
-from domain.archive.signed_document import document_text
+from domain.archive.verdict_text import document_text
 from domain.words.catalogue import FINDINGS, MEANINGS, TEXTS, named
 from domain.words.causes import ANSWERS, CAUSES, REFUSALS
 from domain.words.codes import WORDS

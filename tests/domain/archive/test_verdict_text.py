@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.archive.signed_document import (
+from domain.archive.verdict_text import (
     Judgements,
     certificate_texts,
     covered_word_texts,

@@ -19,16 +19,14 @@ from api.console.pages.archives.files import preview_kind
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
-from domain.archive.signed_document import (
+from domain.archive.signed_document import signature_outcome, signers, standing
+from domain.archive.verdict_text import (
     certificate_texts,
     covered_word_texts,
     document_text,
     field_change_texts,
     judged,
-    signature_outcome,
     signature_texts,
-    signers,
-    standing,
 )
 from domain.masking import UNMASKABLE, hidden_values
 from domain.words.wording import N_
