@@ -253,7 +253,6 @@ WORDS: Mapping[str, str] = {
     "filter_why": "Why missing",
     "filter_field": "Form field",
     "filter_standing": "Payment standing",
-    "filter_settled": "Settled",
     "filter_currency": "Currency",
     "filter_acquirer": "Payment provider",
     "filter_paid_from": "Paid from",

@@ -98,8 +98,6 @@ def _listed(query: PaymentQuery, its: sql.Select[Any]) -> tuple[Sequence[Any], s
 def _matching(query: PaymentQuery) -> list[sql.ColumnElement[bool]]:
     its = {each: getattr(query, each) for each in ("standing", "currency", "source")}
     conditions = [_ITS[name] == value for name, value in its.items() if value is not None]
-    if query.settled is not None:
-        conditions.append((_ITS.standing == Standing.SETTLED) if query.settled else (_ITS.standing != Standing.SETTLED))
     if query.acquirer is not None:
         same = (_PAYMENT.reference == _ITS.reference, _PAYMENT.position == _ITS.position)
         conditions.append(sql.exists().where(*same, _PAYMENT.card_acquirer == query.acquirer))

@@ -19,7 +19,6 @@ class PaymentQuery(PageQuery):
     """The filters of a list of payments, all of which must match. The days are those of two moments, both included."""
 
     standing: Standing | None = None
-    settled: bool | None = None
     currency: Text | None = None
     source: Text | None = None
     acquirer: Text | None = None
