@@ -65,7 +65,8 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
             reference = f"spelling {way} of {size_bytes}"
             data = (SIGNS + chance.randbytes(400))[:size_bytes] if size_bytes < 400 else SIGNS + chance.randbytes(346)
             yield reference, archived(reference, spelled_body(reference, way, data))
-    hebrew = attachments(("חוזה חתום (1).pdf", b"one"), ("../חוזה.pdf", b"two"), (None, b"three"), ("e", b""))
+    called = ("חוזה חתום (1).pdf", "../חוזה.pdf", None, "e", "E")
+    hebrew = attachments(*zip(called, (b"one", b"two", b"three", b"", b"four"), strict=True))
     bodies = {
         "plain": in_clear("plain", attachments=attachments(("a.txt", b"text"))),
         "הסכם/2": in_clear("הסכם/2", attachments=hebrew),

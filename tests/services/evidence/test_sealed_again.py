@@ -157,10 +157,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
         yield bags["whole"], bags["other"], root
 
 
-def test_bag_that_was_changed_and_sealed_again_is_refused(
-    made: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bag_that_was_changed_and_sealed_again_is_refused_whatever_programs_the_machine_has(
+    made: tuple[Path, Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, other, root = made
+    assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
+    monkeypatch.setenv("PATH", "")
     assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
     accepted = []
     for number, (what, change) in enumerate(CHANGES.items()):
