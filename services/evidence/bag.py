@@ -20,7 +20,7 @@ from adapters.store.objects.requests import StoredRequest, stored_request, store
 from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
 from adapters.tables.archives import archives
 from adapters.words.languages import texts
-from domain.anchors import leaf_text, statement_text
+from domain.anchors import fact_of_content, leaf_text, statement_text
 from domain.archive.file_names import safe_names
 from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, page_name, summary_page
@@ -221,7 +221,11 @@ def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> I
 def _proof_of(request: StoredRequest) -> AnchorProof | None:
     """Return the proof by the newest anchor that has the archive as it is, with this receipt."""
     proof = proof_of(request.reference)
-    return proof if proof and request.receipt_id in proof.inclusion.leaf.receipt_ids else None
+    if proof is None or request.receipt_id not in proof.inclusion.leaf.receipt_ids:
+        return None
+    root = request.kept_root  # an anchor of an earlier build has not that of a delivery which was repaired since
+    is_rooted = root is None or fact_of_content(request.receipt_id, root) in proof.inclusion.leaf.facts
+    return proof if is_rooted else None
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

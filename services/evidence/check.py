@@ -151,6 +151,26 @@ def rebuilt(bag: Bag, cuts: list[dict[str, Any]]) -> Iterator[bytes]:
     yield skeleton[position:]
 
 
+def json_text(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def content_root(bag: Bag) -> str:
+    """Return the Merkle root over texts, files and blinded digests of sealed values; an empty text if one has none."""
+    skeleton, parts, position = bag.path(SKELETON).read_bytes(), [], 0
+    for cut in bag.json(CUTS)["cuts"]:
+        is_file = cut["kind"] == "content"
+        parts.append(["text", hashlib.sha256(skeleton[position : cut["offset"]]).hexdigest()])
+        parts.append(["file", cut["sha256"], cut["spelling"]] if is_file else ["sealed", cut.get("blinded")])
+        position = cut["offset"] + cut["length"]
+    parts.append(["text", hashlib.sha256(skeleton[position:]).hexdigest()])
+    nodes = [hashlib.sha256(b"\0" + json_text(each)).digest() for each in parts]
+    while len(nodes) > 1:
+        pairs = [hashlib.sha256(b"\1" + nodes[at] + nodes[at + 1]).digest() for at in range(0, len(nodes) - 1, 2)]
+        nodes = pairs + nodes[2 * len(pairs) :]
+    return "" if ["sealed", None] in parts else nodes[0].hex()
+
+
 def check_request(bag: Bag) -> Iterator[str]:
     if bag.has("damaged.json"):
         raise WrongError("the holder found this archive damaged, and exported it nevertheless: see data/damaged.json")
@@ -158,6 +178,8 @@ def check_request(bag: Bag) -> Iterator[str]:
     of_files = [cut for cut in cuts if cut["kind"] == "content"]
     for sha256 in sorted(set(bag.contents()) ^ {cut["sha256"] for cut in of_files}):
         raise WrongError(f"a file is not both in the request and in the bag: SHA-256 {sha256}")
+    if root := content_root(bag):
+        yield f"All parts of the request have the content root {root}"
     if of_files != cuts or SEALED_REQUEST in kept_parts(bag):
         raise NotCheckedError(OF_SEALED_VALUES)
     expect(digest_of(rebuilt(bag, cuts)), bag.receipt_id(), "the SHA-256 of the request")
@@ -293,7 +315,12 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     expect(said["inventory_sha256"], hashlib.sha256(inventory).hexdigest(), "the inventory in the leaf")
     expect(said["receipt_ids"].count(bag.receipt_id()), 1, "how often the leaf has the receipt id")
     expect(merkle_root(leaf, place, statement), statement["root"], "the root of the Merkle tree")
-    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"]) and not bag.has(DELIVERY)
+    root = bag.json(DELIVERY).get("content_root") if bag.has(DELIVERY) else None
+    if root:
+        expect(content_root(bag), root, "the content root in delivery.json")
+        fact = hashlib.sha256(json_text(["content", bag.receipt_id(), root])).hexdigest()[:32]
+        expect(fact in said["facts"], True, "the leaf has the content root")
+    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"]) and (root or not bag.has(DELIVERY))
     what = "everything of the request but its sealed values" if is_sealed else "all that the inventory names"
     yield f"In anchor {statement['number']} of {statement['at']} is {what}, as the bag has it."
     root = root_of(bag.path(STATEMENT).read_bytes())
