@@ -68,7 +68,8 @@ def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
 def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
     """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
     skeleton, cuts = staged.scan.skeleton, staged.cuts
-    for told, are_blinded in product((_ranges_of_cuts, _ranges_of_skeleton, _nothing), (True, False)):
+    sources = (_ranges_of_cuts, _ranges_of_skeleton, _nothing, _ranges_of_today)
+    for told, are_blinded in product(sources, (False, True)):  # what is staged at the end is as of today
         checkpoint()
         try:
             ranges = told(known, staged)
@@ -77,7 +78,6 @@ def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
         write_sealed(staged.content, skeleton, cuts, ranges, reference, are_blinded=are_blinded)
         if _is_as_archived(known, staged):
             return
-    write_sealed(staged.content, skeleton, cuts, secret_ranges(skeleton), reference)
     log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)
 
 
@@ -94,6 +94,10 @@ def _ranges_of_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
 
 def _nothing(_known: StoredRequest, _staged: Staged) -> Ranges:
     return []
+
+
+def _ranges_of_today(_known: StoredRequest, staged: Staged) -> Ranges:
+    return secret_ranges(staged.scan.skeleton)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.settings.settings import settings
-from adapters.store import ocfl
 from models.access import CELLAR
 from services.anchors.making import make
 from services.evidence import check
 from services.views import archive_view
-from tests.insider.objects import opened
 from tests.installations import archived, finished, installed
 from tests.samples import sample_body, sample_document
-from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, replaced, sealed_again
+from tests.services.evidence.bags import (
+    anchor,
+    attachments,
+    bag_of,
+    in_clear,
+    replaced,
+    sealed_again,
+    without_blinded,
+)
 from tests.time_stamp_authorities import authority
 
 Change = Callable[[Path, Path], object]
@@ -204,10 +210,8 @@ def paid_archives() -> Iterator[tuple[str, str]]:
         receipt_id = archived(reference, body)
         if reference == "again":
             receipt_id = archived(reference, json.dumps(json.loads(body), indent=1).encode())
-        if reference == "before":  # as builds before 1.1 have written it
-            its_object = opened(Path(settings().store_location) / ocfl.object_key(reference))
-            its_object.replace_content(1, "cuts.json", lambda text: re.sub(rb',\s+"blinded": "\w+"', b"", text))
-            its_object.write()
+        if reference == "before":
+            without_blinded(reference)
             finished(reference, receipt_id)
         yield reference, receipt_id
 
@@ -261,7 +265,7 @@ def test_every_unsealed_part_of_a_bag_with_payments_is_proven(
 ) -> None:
     paid = dict(paid_archives())
     root = make(datetime.now(UTC) + timedelta(hours=9)).anchor.root
-    accepted = []
+    accepted, changed = [], 0
     for reference, receipt_id in paid.items():
         whole = bag_of(reference, receipt_id, tmp_path / reference)
         assert check.main([str(whole), "--root", root]) == 0
@@ -277,13 +281,14 @@ def test_every_unsealed_part_of_a_bag_with_payments_is_proven(
             bag = Path(shutil.copytree(whole, tmp_path / f"{reference} {number}"))
             change(bag)
             kept_anew(bag)
+            changed += 1
             sealed_again(bag)
             is_signed = check.main([str(bag), "--root", root])
             (bag / SEAL).unlink()
             if not (is_signed and check.main([str(bag)])):
                 accepted.append((reference, number))
             capsys.readouterr()
-    assert accepted == []
+    assert (changed >= 40, accepted) == (True, [])
 
 
 def kept_anew(bag: Path) -> None:
