@@ -55,17 +55,11 @@ def key_location(reference: str) -> str:
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
 
 
-def sealer(reference: str) -> Callable[[bytes], bytes]:
-    """Return a function that seals a value of a process's archive. Raises as `sealers` does."""
-    return sealers(reference)[0]
+def sealer(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
+    """Return functions that seal a value of a process's archive, and blind it. The archive's key is made at the first.
 
-
-def sealers(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
-    """Return functions that seal a value of a process's archive, and that blind it. The archive's key is made at the
-    first value.
-
-    A blinded value is its digest by a key that follows from the archive's key. Only that commits to the value: another
-    key may open the same ciphertext of AES-SIV as another value.
+    A blinded value is its digest by a key that follows from the archive's key. It commits to the value, as AES-SIV does
+    not: another key may open the same ciphertext as another value.
 
     Raises (at a value):
         Locked: the settings do not unwrap the archive's key, or the key is gone after it sealed something.
@@ -75,13 +69,8 @@ def sealers(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes],
     return lambda clear: AESSIV(key()).encrypt(clear, [object_id]), lambda clear: _blinded(key(), clear)
 
 
-def opener(reference: str) -> Callable[[bytes], bytes]:
-    """Return a function that opens a sealed value of a process's archive. Raises as `openers` does."""
-    return openers(reference)[0]
-
-
-def openers(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
-    """Return functions that open a sealed value of a process's archive, and that blind it again.
+def opener(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
+    """Return functions that open a sealed value of a process's archive, and blind a value.
 
     Raises (at a value):
         Locked: the settings do not unwrap the archive's key, or the archive has no key.

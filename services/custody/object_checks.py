@@ -198,12 +198,13 @@ def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
         path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
         try:
             request = request_in(opened.inventory, receipt_id, opened.files.chunks)
+            is_rooted = request is None or request.kept_root in (None, request.content_root())
         except Conflict:
             yield opened.stored.damaged(path, receipt_id, "files that do not rebuild it")
             continue
         if request is None:
             yield opened.stored.interrupted(path, "a whole delivery", "part of a delivery")
-        elif not (_is_as_kept(opened, request) and _is_rebuilt(opened, request) and _is_rooted(request)):
+        elif not (_is_as_kept(opened, request) and _is_rebuilt(opened, request) and is_rooted):
             yield opened.stored.damaged(path, receipt_id, "files that do not rebuild it")
 
 
@@ -242,16 +243,6 @@ def _is_as_kept(opened: Opened, request: StoredRequest) -> bool:
     start = len(opened.stored.key) + 1
     kept = ((request.keys[name][start:], sha256) for name, sha256 in request.digests.items())
     return all(opened.files.digest(path) == sha256 for path, sha256 in kept)
-
-
-def _is_rooted(request: StoredRequest) -> bool:
-    """Return whether the parts of a delivery give the content root in its record. True with an unreadable part, which
-    its own check reports.
-    """
-    try:
-        return request.kept_root in (None, request.content_root())
-    except Unreadable:
-        return True
 
 
 def _are_whole(opened: Opened, digests: Iterable[str]) -> bool:

@@ -233,13 +233,12 @@ def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> I
 
 
 def _proof_of(request: StoredRequest) -> AnchorProof | None:
-    """Return the proof by the newest anchor that has the archive as it is, with this receipt."""
+    """Return the proof by the newest anchor that has the archive as it is, with this receipt and its content root."""
     proof = proof_of(request.reference)
-    if proof is None or request.receipt_id not in proof.inclusion.leaf.receipt_ids:
+    leaf, root = proof.inclusion.leaf if proof else None, request.kept_root
+    if leaf is None or request.receipt_id not in leaf.receipt_ids:
         return None
-    root = request.kept_root  # an anchor of an earlier build has not that of a delivery which was repaired since
-    is_rooted = root is None or fact_of_content(request.receipt_id, root) in proof.inclusion.leaf.facts
-    return proof if is_rooted else None
+    return proof if root is None or fact_of_content(request.receipt_id, root) in leaf.facts else None
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

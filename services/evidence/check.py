@@ -354,7 +354,7 @@ def added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def times(number: int, point: tuple[int, ...]) -> tuple[int, ...]:
-    found = (0, 1, 1, 0)
+    found: tuple[int, ...] = (0, 1, 1, 0)
     while number:
         found = added(found, point) if number % 2 else found
         point, number = added(point, point), number // 2

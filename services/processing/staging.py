@@ -103,7 +103,7 @@ def write_sealed(
     Args:
         are_blinded: the sealed values have blinded digests, which earlier builds did not write.
     """
-    seal, blind = seals.sealers(reference)
+    seal, blind = seals.sealer(reference)
     left, all_cuts = sealed(skeleton, cuts, secrets, seal, blind if are_blinded else lambda _: "")
     with translated():
         (content / SKELETON).write_bytes(left)

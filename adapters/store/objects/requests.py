@@ -222,7 +222,7 @@ class StoredRequest:
 
     @cached_property
     def _openers(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
-        return seals.openers(self.reference)
+        return seals.opener(self.reference)
 
     def _zone(self) -> ZoneInfo:
         if self.read_on is not None:

@@ -6,9 +6,11 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -216,29 +218,28 @@ def paid_archives() -> Iterator[tuple[str, str]]:
         yield reference, receipt_id
 
 
-def unsealed_changes(bag: Path) -> Iterator[Callable[[Path], object]]:
+def unsealed_changes(bag: Path) -> Iterator[Change]:
     """Yield changes of each part of a request that is not sealed."""
-    cuts, skeleton = (
-        json.loads((bag / "data/cuts.json").read_bytes())["cuts"],
-        (bag / "data/skeleton.json").read_bytes(),
-    )
-    places = [0, *(each["offset"] + each["length"] for each in cuts), len(skeleton)]
-    for begin, end in pairwise(places):
-        yield lambda it, at=(begin + end) // 2: changed_at(it / "data/skeleton.json", at)
-    for number in range(len(cuts)):
-        name = "spelling" if cuts[number]["kind"] == "content" else "blinded"
-        value = {"prefix": "data:;base64,"} if name == "spelling" else "ab" * 32
-        yield lambda it, number=number, name=name, value=value: of_json(
-            "data/cuts.json", lambda document: document["cuts"][number].update({name: value})
-        )(it, it)
-    for path in sorted((bag / FILES).iterdir()):
-        yield lambda it, path=path: changed_at(it / FILES / path.name, path.stat().st_size // 2)
+    cuts = json.loads((bag / "data/cuts.json").read_bytes())["cuts"]
+    places = [0, *(each["offset"] + each["length"] for each in cuts), (bag / "data/skeleton.json").stat().st_size]
+    yield from (changed_at("data/skeleton.json", (begin + end) // 2) for begin, end in pairwise(places))
+    for number, cut in enumerate(cuts):
+        value = {"spelling": {"prefix": "data:;base64,"}} if cut["kind"] == "content" else {"blinded": "ab" * 32}
+        yield of_json("data/cuts.json", partial(with_cut, number, value))
+    yield from (changed_at(f"{FILES}/{path.name}", path.stat().st_size // 2) for path in (bag / FILES).iterdir())
 
 
-def changed_at(path: Path, at: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[at] = ord("a") if data[at] != ord("a") else ord("b")
-    path.write_bytes(data)
+def with_cut(number: int, value: dict[str, Any], document: dict[str, Any]) -> None:
+    document["cuts"][number].update(value)
+
+
+def changed_at(name: str, at: int) -> Change:
+    def change(bag: Path, _: Path) -> None:
+        data = bytearray((bag / name).read_bytes())
+        data[at] = ord("a") if data[at] != ord("a") else ord("b")
+        (bag / name).write_bytes(data)
+
+    return change
 
 
 def test_bag_is_signed_again_once_an_anchor_has_the_new_key(
@@ -279,7 +280,7 @@ def test_every_unsealed_part_of_a_bag_with_payments_is_proven(
         assert bool(roots) == (reference != "before")
         for number, change in enumerate(unsealed_changes(whole)):
             bag = Path(shutil.copytree(whole, tmp_path / f"{reference} {number}"))
-            change(bag)
+            change(bag, bag)
             kept_anew(bag)
             changed += 1
             sealed_again(bag)
