@@ -353,7 +353,10 @@ class Sentence(Enum):
     examiner_killed = "the process that examines a signed document was killed; try again"
     examiner_not_started = "the examination of a signed document could not be started: %(reason)s"
     no_trust_root = "a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER"
-    no_trust_list = "a file of CELLAR_TRUST_LISTS is no trust list; see docs/archives.md"
+    no_trust_list = (
+        "a file of CELLAR_TRUST_LISTS is no trust list, or is not signed with a certificate beside it; see "
+        "docs/archives.md"
+    )
     trust_unreadable = "a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: %(reason)s"
     object_damaged = "the object in %(folder)s is damaged; see `cellar verify`, and restore it from a copy of the store"
     part_damaged = "part of receipt %(receipt)s is missing or damaged; send the archive again"
