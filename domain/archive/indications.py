@@ -56,7 +56,7 @@ def _integrity(verdict: Verdict, signature: SignatureVerdict) -> str | None:
 def _trust(signature: SignatureVerdict) -> str | None:
     if not signature.trusted:
         reason = said_by(signature.values, "trust_reason")
-        return _OF_UNTRUSTED.get(reason and reason.code, "CERTIFICATE_CHAIN_GENERAL_FAILURE")
+        return _OF_UNTRUSTED.get(reason.code if reason else None, "CERTIFICATE_CHAIN_GENERAL_FAILURE")
     if signature.strength is Strength.WEAK:
         unproven = "" if signature.time_source is TimeSource.TIME_STAMP else "_NO_POE"
         return f"CRYPTO_CONSTRAINTS_FAILURE{unproven}"

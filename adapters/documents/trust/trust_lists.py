@@ -135,7 +135,7 @@ def _signed(data: bytes, signers: Path) -> bytes:
     """
     from lxml.etree import LxmlError  # noqa: PLC0415 -- with signxml 25 MB, for XML lists alone
     from signxml.exceptions import SignXMLException  # noqa: PLC0415
-    from signxml.xades import XAdESSignatureConfiguration, XAdESVerifier  # noqa: PLC0415
+    from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier  # noqa: PLC0415
 
     _root(data)
     for signer in load_pem_x509_certificates(signers.read_bytes()) if signers.is_file() else ():

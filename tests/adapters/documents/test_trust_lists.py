@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from signxml import SignatureMethod
-from signxml.xades import XAdESSigner
+from signxml.algorithms import SignatureMethod
+from signxml.xades.xades import XAdESSigner
 
 from adapters.documents.examination import examine
 from adapters.documents.trust.trust_lists import BadList, read_lists
@@ -51,7 +51,7 @@ def signed(text: str, by: str = "Operator of lists") -> str:
     identity = pdfs.authority(by)
     signer = XAdESSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256)
     root = signer.sign(etree.fromstring(text.encode()), key=identity.private_key, cert=[identity.certificate])
-    return etree.tostring(root).decode()
+    return str(etree.tostring(root, encoding="unicode"))
 
 
 def service(status: str, since: str) -> str:

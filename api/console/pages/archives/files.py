@@ -93,11 +93,12 @@ def validation_report(reference: Reference, caller: CallerOf) -> Response:
     check_visible(caller, reference)
     request = stored_request(reference, receipts.current_receipt_id(reference) or "")
     archive = readable(request) if request else None
-    *_, newest = [None, *(reports(request, archive) if request and archive else ())]
-    if newest is None:
+    found = list(reports(request, archive)) if request and archive else []
+    if not found:
         raise Refused("UNKNOWN_FILE", "the archive has no document with a signature", status=404)
     headers = {"content-disposition": "attachment", "cache-control": "private, no-store"}
-    return Response(newest.opened().read(), media_type="application/xml", headers=headers)
+    with found[-1].opened() as report:
+        return Response(report.read(), media_type="application/xml", headers=headers)
 
 
 @router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
