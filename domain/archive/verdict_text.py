@@ -101,7 +101,8 @@ def _tier(signature: SignatureVerdict) -> Said | None:
         return None
     if signature.tier:
         return Said(f"tier_{signature.tier}")
-    return _because(_answer(None), [_why_untrusted(signature) if signature.trusted is None else Sentence.no_lists()])
+    why = _why_untrusted(signature) if signature.trusted is None else Sentence.no_lists()
+    return _because(Sentence.tier_unknown(), [why])
 
 
 def _certificate(signature: SignatureVerdict) -> Said:
