@@ -55,6 +55,8 @@ class StoredRequest:
     """The source that brought the version, on whose terms its times and amounts are read."""
     owner: str
     """The source of the process, which brought its first version. Others replace nothing until a person accepts it."""
+    arrived_at: datetime
+    """When the version arrived."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
     read_on: Mapping[str, Any] | None = None
@@ -329,6 +331,5 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
     owner = inventory.versions[0].source
-    return StoredRequest(
-        reference, version.message, number, True, keys, files, {}, version.message, version.source, owner, read
-    )
+    brought = version.message, version.source, owner, version.created_at
+    return StoredRequest(reference, version.message, number, True, keys, files, {}, *brought, read)
