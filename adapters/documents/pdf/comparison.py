@@ -176,7 +176,7 @@ class SignatureFieldCreationRule(form_field_rules.SigFieldCreationRule):
     """Permits new signature fields, also below new nodes that hold nothing but a part of their names."""
 
     def apply(self, context: FieldComparisonContext) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
-        specs, nodes = dict(context.field_specs), {}
+        specs, nodes = dict(context.field_specs), dict[str, Any]()
         for name, spec in context.field_specs.items():
             if spec.old_field_ref is None and spec.new_field and spec.new_field.keys() <= {"/T", "/Kids", "/Parent"}:
                 nodes[name] = specs.pop(name).new_field_ref

@@ -102,7 +102,7 @@ def opened(file: BinaryIO) -> PdfFileReader:
     """
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
-    filter_mixins.aes_cbc_decrypt = _decrypted
+    filter_mixins.aes_cbc_decrypt = _decrypted  # type: ignore[attr-defined, assignment]
     reader = _Reader(file, strict=False)
     arrange_sections(reader, file)
     if reader.encrypted and not _opens_as_in_2008(reader) and reader.decrypt("").status is AuthStatus.FAILED:
