@@ -233,7 +233,8 @@ class Sentence(Enum):
     document_sound = "every signature is intact and valid, and permits all later changes"
     document_fields_changed = "a form field that was filled when somebody signed was filled again later"
     document_covered = (
-        "every signature is intact and valid. The stamp of a later signature stands over words that were signed before"
+        "every signature is intact and valid. The stamp of a later signature stands over words or an image that was "
+        "signed before"
     )
     document_changed = "the document was changed after it was signed. No signature is known to be broken"
     document_broken = "a signature or its time stamp does not match what it covers"

@@ -199,7 +199,8 @@ class Unmasked(BaseModel):
 
 class VersionView(BaseModel):
     """A version. `is_set_aside`: another source than that of the process has sent it, and nobody has accepted it.
-    `is_from_future`: its `event.timestamp` is more than a day after its arrival.
+    `is_from_future`: its `event.timestamp` is more than a day after its arrival. `content_root`: the root over its
+    parts, which `check.py` of a bag computes; null if an earlier build has archived or loaded the version.
     """
 
     version: int
@@ -207,6 +208,7 @@ class VersionView(BaseModel):
     received_at: datetime
     is_set_aside: bool = False
     is_from_future: bool = False
+    content_root: str | None = None
 
 
 class DeliveryView(BaseModel):
