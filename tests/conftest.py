@@ -184,6 +184,12 @@ def store_kind(request: pytest.FixtureRequest, configure: Configure) -> str:
     return str(request.param)
 
 
+IN_BOTH_KINDS = pytest.mark.parametrize(
+    ("installation", "store_kind"), [("sqlite", "folder"), ("postgres", "bucket")], indirect=True
+)
+"""Runs a test on each kind of database and of store, and not on each pair: neither knows of the other."""
+
+
 @pytest.fixture
 def sqlite_installation(configure: Configure) -> Settings:
     """Return settings with a migrated SQLite database, for tests that do not depend on the kind."""
