@@ -59,8 +59,10 @@ _LONGEST_FIRST = (
     "tests/api/console",
     "tests/api/json",
     "tests/flows",
-    "tests/api/receiver",
+    "tests/api",
     "tests/cli",
+    "tests/services",
+    "tests/insider",
     "tests/adapters/store",
 )
 
