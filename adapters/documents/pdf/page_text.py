@@ -51,11 +51,12 @@ class Word:
     """A word as it is drawn, in the order of its letters for a reader. A letter that no font tells is `UNKNOWN`.
 
     An image is a word without letters. So is what may show words anywhere: a pattern with words, and forms that hold
-    each other too deeply.
+    each other too deeply. `is_placed`: it is known where in its box it stands.
     """
 
     box: Box
     text: str
+    is_placed: bool = True
 
 
 def covered_words(
@@ -120,7 +121,7 @@ def _covers(box: Box, word: Word, *, is_near: bool) -> bool:
     number; or touches an image."""
     west, south, east, north = word.box
     width, height = min(box[2], east) - max(box[0], west), min(box[3], north) - max(box[1], south)
-    if is_near or not word.text or min(width, height) <= 0:
+    if is_near or not word.text or not word.is_placed or min(width, height) <= 0:
         return width > 0 and height > 0
     letter = max(east - west, north - south) / len(word.text)
     if any(each.isdigit() or each == UNKNOWN for each in word.text):
@@ -139,12 +140,31 @@ def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[W
     annotations = entry(page, "/Annots")
     for place in range(len(annotations) if isinstance(annotations, ArrayObject) else 0):
         annotation, held = annotations[place], annotations.raw_get(place)
-        stream = shown_stream(annotation) if isinstance(annotation, DictionaryObject) else None
         is_itself = isinstance(held, IndirectObject) and held.reference == besides
-        if stream is not None and not is_itself and not is_hidden(annotation):
-            target, own = _rectangle(annotation, "/Rect"), _rectangle(stream, "/BBox")
-            if target and own:
-                yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_fitted(own, target)), 0)
+        if not isinstance(annotation, DictionaryObject) or is_itself or is_hidden(annotation):
+            continue
+        stream, target = shown_stream(annotation), _rectangle(annotation, "/Rect")
+        own = _rectangle(stream, "/BBox") if stream is not None else None
+        if stream is not None and target and own:
+            inner = _product([float(part) for part in entry(stream, "/Matrix") or ()], _UNITY)
+            fitted = _fitted(_box(inner, own[::2], own[1::2]), target)
+            yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_product(list(inner), fitted)), 0)
+        form = entry(held.get_pdf_handler().root, "/AcroForm") if isinstance(held, IndirectObject) else None
+        is_drawn_by_viewers = isinstance(form, DictionaryObject) and bool(entry(form, "/NeedAppearances"))
+        value = _value(annotation)
+        if target and value and (stream is None or is_drawn_by_viewers or value.startswith("/")):
+            yield Word(target, value.removeprefix("/"), is_placed=False)
+
+
+def _value(annotation: DictionaryObject) -> str:
+    """Return what a viewer may show of an annotation by itself: a text, or the state of a pressed button."""
+    if entry(annotation, "/Subtype") == "/FreeText":
+        value = entry(annotation, "/Contents")
+    elif inherited(annotation, "/FT") == "/Btn":
+        value = entry(annotation, "/AS") if entry(annotation, "/AS") != "/Off" else None
+    else:
+        value = inherited(annotation, "/V") if inherited(annotation, "/FT") in ("/Tx", "/Ch") else None
+    return value if isinstance(value, str) else UNKNOWN if value else ""
 
 
 def cut_off_words(stream: StreamObject) -> list[bool]:
@@ -170,7 +190,7 @@ def _rectangle(dictionary: DictionaryObject, key: str) -> Box | None:
 
 
 def _fitted(own: Box, target: Box) -> Matrix:
-    """Return the matrix by which a viewer fits an appearance into its rectangle (12.5.5), without its own matrix."""
+    """Return the matrix by which a viewer fits an appearance into its rectangle (12.5.5)."""
     across = (target[2] - target[0]) / (own[2] - own[0] or 1)
     up = (target[3] - target[1]) / (own[3] - own[1] or 1)
     return across, 0, 0, up, target[0] - own[0] * across, target[1] - own[1] * up

@@ -250,3 +250,25 @@ def test_stamp_over_an_amount_is_never_sound_wherever_viewers_show_it(judge: Jud
     made = {**page, forms.CONTENT: forms.stream(b"", content), 15: font if thing.startswith(b"[") else thing or b"null"}
 
     assert judge(signed(signed(layouts.table(made)), "Second", box=box)).outcome in (Outcome.COVERED, Outcome.CHANGED)
+
+
+_SHOWN = b"BT /Helv 12 Tf 2 5 Td (100) Tj ET"
+_OVER_AMOUNT = (72, 560, 272, 580)
+SHOWN_BY_VIEWERS: dict[str, tuple[bytes, bytes, Box]] = {
+    "a field without an appearance": (b"/AP<</N 11 0 R>>", b"", _OVER_AMOUNT),
+    "a field that viewers draw anew": (b"/AP<</N 11 0 R>>", b"/AP<</N 12 0 R>>", _OVER_AMOUNT),
+    "a field that turns its appearance": (b"/AP<</N 11 0 R>>", b"/AP<</N 15 0 R>>", (235, 558, 272, 582)),
+    "a pressed button": (b"/FT/Tx", b"/FT/Btn/AS/Yes", _OVER_AMOUNT),
+    "a comment without an appearance": (b"/Subtype/Widget", b"/Subtype/FreeText/Contents(100)", _OVER_AMOUNT),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN_BY_VIEWERS)
+def test_stamp_over_what_viewers_show_of_an_annotation_is_never_sound(judge: Judge, name: str) -> None:
+    old, new, box = SHOWN_BY_VIEWERS[name]
+    turned = b"/Subtype/Form/Matrix[-1 0 0 -1 0 0]/BBox[0 0 200 20]/Resources<</Font<</Helv 10 0 R>>>>"
+    drawn = forms.replaced(forms.form(), forms.FORM, b"/DA", b"/NeedAppearances true/DA" if "anew" in name else b"/DA")
+    made = {**forms.replaced(drawn, forms.AMOUNT, old, new), 15: forms.stream(turned, _SHOWN)}
+    pdf = writers.signed_by_update(layouts.table(made), b"First", writers.Kind())
+
+    assert judge(signed(pdf, "Second", box=box)).outcome is Outcome.COVERED
