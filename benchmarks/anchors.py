@@ -11,15 +11,15 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from benchmarks.machine import work_folder
 
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _ROWS_AT_ONCE = 10_000
@@ -31,8 +31,7 @@ def main() -> None:
     options.add_argument("--objects", type=int, default=100_000)
     options.add_argument("--day", type=int, default=1_000)
     chosen = options.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with work_folder() as work:
         step = [sys.executable, "-m", "benchmarks.anchors"]
         _run([*step, "fill", str(chosen.objects)], work)
         first = _run([*step, "anchor"], work)
@@ -46,8 +45,6 @@ def main() -> None:
         print(f"a day: {json.loads(day.output)['leaves']:,} of them: {day.seconds:.1f} s, {day.megabytes} MB")
         print(f"held against the anchor: {held.seconds:.1f} s, {held.megabytes} MB")
         print(f"leaves: {leaves_bytes / 1e6:.0f} MB")
-    finally:
-        shutil.rmtree(work)
 
 
 class _run:  # noqa: N801 -- reads as a verb

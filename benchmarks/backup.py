@@ -17,7 +17,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -41,14 +40,11 @@ def main() -> None:
     parser.add_argument("--paired", type=int, default=0, help="Rounds of bursts beside a first backup.")
     parser.add_argument("--burst", type=int, default=200)
     given = parser.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as work:
         found = (
             asyncio.run(_paired(work, given, archives.template())) if given.paired else _measured(work, given.objects)
         )
         print(json.dumps({"machine": machine.described(), "archives": given.objects, **found}, indent=1))
-    finally:
-        shutil.rmtree(work)
 
 
 def _measured(work: Path, objects: int) -> dict[str, Any]:

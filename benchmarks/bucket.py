@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import random
-import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,12 +76,10 @@ async def measure(folder: Path, endpoint: str, made: bytes, count: int, latency_
 def main(arguments: argparse.Namespace) -> None:
     set_up_process()
     made, measured = template(), list[Measured]()
-    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd(), ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with s3(folder / "s3") as endpoint:
-            for latency_ms in _LATENCIES_MS:
-                measured.append(asyncio.run(measure(folder, endpoint, made, arguments.count, latency_ms)))
-                print(measured[-1])
+    with machine.work_folder() as folder, s3(folder / "s3") as endpoint:
+        for latency_ms in _LATENCIES_MS:
+            measured.append(asyncio.run(measure(folder, endpoint, made, arguments.count, latency_ms)))
+            print(measured[-1])
     if arguments.write:
         document = {"machine": machine.described(), "measured": [asdict(each) for each in measured]}
         MEASURED.write_text(json.dumps(document, indent=1) + "\n")

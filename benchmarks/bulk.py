@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -195,15 +193,12 @@ async def _measure(folder: Path, server: Postgres | None, template: bytes, asked
 def main(asked: argparse.Namespace) -> None:
     set_up_process()
     template = archives.template()
-    folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as folder:
         for kind in asked.kind or ("sqlite", "postgres"):
             (folder / kind).mkdir()
             with postgres(folder) if kind == "postgres" else nullcontext() as server:
                 found = asyncio.run(_measure(folder / kind, server, template, asked))
             print(kind, json.dumps({"machine": machine.described()} | found, default=str))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ page of the document drawn. The browser keeps scripts and styles, as it does for
 
 import sys
 from base64 import b64encode
-from pathlib import Path
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import httpx
 from playwright.sync_api import Page
 
 from adapters.database.migration import migrate
+from benchmarks.machine import work_folder
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import Browser, posted
 from tests.end_to_end.browser import page
@@ -55,7 +54,7 @@ def measured(client: httpx.Client, opened: Page, url: str, path: str) -> list[fl
 
 def main(rounds: int) -> None:
     values = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
-    with TemporaryDirectory(dir=Path.cwd(), prefix="cellar-benchmark-") as folder, installed(Path(folder), **values):
+    with work_folder() as folder, installed(folder, **values):
         migrate()
         for reference, filler_bytes in (("short", 0), ("long", 20 << 20)):
             archived(reference, body(reference, filler_bytes))

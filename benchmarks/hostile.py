@@ -16,7 +16,6 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -222,8 +221,7 @@ def _warm(server: Server) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    place = tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd())
-    with place as folder, servers.cellar(Path(folder)) as server:
+    with machine.work_folder() as folder, servers.cellar(folder) as server:
         _warm(server)
         warm_bytes = server.memory("VmRSS")
         count = arguments.count // arguments.rounds

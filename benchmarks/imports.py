@@ -11,8 +11,6 @@ turn, and the median of the ratios within the rounds counts.
 import argparse
 import asyncio
 import json
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +133,12 @@ async def _state(prefect: httpx.AsyncClient, flow_run_id: str) -> str:
 
 def main(arguments: argparse.Namespace) -> None:
     set_up_process()
-    folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as folder:
         if arguments.new:
             told = asyncio.run(beside(folder, arguments.count, arguments.rounds, arguments.new))
             print(json.dumps({"machine": machine.described(), "count": arguments.count} | told, indent=1))
             return
         found = asyncio.run(measure(folder, arguments.count, arguments.rounds))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     ratios = [round(each.ratio, 2) for each in found]
     told = {"machine": machine.described(), "count": arguments.count, "ratios": ratios, "median": median(ratios)}
     print(json.dumps(told, indent=1))

@@ -1,9 +1,19 @@
-"""Describes the machine that a benchmark runs on."""
+"""Describes the machine that a benchmark runs on, and gives it a folder to work in."""
 
 import os
 import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """Provide a folder on the disk of the current folder, which is no memory, and remove it after the block."""
+    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def described() -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Downstream systems that confirm each message, as lean as Python allows: `python -m benchmarks.message_peers 50`.
 
-Prints a line with their ports. Each has a port of its own, keeps its connections, and reads no message. With `hangs` as
-a further argument, the last one takes messages and never answers.
+Prints a line with their ports. Each has a port of its own, keeps its connections, and reads no message.
 """
 
 import asyncio
@@ -38,10 +37,9 @@ def _length(head: bytes) -> int:
 
 
 @contextmanager
-def peers(count: int, *, one_hangs: bool = False) -> Iterator[list[int]]:
+def peers(count: int) -> Iterator[list[int]]:
     """Run endpoints in a process of their own, and yield their ports."""
-    options = ["hangs"] if one_hangs else []
-    command = command_of_child([sys.executable, "-m", "benchmarks.message_peers", str(count), *options])
+    command = command_of_child([sys.executable, "-m", "benchmarks.message_peers", str(count)])
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout
@@ -50,13 +48,12 @@ def peers(count: int, *, one_hangs: bool = False) -> Iterator[list[int]]:
             process.terminate()
 
 
-async def main(count: int, *, one_hangs: bool) -> None:
+async def main(count: int) -> None:
     loop = asyncio.get_running_loop()
-    kinds = [_Peer] * (count - one_hangs) + [asyncio.Protocol] * one_hangs
-    servers = [await loop.create_server(kind, "127.0.0.1", 0) for kind in kinds]
+    servers = [await loop.create_server(_Peer, "127.0.0.1", 0) for _ in range(count)]
     print(*(each.sockets[0].getsockname()[1] for each in servers), flush=True)
     await asyncio.gather(*(each.serve_forever() for each in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), one_hangs="hangs" in sys.argv))
+    asyncio.run(main(int(sys.argv[1])))

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -70,8 +69,8 @@ def main(arguments: argparse.Namespace) -> None:
     set_up_process()
     measured: dict[str, Any] = {}
     for kind in arguments.kind or KINDS:
-        with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd()) as folder:
-            measured[kind] = measure(kind, arguments.rounds, Path(folder))
+        with machine.work_folder() as folder:
+            measured[kind] = measure(kind, arguments.rounds, folder)
     print("\n".join(table(measured)))
     if not arguments.kind:
         found = {kind: [asdict(each) for each in rounds] for kind, rounds in measured.items()}

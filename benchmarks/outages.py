@@ -8,13 +8,10 @@ the 99th percentiles within a round; the median over the rounds counts.
 import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -24,7 +21,7 @@ from adapters.inbox import inbox
 from benchmarks import machine
 from benchmarks.engine import set_up_process
 from benchmarks.message_peers import peers
-from benchmarks.sending import Load
+from benchmarks.sending import Load, send
 from tests.faults.faulty_way import FaultyWay
 from tests.faults.installation import SECRET, Installation, embedded
 from tests.faults.postgres import leader
@@ -72,18 +69,11 @@ def measure(made: Installation, state: State, requests: int) -> float:
     if state.system:
         made.ways[state.system].spoil(state.fault)
         time.sleep(1)
-    each_s = _sent(Load(made.port, SECRET, "", _SIZE_BYTES, 1, _LANES, requests))
+    each_s = send(Load(made.port, SECRET, "", _SIZE_BYTES, 1, _LANES, requests)).each_s
     if state.system:
         made.ways[state.system].heal()
     _wait_until_all_complete(made)
     return 1000 * quantiles(each_s, n=100)[98]
-
-
-def _sent(load: Load) -> list[float]:
-    command = [sys.executable, "-m", "benchmarks.sending", json.dumps(asdict(load))]
-    done = subprocess.run(command, check=True, capture_output=True, timeout=600)
-    each_s: list[float] = json.loads(done.stdout)["each_s"]
-    return each_s
 
 
 def _wait_until_all_complete(made: Installation) -> None:
@@ -101,10 +91,7 @@ def main(arguments: argparse.Namespace) -> None:
     states += [State(system, fault) for system in ("prefect", "database", "endpoint") for fault in _FAULTS]
     p99_ms: dict[str, list[float]] = {each.name: [] for each in states}
     load_before = os.getloadavg()[0]
-    with (
-        tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd(), ignore_cleanup_errors=True) as folder,
-        installed(Path(folder)) as made,
-    ):
+    with machine.work_folder() as folder, installed(folder) as made:
         measure(made, states[0], arguments.requests)  # what happens once is over
         for _ in range(arguments.rounds):
             for each in states:

@@ -8,7 +8,6 @@ import argparse
 import json
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,17 +17,16 @@ from statistics import median
 import httpx
 from httpx import codes
 
-from benchmarks import servers
+from benchmarks import machine, servers
 from benchmarks.engine import set_up_process
 from benchmarks.receiver import Case, measure
-from benchmarks.servers import Server
+from benchmarks.servers import Server, signed_in
 
 _KB, _MB = 10**3, 10**6
 _CASES = (Case(20 * _KB, 1, 16), Case(2 * _MB, 1, 4), Case(200 * _MB, 1, 1))
 _PAGES = ("/console/", "/console/archives", "/console/refused")
 _ASKED = 200
 _FILL = "from tests.batches import fill, filled; fill([filled(number) for number in range(200)])"
-_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _HERE = Path(__file__).parents[1]
 _RUNS_PER_S = re.compile(r"'runs_per_s':\s*([0-9.]+)")
 
@@ -37,8 +35,8 @@ def receiver(other: Path, rounds: int) -> dict[str, float]:
     """Return the median ratios of MB/s, by case. The turns are ours, theirs, theirs, ours."""
     ratios: dict[str, list[float]] = {}
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="cellar-benchmark-") as folder, ExitStack() as stack:
-            ours, theirs = (stack.enter_context(_running(each, Path(folder))) for each in (_HERE, other))
+        with machine.work_folder() as folder, ExitStack() as stack:
+            ours, theirs = (stack.enter_context(_running(each, folder)) for each in (_HERE, other))
             for case in _CASES:
                 speeds = [measure(server, case, 0).mb_per_s for server in (ours, theirs, theirs, ours)]
                 ratio = (speeds[0] + speeds[3]) / (speeds[1] + speeds[2])
@@ -58,29 +56,17 @@ def console(other: Path, rounds: int) -> dict[str, float]:
     """Return the median ratios of the time of a page, theirs to ours, with 200 archives. Turns as above."""
     ratios: dict[str, list[float]] = {}
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="cellar-benchmark-") as folder, ExitStack() as stack:
-            running = [stack.enter_context(_running(each, Path(folder))) for each in (_HERE, other)]
+        with machine.work_folder() as folder, ExitStack() as stack:
+            running = [stack.enter_context(_running(each, folder)) for each in (_HERE, other)]
             for server, checkout in zip(running, (_HERE, other), strict=True):
                 command = [_python_of(checkout), "-c", _FILL]
                 subprocess.run(command, env=_environment_of(server), cwd=checkout, check=True)
-            clients = [stack.enter_context(signed_in(server)) for server in running]
+            clients = [stack.enter_context(signed_in(server.url)) for server in running]
             for path in _PAGES:
                 times_s = [[_asked_s(client, path) for client in clients] for _ in range(_ASKED)]
                 ours, theirs = (median(each) for each in zip(*times_s[_ASKED // 10 :], strict=True))
                 ratios.setdefault(path, []).append(theirs / ours)
     return {path: median(each) for path, each in ratios.items()}
-
-
-@contextmanager
-def signed_in(server: Server) -> Iterator[httpx.Client]:
-    """Provide a client that has signed in by the token that the receiver has made."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
-        client.get("/api/archives", headers={"authorization": "Bearer none"})  # the receiver makes its token
-        csrf = _CSRF.search(client.get("/console/login").text)
-        token = (server.folder.parents[1] / "secrets" / "api").read_text().strip()
-        form = {"csrf": csrf and csrf[1], "token": token, "name": "benchmark"}
-        client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
-        yield client
 
 
 def _environment_of(server: Server) -> dict[str, str]:

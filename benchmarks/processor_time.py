@@ -10,24 +10,29 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
+import httpx
 import psutil
 
 from benchmarks import engine_parts
-from benchmarks.archives import template
-from benchmarks.distributed_burst import burst
+from benchmarks.archives import references, template
 from benchmarks.installations import installation
 from benchmarks.machine import described
+from benchmarks.posting import post_at_once
 from benchmarks.servers import SECRET
-from tests.distributed.stack import distributed
+from tests.distributed.outcome import queried
+from tests.distributed.stack import Stack, distributed
 
 _ARCHIVES = 60
 _ROUNDS = 3
+_LANES = 4
+_COMPLETE_WITHIN_S = 3600
 _GROUPS = {"receiver": "receiver", "worker": "worker", "prefect": "prefect server"}
 
 Spent = dict[str, float]
@@ -66,14 +71,33 @@ async def _embedded(folder: Path, made: bytes, archives: int) -> Spent:
 
 def _distributed(folder: Path, made: bytes, archives: int) -> Spent:
     with distributed(folder, webhook_secrets=SECRET) as stack:
-        burst(stack, made, max(4, archives // 10))
+        _burst(stack, made, max(4, archives // 10))
         pids: dict[str, list[int]] = {}
         for name, process in stack.processes.items():
             assert process.running
             pids.setdefault(_GROUPS.get(name.partition("-")[0], "engines"), []).append(process.running.pid)
         before = _spent_s(pids)
-        burst(stack, made, archives)
+        _burst(stack, made, archives)
         return _ms_an_archive(before, _spent_s(pids), archives)
+
+
+def _burst(stack: Stack, made: bytes, archives: int) -> None:
+    """Send archives as fast as they are acknowledged, and wait until the last is completed."""
+    deadline, before = time.monotonic() + _COMPLETE_WITHIN_S, _completed(stack)
+    asyncio.run(_post(stack, made, archives))
+    while _completed(stack) < before + archives:
+        assert time.monotonic() < deadline, f"the burst is not completed after {_COMPLETE_WITHIN_S} s"
+        time.sleep(0.5)
+
+
+async def _post(stack: Stack, made: bytes, archives: int) -> None:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=120, trust_env=False) as receiver:
+        posted = await post_at_once(receiver, made, references(archives), _LANES)
+    assert all(each.is_acknowledged for each in posted)
+
+
+def _completed(stack: Stack) -> int:
+    return int(queried(stack.database_url, "SELECT count(*) FROM receipt WHERE state = 'completed'")[0][0])
 
 
 def _spent_s(pids: Mapping[str, list[int]]) -> Counter[str]:

@@ -7,11 +7,7 @@ Results are medians over the rounds, of each server's figures and of the ratios 
 import argparse
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,8 +17,8 @@ from statistics import median, quantiles
 
 from rich.progress import Progress
 
-from benchmarks import servers
-from benchmarks.sending import Load, Sent
+from benchmarks import machine, servers
+from benchmarks.sending import Load, send
 from benchmarks.servers import SECRET, Server
 
 MEASURED = Path(__file__).parent / "measured" / "receiver.json"
@@ -91,7 +87,7 @@ def measure(server: Server, case: Case, idle_bytes: int) -> Figures:
     server.forget_peak()
     folder = str(server.folder)
     load = Load(server.port, SECRET, folder, case.size_bytes, case.strings, case.lanes, case.requests, case.is_escaped)
-    sent = _sent(load)
+    sent = send(load)
     growth_bytes = server.memory("VmHWM") - idle_bytes
     server.empty()
     server.wait_until_idle()
@@ -104,12 +100,6 @@ def measure(server: Server, case: Case, idle_bytes: int) -> Figures:
     return Figures(mb_per_s, requests_per_s, median(spread_ms), p99_ms, growth_bytes / _MB)
 
 
-def _sent(load: Load) -> Sent:
-    command = [sys.executable, "-m", "benchmarks.sending", json.dumps(asdict(load))]
-    done = subprocess.run(command, check=True, capture_output=True, timeout=600)
-    return Sent(**json.loads(done.stdout))
-
-
 def run_round(work: Path, planned: list[Case], progress: Progress) -> dict[tuple[int, str], Figures]:
     """Measure each case on each server. The servers are started anew for the round."""
     with ExitStack() as stack:
@@ -119,7 +109,7 @@ def run_round(work: Path, planned: list[Case], progress: Progress) -> dict[tuple
             started.append(servers.nginx(work))
         running = {server.name: server for server in map(stack.enter_context, started)}
         for server in running.values():
-            _sent(Load(server.port, SECRET, str(server.folder), 20 * _KB, 1, 1, 20))
+            send(Load(server.port, SECRET, str(server.folder), 20 * _KB, 1, 1, 20))
         idle_bytes = {name: server.memory("VmRSS") for name, server in running.items()}
         task = progress.add_task("cases", total=len(planned))
         figures = {}
@@ -131,19 +121,15 @@ def run_round(work: Path, planned: list[Case], progress: Progress) -> dict[tuple
 
 
 def main(rounds: int, planned: list[Case]) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as folder, Progress() as progress:
         _touch_memory(folder)
-        with Progress() as progress:
-            task = progress.add_task("rounds", total=rounds)
-            measured = []
-            for number in range(rounds):
-                work = folder / str(number)
-                work.mkdir()
-                measured.append(run_round(work, planned, progress))
-                progress.advance(task)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        task = progress.add_task("rounds", total=rounds)
+        measured = []
+        for number in range(rounds):
+            work = folder / str(number)
+            work.mkdir()
+            measured.append(run_round(work, planned, progress))
+            progress.advance(task)
     MEASURED.parent.mkdir(exist_ok=True)
     MEASURED.write_text(json.dumps(document(planned, measured), indent=1) + "\n")
 
@@ -160,13 +146,7 @@ def _touch_memory(folder: Path) -> None:
 def document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]) -> dict[str, object]:
     """Return the record of a run: the machine, and the figures of each round by case and server."""
     return {
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": _processor(),
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB),
-            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-            "python": platform.python_version(),
-        },
+        "machine": machine.described(),
         "rounds": len(measured),
         "cases": [asdict(case) | {"servers": _of_case(number, measured)} for number, case in enumerate(planned)],
     }
@@ -176,11 +156,6 @@ def _of_case(number: int, measured: list[dict[tuple[int, str], Figures]]) -> dic
     """Return the rounds of each server that took part in a case."""
     taking_part = [name for each, name in measured[0] if each == number]
     return {name: [asdict(figures[number, name]) for figures in measured] for name in taking_part}
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
 
 
 if __name__ == "__main__":

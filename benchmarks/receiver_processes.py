@@ -8,7 +8,6 @@ processes twice the share of one. The processor time of a request says at any lo
 import argparse
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,9 +63,9 @@ def turns(one: Server, several: Server, case: Case) -> Turns:
 
 
 def rounds(count: int, processes: int, cases: Sequence[Case]) -> Iterator[Turns]:
-    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd()) as folder:
+    with machine.work_folder() as folder:
         for number in range(count):
-            works = [Path(folder) / f"{number}-{each}" for each in (1, processes)]
+            works = [folder / f"{number}-{each}" for each in (1, processes)]
             for work in works:
                 work.mkdir()
             with servers.cellar(works[0]) as one, servers.cellar(works[1], processes=processes) as several:

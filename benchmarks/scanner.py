@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.bodies import Template, body_parts, template
+from benchmarks.machine import work_folder
 
 MEASURED = Path(__file__).parent / "measured" / "scanner.json"
 _ROUNDS = 5
@@ -27,11 +27,8 @@ _CHUNK_BYTES = 1 << 18  # as uvloop reads from a socket
 
 
 def main() -> None:
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with work_folder() as work:
         measured = {"scan": _scan(), "persist": _persist(work)}
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     MEASURED.parent.mkdir(exist_ok=True)
     MEASURED.write_text(json.dumps(measured, indent=1) + "\n")
 

@@ -4,6 +4,7 @@ Each gets SIGTERM when the benchmark is killed.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,11 +16,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from adapters.platform.processes import command_of_child
 from cli.programs.api import MALLOC
 
 SECRET = "the benchmark's secret"
+TOKEN = "the benchmark's token of 32 characters"
 _IDLE_S = 0.02
+_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--http", "httptools", "--log-level", "warning"]
 
 
@@ -32,6 +37,10 @@ class Server:
     folder: Path
     """Where the server keeps bodies."""
     process: "subprocess.Popen[bytes]" = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def empty(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -81,7 +90,7 @@ def cellar(work: Path, python: str = sys.executable, processes: int = 1) -> Iter
     `python` is the interpreter of the installation to measure; `processes` serve the receiver's port.
     """
     data, port = work / "cellar", free_port()
-    values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
+    values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "API_TOKENS": TOKEN, "SWEEP_INTERVAL_S": 3600}
     if processes > 1:  # an earlier cellar does not know the setting
         values["RECEIVER_PROCESSES"] = processes
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
@@ -92,6 +101,18 @@ def cellar(work: Path, python: str = sys.executable, processes: int = 1) -> Iter
     folder.mkdir(parents=True, exist_ok=True)
     with _running("cellar", port, folder, [*command, "api"], environment) as server:
         yield server
+
+
+@contextmanager
+def signed_in(url: str) -> Iterator[httpx.Client]:
+    """Provide a client of a receiver with TOKEN that has signed in, and that the JSON API knows too."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=600, trust_env=False) as client:
+        found = _CSRF.search(client.get("/console/login").text)
+        assert found
+        form = {"name": "benchmark", "token": TOKEN, "csrf": found[1]}
+        client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
+        yield client
 
 
 @contextmanager

@@ -6,17 +6,14 @@ durable alone. Rounds are interleaved; ratios are medians of the ratios within a
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import servers
-from benchmarks.sending import Load, Sent
+from benchmarks import machine, servers
+from benchmarks.sending import Load, Sent, send
 from benchmarks.servers import SECRET, Server
 
 MEASURED = Path(__file__).parent / "measured" / "session_events.json"
@@ -49,12 +46,11 @@ def measure(cellar: Server, floor: Server, lanes: int) -> Round:
 def _sent(server: Server, lanes: int, *, is_event: bool) -> Sent:
     requests = _REQUESTS if lanes > 1 else _REQUESTS // 4
     load = Load(server.port, SECRET, str(server.folder), _ARCHIVE_BYTES, 1, lanes, requests, is_event=is_event)
-    command = [sys.executable, "-m", "benchmarks.sending", json.dumps(asdict(load))]
-    done = subprocess.run(command, check=True, capture_output=True, timeout=600)
+    sent = send(load)
     server.empty()
     server.wait_until_idle()
     time.sleep(0.3)
-    return Sent(**json.loads(done.stdout))
+    return sent
 
 
 def _per_s(sent: Sent) -> float:
@@ -63,9 +59,9 @@ def _per_s(sent: Sent) -> float:
 
 def main(rounds: int) -> None:
     measured = list[Round]()
-    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd()) as folder:
+    with machine.work_folder() as folder:
         for number in range(rounds):
-            work = Path(folder) / str(number)
+            work = folder / str(number)
             work.mkdir()
             with servers.cellar(work) as cellar, servers.floor(work) as floor:
                 for server in (cellar, floor):

@@ -8,10 +8,8 @@ Seconds and peak memory are of the whole command, as the system counts them for 
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.postgres import postgres
 from benchmarks.tables import GOALS, PAGES, at_most, publish
+from benchmarks.tables import machine as machine_text
 
 MEASURED = Path(__file__).parent / "measured" / "settle.json"
 PAYMENTS, ROWS = 1_000_000, 100_000
@@ -47,16 +46,13 @@ _HEADS = ("settled", "paid", "amount", "currency", "cguid", "authorisation", "ca
 
 
 def main() -> None:
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as work:
         (work / "columns.toml").write_text(_COLUMNS)
         _write_report(work / "report.csv")
         measured = {"SQLite": _measured(work / "sqlite", None)}
         with postgres(work) as server:
             measured["Postgres"] = _measured(work / "postgres", server.new_database("settle"))
-    finally:
-        shutil.rmtree(work)
-    found = {"machine": machine.described(), "payments": PAYMENTS, "rows": ROWS, "databases": measured}
+    found = {"machine": machine.described(), "rounds": 1, "payments": PAYMENTS, "rows": ROWS, "databases": measured}
     MEASURED.write_text(json.dumps(found, indent=1) + "\n")
     _publish(found)
 
@@ -77,11 +73,8 @@ def _publish(found: dict[str, Any]) -> None:
             at_most(f"import, {name}: MB at the peak", _GOAL_MB, taken["import"]["megabytes"]),
         )
     ]
-    on = found["machine"]
-    described = f"{on['cores']} cores ({on['processor']}), {on['memory_gb']} GB, {on['system']}, "
-    described += f"Python {on['python']}; one round."
     tables = {"settle-goals": (GOALS, goals), "settle": (heads, rows)}
-    publish(tables, {"settle-machine": described}, PAGES / "store.md")
+    publish(tables, {"settle-machine": machine_text(found)}, PAGES / "store.md")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ The files are in the page cache, so the benchmark compares the work, not the dis
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -57,8 +55,7 @@ def _row(name: str, of_store: dict[str, list[float]], way: str) -> list[str]:
 
 def _measured(archives: int, files: int, file_bytes: int) -> dict[str, list[float]]:
     """Return the seconds of each round, and the megabytes to read."""
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as work:
         _fill(work, archives, files, file_bytes)
         paths = [path for path in (work / "store" / "archives").rglob("*") if path.is_file()]
         ways: dict[str, Callable[[], None]] = {
@@ -72,8 +69,6 @@ def _measured(archives: int, files: int, file_bytes: int) -> dict[str, list[floa
             for name, way in ways.items():
                 taken[name].append(_seconds(way))
         return taken | {"megabytes": [sum(path.stat().st_size for path in paths) / 1e6]}
-    finally:
-        shutil.rmtree(work)
 
 
 def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
@@ -86,28 +81,13 @@ def _fill_store(archives: int, files: int, file_bytes: int, seed: int = 1) -> No
     process of its own, with its own settings.
     """
     from adapters.database.migration import migrate  # noqa: PLC0415
-    from adapters.inbox.inbox import Intake  # noqa: PLC0415
-    from adapters.store.objects import history  # noqa: PLC0415
-    from adapters.tables.runs import receipts  # noqa: PLC0415
     from cli.simulation.payloads.scenarios import simulated_archives  # noqa: PLC0415
-    from models.runs.receipt import Identity  # noqa: PLC0415
-    from services.processing.completion import complete, load, reconcile_findings  # noqa: PLC0415
-    from services.processing.persisting import persist  # noqa: PLC0415
-    from services.receipts import stored_archive  # noqa: PLC0415
+    from tests.installations import archived  # noqa: PLC0415
 
     migrate()
     simulated = simulated_archives(2 * archives, seed=seed, now=datetime.now(UTC))
     for each in islice((each for each in simulated if each.expectation.status == "0"), archives):
-        reference, intake, body = each.reference, Intake(), _with_files(each.body, files, file_bytes)
-        intake.digest(body)
-        intake.write([body])
-        delivery = intake.accept(Identity(reference), datetime.now(UTC), {})
-        receipts.register(delivery)
-        persist(reference, delivery.receipt_id)
-        archived = stored_archive(reference, delivery.receipt_id)
-        load(archived)
-        complete(archived, reconcile_findings(archived).payload)
-        history.keep(reference, delivery.receipt_id)
+        archived(each.reference, _with_files(each.body, files, file_bytes))
 
 
 def _with_files(body: bytes, files: int, file_bytes: int) -> bytes:

@@ -9,30 +9,23 @@ are of processor time, since other programs may be at work.
 
 import json
 import os
-import re
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks import machine
-from benchmarks.servers import Server, cellar
+from benchmarks.servers import Server, cellar, signed_in
 from benchmarks.tables import PAGES, publish
 from benchmarks.tables import machine as machine_text
 
 MEASURED = Path(__file__).parent / "measured" / "worst_bodies.json"
-_TOKEN = "the-token-of-the-benchmark-which-is-long"
 _REFERENCE = "worst"
 _PAGES = {"json": f"/api/archives/{_REFERENCE}", "dossier": f"/console/archives/{_REFERENCE}"}
-_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 Members = dict[str, Any]
 
@@ -93,20 +86,16 @@ def _row(name: str, costs: Mapping[str, float]) -> list[str]:
 
 
 def _costs(name: str) -> dict[str, float]:
-    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
-    try:
+    with machine.work_folder() as work:
         command = [sys.executable, "-m", "benchmarks.worst_bodies", "--take", name]
         environment = os.environ | {"CELLAR_DATA_DIR": str(work / "cellar")}
         taken = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         costs: dict[str, Any] = json.loads(taken.stdout.splitlines()[-1])
-        os.environ["CELLAR_API_TOKENS"] = _TOKEN
         for page, path in _PAGES.items():  # a receiver for each, because a peak of memory stays
-            with cellar(work) as server, _person(server) as person:
+            with cellar(work) as server, signed_in(server.url) as person:
                 costs |= _shown(server, person, page, path.replace(_REFERENCE, str(costs["reference"])))
         print(json.dumps({name: costs}, ensure_ascii=False), flush=True)
         return costs
-    finally:
-        shutil.rmtree(work)
 
 
 def _shown(server: Server, person: httpx.Client, page: str, path: str) -> dict[str, float]:
@@ -119,18 +108,6 @@ def _shown(server: Server, person: httpx.Client, page: str, path: str) -> dict[s
     assert answer.status_code == 200, answer.text
     grown_mb = (server.memory("VmHWM") - before) / 1e6
     return {f"{page}_s": taken_s, f"{page}_mb": grown_mb, f"{page}_bytes": len(answer.content)}
-
-
-@contextmanager
-def _person(server: Server) -> Iterator[httpx.Client]:
-    """Sign a person in; the same client has a token of the API."""
-    origin, headers = f"http://127.0.0.1:{server.port}", {"authorization": f"Bearer {_TOKEN}"}
-    with httpx.Client(base_url=origin, headers=headers, timeout=600, trust_env=False) as client:
-        found = _CSRF.search(client.get("/console/login").text)
-        assert found
-        form = {"name": "benchmark", "token": _TOKEN, "csrf": found[1]}
-        client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
-        yield client
 
 
 def _take(name: str) -> None:
@@ -168,23 +145,17 @@ def _bytes(database: Path) -> int:
 
 def _steps(members: Members) -> tuple[int, dict[str, float]]:
     """Return the size of a body, and the processor seconds of each step."""
-    from adapters.inbox.inbox import Intake  # noqa: PLC0415
-    from adapters.tables.runs import receipts  # noqa: PLC0415
-    from models.runs.receipt import Identity  # noqa: PLC0415
     from services.messages.events import archive_summary  # noqa: PLC0415
     from services.processing.completion import complete, load, reconcile_findings  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
     from services.receipts import stored_archive  # noqa: PLC0415
+    from tests.installations import received  # noqa: PLC0415
 
     event = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-02T03:04:05"}
     whole = {"event": event, "sessions": []} | dict(members)
     body = json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()
-    intake, reference = Intake(), str(members["reference"])
-    intake.digest(body)
-    intake.write([body])
-    delivery = intake.accept(Identity(reference), datetime.now(UTC), {})
-    receipts.register(delivery)
-    receipt_id = delivery.receipt_id
+    reference = str(members["reference"])
+    receipt_id = received(reference, body)
     spent: dict[str, float] = {}
 
     def step(step_name: str, work: Callable[[], Any]) -> Any:

@@ -12,7 +12,6 @@ Prefect's database hold the archives of the benchmark alone. A ratio is that of 
 import argparse
 import asyncio
 import json
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -28,9 +27,8 @@ from benchmarks.archives import references
 from benchmarks.engine import set_up_process
 from benchmarks.grown.multiplying import multiply
 from benchmarks.installations import Installation, installation
+from benchmarks.servers import TOKEN, signed_in
 
-_TOKEN = "a token of the benchmark of 32 characters"
-_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _SMALL = 1000
 _PAGES = 40
 
@@ -59,7 +57,7 @@ async def _measured(folder: Path, template: bytes, given: argparse.Namespace) ->
         size_mb = (data_dir / "cellar.db").stat().st_size / 1e6
         print(f"{name}: {count:,} archives, {rows[name]:,} rows, {size_mb:,.0f} MB", end="")
         print(f", made in {time.monotonic() - began_s:.0f} s", flush=True)
-    values = {"api_tokens": (_TOKEN,)}
+    values = {"api_tokens": (TOKEN,)}
     async with (
         installation(folder / "small", "cellar", None, **values) as small,
         installation(folder / "large", "cellar", None, **values) as large,
@@ -97,20 +95,16 @@ async def _pages(site: Installation, template: bytes) -> dict[str, tuple[float, 
     new = references(4)
     for each in new:
         await engine_parts.taken(site, template, each)
-    async with httpx.AsyncClient(base_url=site.settings.receiver_url, timeout=60, follow_redirects=True) as person:
-        csrf = _CSRF.search((await person.get("/console/login")).text)
-        assert csrf
-        form = {"csrf": csrf[1], "name": "A person", "token": _TOKEN}
-        await person.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
+    with signed_in(site.settings.receiver_url) as person:
         asked = {"overview": ["/console/"], "dossier": [f"/console/archives/{each}" for each in new]}
-        return {name: await _times(person, paths) for name, paths in asked.items()}
+        return {name: _times(person, paths) for name, paths in asked.items()}
 
 
-async def _times(person: httpx.AsyncClient, paths: list[str]) -> tuple[float, float]:
+def _times(person: httpx.Client, paths: list[str]) -> tuple[float, float]:
     taken_ms = []
     for number in range(_PAGES + 1):
         began_s = time.monotonic()
-        answer = await person.get(paths[number % len(paths)])
+        answer = person.get(paths[number % len(paths)])
         assert answer.status_code == httpx.codes.OK, (answer.url, answer.status_code)
         taken_ms.append((time.monotonic() - began_s) * 1000)
     return round(median(taken_ms[1:]), 1), round(quantiles(taken_ms[1:], n=20, method="inclusive")[18], 1)

@@ -8,7 +8,6 @@ Only a run without such options is written down; `python -m benchmarks.scale.rep
 import argparse
 import asyncio
 import json
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,8 +30,8 @@ async def _measured(folder: Path, template: bytes, count: int, in_a_minute: int)
 def main(arguments: argparse.Namespace) -> None:
     engine.set_up_process()
     count, in_a_minute = arguments.count or _BURST, arguments.minute or _MINUTE
-    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd()) as folder:
-        found = asdict(asyncio.run(_measured(Path(folder), archives.template(), count, in_a_minute)))
+    with machine.work_folder() as folder:
+        found = asdict(asyncio.run(_measured(folder, archives.template(), count, in_a_minute)))
     print(json.dumps(found, indent=1))
     if not (arguments.count or arguments.minute):
         MEASURED.write_text(json.dumps({"machine": machine.described(), "rounds": 1} | found, indent=1) + "\n")

@@ -1,7 +1,6 @@
 """Measures pages of the list of archives: each filter, each pair of filters, and searches of text.
 
     python -m benchmarks.search --archives 1000000 --rounds 5 --kinds sqlite postgres
-    python -m benchmarks.search --archives 100000 --content
 
 Each kind of database is filled once and kept in its folder while it runs. Filters are measured in turns, so that what
 else the machine does spreads over all of them. Prints a table in Markdown, and the plans of the queries.
@@ -24,7 +23,6 @@ from adapters.database.migration import migrate
 from adapters.settings.settings import settings
 from benchmarks import machine
 from benchmarks.postgres import Postgres, postgres
-from benchmarks.search import content
 from benchmarks.search.asked import Filter, filters, pairs, seconds
 from benchmarks.search.filling import fill
 from benchmarks.search.plans import plans_of
@@ -61,17 +59,12 @@ def main() -> None:
     asked.add_argument("--kinds", nargs="+", default=["sqlite", "postgres"])
     asked.add_argument("--folder", type=Path, help="keeps the SQLite database, and uses it again if it is there")
     asked.add_argument("--database", help="the URL of a Postgres database: empty, or filled by an earlier call")
-    asked.add_argument("--content", action="store_true", help="measure how fast the search is filled in, instead")
     given = asked.parse_args()
     print(machine.described())
     for kind in given.kinds:
         with _installed(kind, given.folder, given.database):
-            if given.content:
-                migrate()
-                content.measured(given.archives)
-            else:
-                _filled(given.archives)
-                _measured(given.archives, given.rounds)
+            _filled(given.archives)
+            _measured(given.archives, given.rounds)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from domain.archive.indications import Indication, indications
 from domain.words.wording import N_
 from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
 from models.said import Said, Sentence, moment, said_by, verbatim
@@ -77,27 +78,36 @@ def _signature_text(signature: SignatureVerdict) -> Judgements:
 
 
 def certificate_texts(verdict: Verdict) -> list[Judgements]:
-    """Return what is known of each signature's certificate, algorithm and time. Pure."""
-    return [_certificate_text(each) for each in verdict.signatures]
+    """Return what is known of each signature's rank, certificate, algorithm and time. Pure."""
+    return [_certificate_text(each, indication) for each, indication in indications(verdict) if each]
 
 
-def _certificate_text(signature: SignatureVerdict) -> Judgements:
+def _certificate_text(signature: SignatureVerdict, indication: Indication) -> Judgements:
     return {
-        N_("certificate"): _certificate(signature),
+        N_("tier"): _tier(signature),
+        N_("certified by"): _certificate(signature),
         N_("valid until"): _time(signature.certificate.valid_until) if signature.certificate else None,
         N_("trusted"): _because(_answer(signature.trusted), [_why_untrusted(signature)]),
         N_("revoked"): _revocation(signature.revocation),
-        N_("tier"): Said(f"tier_{signature.tier}") if signature.tier else Sentence.not_judged(),
         N_("algorithm"): _algorithm(signature),
         N_("time from"): Said(f"time_from_{signature.time_source}") if signature.time_source else _answer(None),
         N_("not judged because"): said_by(signature.values, "reason"),
+        N_("result by EN 319 102-1"): Said(f"indication_{indication.main.removeprefix('TOTAL-').lower()}"),
     }
 
 
-def _certificate(signature: SignatureVerdict) -> Said | None:
+def _tier(signature: SignatureVerdict) -> Said | None:
+    if signature.is_document_time_stamp:
+        return None
+    if signature.tier:
+        return Said(f"tier_{signature.tier}")
+    return _because(_answer(None), [_why_untrusted(signature) if signature.trusted is None else Sentence.no_lists()])
+
+
+def _certificate(signature: SignatureVerdict) -> Said:
     certificate = signature.certificate
     if certificate is None:
-        return None
+        return _answer(None)
     if certificate.issuer is None:
         return Sentence.certificate_of_nobody(serial=certificate.serial)
     return Sentence.certificate_of(serial=certificate.serial, issuer=certificate.issuer)

@@ -22,12 +22,13 @@ from adapters.tables.archives import archives
 from adapters.words.languages import texts
 from domain.anchors import leaf_text, statement_text
 from domain.archive.file_names import safe_names
+from domain.archive.validation_report import validation_report
 from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, page_name, summary_page
 from domain.words.wording import LANGUAGES
 from models.access import CELLAR, Caller
 from models.archive.archive import Archive
-from models.archive.content import ContentCut
+from models.archive.content import ContentCut, Role
 from models.errors import Conflict, Refused
 from models.payments import PaymentTerms
 from models.store.anchor import AnchorProof
@@ -82,6 +83,17 @@ def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
     judged = stored_version(request.reference, request.version).receipt_id
     for judgement, _ in store().listed(f"{key}/{ocfl.LOGS}/{judgements.FOLDER}/{judged}"):
         yield _of_key(f"judgements/{PurePosixPath(judgement).name}", judgement)
+
+
+def reports(archive: Archive, arrived_at: datetime) -> Iterator[BagFile]:
+    """Yield the validation reports: of the verdict at arrival, and of each later judgement beside it."""
+    stored = next((each.stored for each in archive.contents if each.role is Role.SIGNED_DOCUMENT), None)
+    made = [("validation-report.xml", archive.signed_document_verdict, arrived_at)]
+    made += [(f"judgements/{each.number:06}.xml", each.verdict, each.at) for each in archive.judgements]
+    for path, verdict, at in made:
+        report = validation_report(verdict, stored.sha256, at, arrived_at) if verdict and stored else None
+        if report:
+            yield of_bytes(path, report)
 
 
 def receipt_file(receipt_id: str, deliveries: Sequence[DeliveryView]) -> BagFile:
@@ -206,6 +218,8 @@ def evidence(
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
+    if archive:
+        files += reports(archive, view.arrived_at(request.version_receipt_id))
     key = anchored.public_key if anchored else b""
     return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked, key)
 

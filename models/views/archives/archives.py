@@ -456,6 +456,10 @@ class ArchiveView(_About):
         """Return whether what was done at a time was done to the last version, once it was complete."""
         return at is not None and self.completed_at is not None and at >= self.completed_at
 
+    def arrived_at(self, receipt_id: str | None) -> datetime:
+        """Return when the version arrived that a receipt made."""
+        return next((each.received_at for each in self.versions if each.receipt_id == receipt_id), self.received_at)
+
 
 class ValuesView(BaseModel):
     """A member's value in each of two versions, or null if a version has no value."""

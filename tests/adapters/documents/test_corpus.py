@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from adapters.documents.examination import examine
+from domain.archive.indications import indications
+from domain.archive.validation_report import validation_report
 from models.archive.verdict import CoveredWords, Outcome, Verdict
 from tests.adapters.documents.corpus.clock import JUDGED_AT
 from tests.adapters.documents.corpus.recipes import Row, made, rows
+from tests.validation_reports import read
 
 Judge = Callable[[Row], Verdict]
 
@@ -48,6 +51,16 @@ def test_no_forged_file_is_called_sound_or_covered(judged: Judge) -> None:
     forged = [row for row in rows() if not row.is_legitimate]
 
     assert [row.name for row in forged if judged(row).outcome in (Outcome.SOUND, Outcome.COVERED)] == []
+
+
+def test_report_on_each_file_is_read_by_pyhanko_with_the_indications_of_the_verdict(judged: Judge) -> None:
+    seen = set[tuple[str, str | None]]()
+    for row in rows():
+        report = validation_report(judged(row), "0c" * 32, JUDGED_AT, JUDGED_AT)
+        said = [(each.main.lower(), each.sub) for _, each in indications(judged(row))]
+        assert (read(report) if report else []) == said, row.name
+        seen.update(said)
+    assert len(seen) >= 4
 
 
 def test_covered_words_are_named_with_their_page_and_with_who_did_not_see_the_stamp(judged: Judge) -> None:

@@ -23,6 +23,7 @@ from tests.flows.conftest import received
 from tests.installations import archived, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import PDF, PNG, sample_body
+from tests.validation_reports import read
 
 # On Python 3.13 bagit's own source warns.
 pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
@@ -128,6 +129,8 @@ def test_bag_reports_the_signatures_of_a_sound_document(cellar: Cellar, tmp_path
     page = (data / "summary.html").read_text()
     assert "Sound: every signature is intact and valid" in page
     assert SIGNER_NAME in page
+    assert ">indeterminate<" in page
+    assert read((data / "validation-report.xml").read_bytes()) == [("indeterminate", "NO_CERTIFICATE_CHAIN_FOUND")]
 
 
 def test_bag_reports_that_the_signed_document_was_changed(cellar: Cellar, tmp_path: Path) -> None:
@@ -140,6 +143,7 @@ def test_bag_reports_that_the_signed_document_was_changed(cellar: Cellar, tmp_pa
     report = json.loads((data / "signatures.json").read_bytes())
     assert (report["outcome"], report["signatures"][0]["intact"]) == ("changed", True)
     assert "Changed: the document was changed after it was signed" in (data / "summary.html").read_text()
+    assert read((data / "validation-report.xml").read_bytes()) == [("indeterminate", "SIG_CONSTRAINTS_FAILURE")]
 
 
 def test_bag_without_a_signed_document_has_no_signature_report(cellar: Cellar, tmp_path: Path) -> None:

@@ -150,19 +150,33 @@ def certificate_text(**members: object) -> dict[str, str | None]:
 def test_certificate_and_algorithm_are_named() -> None:
     text = certificate_text(certificate=CERTIFICATE, algorithm="rsa-1024 sha256", strength=Strength.WEAK)
 
-    assert (text["certificate"], text["valid until"]) == ("1f of Test root", "2027-01-01 00:00:00 UTC")
+    assert (text["certified by"], text["valid until"]) == ("Test root (certificate 1f)", "2027-01-01 00:00:00 UTC")
     assert text["algorithm"] == "rsa-1024 sha256, weak"
 
 
 def test_verdict_of_an_earlier_build_has_unknown_details() -> None:
     text = certificate_text()
 
-    assert (text["certificate"], text["revoked"], text["tier"], text["time from"]) == (
-        None,
-        "unknown",
-        "not judged",
-        "unknown",
-    )
+    assert {text[label] for label in ("certified by", "revoked", "tier", "time from")} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("members", "tier"),
+    [
+        ({"trusted": True}, "unknown: no trust list was given"),
+        ({"trusted": None, **because(trust_reason=Sentence.no_roots())}, "unknown: no trusted roots were configured"),
+        ({"tier": Tier.PLAIN}, "electronic signature; no trust list shows that it is secure or certified"),
+        (
+            {"tier": Tier.CERTIFIED},
+            "certified electronic signature by the trust list (Electronic Signature Law, 5761-2001)",
+        ),
+        ({"is_document_time_stamp": True}, None),
+    ],
+)
+def test_rank_of_a_signature_is_said_with_the_reason_if_it_is_unknown(
+    members: dict[str, object], tier: str | None
+) -> None:
+    assert certificate_text(**members)["tier"] == tier
 
 
 @pytest.mark.parametrize(

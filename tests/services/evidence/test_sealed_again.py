@@ -117,6 +117,7 @@ CHANGES: dict[str, Change] = {
     "a value of the request": altered("data/skeleton.json", "SOMEVALUE1", "SOMEVALUE2"),
     "cuts in another order": of_json("data/cuts.json", lambda it: it["cuts"].reverse()),
     "the verdict": altered("data/signatures.json", '"sound"', '"broken"'),
+    "the validation report": altered("data/validation-report.xml", "NO_CERTIFICATE_CHAIN_FOUND", "TRY_LATER"),
     "the verdict removed": removed("data/signatures.json"),
     "the virus scan": of_the_other("data/scans.json"),
     "the virus scan removed": removed("data/scans.json"),

@@ -86,6 +86,16 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
     return StreamingResponse(chunks, media_type=media_type, headers=headers)
 
 
+@router.get("/archives/{reference:path}/validation-report.xml", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def validation_report(reference: Reference, caller: CallerOf) -> Response:
+    """Return the validation report of the signed document, ETSI TS 119 102-2, as a download."""
+    headers = {
+        "content-disposition": 'attachment; filename="validation-report.xml"',
+        "cache-control": "private, no-store",
+    }
+    return Response(archive_view.report(reference, caller), media_type="application/xml", headers=headers)
+
+
 @router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])
 async def export(reference: Reference, caller: CallerOf) -> Response:
     """Return the archive as a zip that proves itself, as `cellar export` writes it."""
