@@ -64,7 +64,6 @@ class TableSource:
 
     of: FromClause
     key: tuple[str, ...]
-    about: str
     place: str = ""
 
     @property

@@ -5,6 +5,7 @@ What is personal is hidden here, by the role of the caller, and a caller with a 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, select
@@ -37,17 +38,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNFIT_VALUES = "unfit_values"
-_ABOUT_UNFIT = "a value of a form field that its column cannot take"
 _NO_TEMPLATE = "no archive has this template; `cellar templates list` names the templates"
 _MOST_LISTED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class TableAbout:
+class ListedTable:
     """A table in a list. `template_id` and `called` are those of a form table's template."""
 
     name: str
-    about: str
     template_id: str | None = None
     called: Names = NO_NAMES
 
@@ -61,16 +60,12 @@ class OpenTable:
     batches: "Iterator[pa.RecordBatch]"
 
 
-def listed(caller: Caller) -> list[TableAbout]:
-    """Return the tables that a caller may have: the catalogue, then those of the templates with the most archives."""
-    its = col(ArchiveRow.template_id)
-    with reading() as session:
-        asked = select(its).where(its.is_not(None), *matching(session, facets_of_scope(caller), ())).group_by(its)
-        ids = session.connection().execute(asked.order_by(its).limit(_MOST_LISTED)).scalars().all()
-    fixed = [TableAbout(name, each.about) for name, each in SOURCES.items() if _is_for(caller, name)]
-    about = "a row for each archive of the template"
-    forms = [TableAbout(form_table(each), about, each, called(each, caller)) for each in ids if each is not None]
-    return [*fixed, TableAbout(UNFIT_VALUES, _ABOUT_UNFIT), *forms]
+def listed(caller: Caller) -> list[ListedTable]:
+    """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
+    fixed = [name for name in SOURCES if _is_for(caller, name)]
+    ids = _template_ids(caller)[:_MOST_LISTED]
+    forms = [ListedTable(form_table(each), each, called(each, caller)) for each in ids]
+    return [*map(ListedTable, (*fixed, UNFIT_VALUES)), *forms]
 
 
 def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTable:
@@ -81,36 +76,44 @@ def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTab
         Refused: there is no such table for the caller, or no such template.
         Transient: database or store does not answer.
     """
-    how = read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
-    where = _scope(caller)
     if name == UNFIT_VALUES:
-        ids = [template_id] if template_id else form_columns.template_ids()
-        return _table(name, UNFIT, _unfit(ids, where), how)
+        ids = [template_id] if template_id else _template_ids(caller)
+        return _table(name, UNFIT, _unfit(ids, caller), caller)
     if name is not None:
-        return _of_catalogue(name, template_id, caller, where, how)
+        return _of_catalogue(name, template_id, caller)
     if template_id is None:
-        raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
-    rows = settle(template_id)
+        raise Refused("BAD_PARAMETER", "expected the name of a table or a template", where="table")
+    rows = settle(template_id, caller)
     columns = (*LEAD, *columns_of_form(rows, words_of(template_id), personal_parts(template_id)))
-    values = (each for each, _ in _form(template_id, rows, where, is_masked=caller.is_masked))
-    return _table(form_table(template_id), columns, values, how)
+    return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
 
 
-def settle(template_id: str) -> Sequence[FormColumnRow]:
-    """Return the columns of a template's table, after what all its archives have. Raises Refused if none is known."""
-    seen, archives = dict[FieldId, Seen](), 0
-    kept = form_columns.kept(form_table(template_id))
+def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
+    """Return the columns of a template's table, after what all its archives have.
+
+    For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
+    would tell of these.
+
+    Raises Refused if the caller sees no archive of the template.
+    """
+    seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
+    kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
-    for page in table_rows.forms(template_id, ()):
+    for page in table_rows.forms(template_id, where):
         see(seen, (fields for _, fields in page), full)
         archives += len(page)
-    words = words_of(template_id)
-    rows = form_columns.settle(form_table(template_id), lambda kept: settled(template_id, kept, seen, words))
-    if not rows and not archives:
-        raise Refused(
-            "UNKNOWN_TEMPLATE", "no archive has this template; `cellar templates list` names them", status=404
-        )
-    return rows
+    if not kept and not archives:
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    decide = partial(settled, template_id, seen=seen, words=words_of(template_id))
+    return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+
+
+def _template_ids(caller: Caller) -> list[str]:
+    """Return the templates of the archives that a caller sees."""
+    its = col(ArchiveRow.template_id)
+    with reading() as session:
+        asked = select(its).where(its.is_not(None), *matching(session, facets_of_scope(caller), ())).distinct()
+        return [each for each in session.connection().execute(asked.order_by(its)).scalars() if each]
 
 
 def _is_for(caller: Caller, name: str) -> bool:
@@ -125,10 +128,8 @@ def _scope(caller: Caller) -> list[ColumnElement[bool]]:
     return [table_rows.ARCHIVE.reference.in_(its)] if found else []
 
 
-def _of_catalogue(
-    name: str, template_id: str | None, caller: Caller, where: list[ColumnElement[bool]], how: Treatment
-) -> OpenTable:
-    source = SOURCES.get(name)
+def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTable:
+    source, where = SOURCES.get(name), _scope(caller)
     if source is None or not _is_for(caller, name) or (template_id and not source.is_of_archives):
         known = ", ".join(each for each in (*SOURCES, UNFIT_VALUES))
         raise Refused("BAD_PARAMETER", f"expected one of {known}", where="table", status=404)
@@ -138,11 +139,13 @@ def _of_catalogue(
         of_others = {"discrepancies": findings_seen(caller), "messages": messages_seen(caller)}
         of_others["events"] = (col(EventRow.type) != EventType.ARCHIVE_ATTENTION,)
         where = [*where, *of_others.get(name, ())]
-    columns, lead = columns_of(name), len(LEAD) - 1
+    # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
+    hidden = "payments.discrepancies" if caller.is_scoped else ""
+    columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
     pages = table_rows.rows(source, [each.name for each in columns], where)
     transposed = (list(zip(*page, strict=True)) for page in pages)
     values = ([*_lead(its[:lead]), *its[lead : lead + len(columns)]] for its in transposed)
-    return _table(name, (*LEAD, *columns), values, how)
+    return _table(name, (*LEAD, *columns), values, caller)
 
 
 def _lead(values: Sequence[Sequence[Any]]) -> Values:
@@ -150,13 +153,11 @@ def _lead(values: Sequence[Sequence[Any]]) -> Values:
     return [*values, [each and settings().dossier_url(each) for each in values[0]]]
 
 
-def _form(
-    template_id: str, rows: Sequence[FormColumnRow], where: list[ColumnElement[bool]], *, is_masked: bool = False
-) -> Iterator[tuple[Values, Values]]:
+def _form(template_id: str, rows: Sequence[FormColumnRow], caller: Caller) -> Iterator[tuple[Values, Values]]:
     """Yield the values of a form table, and those of its unfit values."""
-    for page in table_rows.forms(template_id, where):
+    for page in table_rows.forms(template_id, _scope(caller)):
         archives: list[Fields] = [fields for _, fields in page]
-        if is_masked:
+        if caller.is_masked:
             people = personal_of([lead[0] for lead, _ in page])
             archives = [_masked(its, people[lead[0]]) for (lead, _), its in zip(page, archives, strict=True)]
         lead = _lead(list(zip(*(each for each, _ in page), strict=True)))
@@ -173,13 +174,14 @@ def _masked(fields: Fields, personal: Personal) -> Fields:
     ]
 
 
-def _unfit(template_ids: Sequence[str], where: list[ColumnElement[bool]]) -> Iterator[Values]:
+def _unfit(template_ids: Sequence[str], caller: Caller) -> Iterator[Values]:
     for each in template_ids:
-        for _, unfit in _form(each, settle(each), where):
+        for _, unfit in _form(each, settle(each, caller), caller):
             yield unfit
 
 
-def _table(name: str, columns: Sequence[Column], values: Iterator[Values], how: Treatment) -> OpenTable:
+def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:
+    how = read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
     shown = shown_columns(columns, how)
     return OpenTable(name, shown, _batches(columns, shown, values, how))
 

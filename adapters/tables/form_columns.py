@@ -37,13 +37,6 @@ def kept(table: str) -> Sequence[FormColumnRow]:
         return _columns(session, table)
 
 
-def template_ids() -> list[str]:
-    """Return the templates that have a table."""
-    with reading() as session:
-        its = select(FormColumnRow.template_id).distinct().order_by(FormColumnRow.template_id)
-        return list(session.exec(its))
-
-
 def _columns(session: Session, table: str) -> Sequence[FormColumnRow]:
     its = select(FormColumnRow).where(FormColumnRow.table_name == table)
     return session.exec(its.order_by(col(FormColumnRow.number), col(FormColumnRow.name))).all()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Boolean, Date, Float, FromClause, Integer, LargeBinary, func, select
 from sqlmodel import SQLModel
 
-from domain.tables.meanings import MEANINGS
+from domain.tables.meanings import meaning_of
 from models.archive.archive import ArchiveRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import SessionRow
@@ -60,33 +60,31 @@ def _templates() -> FromClause:
     return select(*of.c, *names).outerjoin(said, said.c.id == of.c.template_id).subquery("templates")
 
 
-def _rows(row: type[SQLModel], about: str, place: str = "") -> TableSource:
+def _rows(row: type[SQLModel], place: str = "") -> TableSource:
     of = table_of(row)
-    return TableSource(of, tuple(each.name for each in of.primary_key), about, place)
+    return TableSource(of, tuple(each.name for each in of.primary_key), place)
 
 
 SOURCES: Mapping[str, TableSource] = {
-    "archives": _rows(ArchiveRow, "a process, as its newest receipt has left it"),
-    "versions": _rows(VersionRow, "a receipt that says something new about its process"),
-    "deliveries": _rows(DeliveryRow, "an arrival of a receipt"),
-    "sessions": _rows(SessionRow, "a signing by a recipient", "sessions[]"),
-    "signatures": TableSource(
-        _signatures(), ("reference", "position"), "a signature, with the verdict on the document", "signatures[]"
-    ),
-    "files": _rows(FileRow, "a stored file of an archive", "signed_document, attachments[]"),
-    "payments": TableSource(LEDGER, ("reference", "position"), "a payment; see docs/ledger.md", "payments[]"),
-    "settlements": _rows(SettlementEntryRow, "an entry of an imported settlement report"),
-    "discrepancies": _rows(DiscrepancyRow, "a contradiction about money"),
-    "warnings": _rows(WarningRow, "a warning about an archive"),
-    "messages": _rows(NotificationRow, "a message to an endpoint"),
-    "runs": _rows(RunRow, "an attempt of a flow run at a receipt"),
-    "events": _rows(EventRow, "something that happened and that endpoints may hear of"),
-    "templates": TableSource(_templates(), ("template_id",), "a form of Cellosign that archives have"),
+    "archives": _rows(ArchiveRow),
+    "versions": _rows(VersionRow),
+    "deliveries": _rows(DeliveryRow),
+    "sessions": _rows(SessionRow, "sessions[]"),
+    "signatures": TableSource(_signatures(), ("reference", "position"), "signatures[]"),
+    "files": _rows(FileRow, "signed_document, attachments[]"),
+    "payments": TableSource(LEDGER, ("reference", "position"), "payments[]"),
+    "settlements": _rows(SettlementEntryRow),
+    "discrepancies": _rows(DiscrepancyRow),
+    "warnings": _rows(WarningRow),
+    "messages": _rows(NotificationRow),
+    "runs": _rows(RunRow),
+    "events": _rows(EventRow),
+    "templates": TableSource(_templates(), ("template_id",)),
 }
 """Where the rows of the tables stand, by the names of the tables."""
 
 LEAD = tuple(
-    Column(name, type_, MEANINGS[name])
+    Column(name, type_, meaning_of("", name))
     for name, type_ in (
         ("_archive", ColumnType.TEXT),
         ("_version", ColumnType.INTEGER),
@@ -98,7 +96,7 @@ LEAD = tuple(
 """The first columns of each table, by which a row leads back to its archive."""
 UNFIT = (
     *LEAD,
-    *(Column(name, ColumnType.TEXT, MEANINGS[name]) for name in ("template_id", "column", "place")),
+    *(Column(name, ColumnType.TEXT, meaning_of("", name)) for name in ("template_id", "column", "place")),
 )
 """The columns of `unfit_values`."""
 
@@ -114,5 +112,4 @@ def _columns(table: str, source: TableSource) -> Iterator[Column]:
         is_hidden = whole in _HIDDEN or name.endswith("_fingerprint") or isinstance(each.type, type(Json) | LargeBinary)
         if not is_hidden:
             type_ = next((found for kind, found in _TYPES if isinstance(each.type, kind)), ColumnType.TEXT)
-            meaning = MEANINGS.get(whole) or MEANINGS[name]
-            yield Column(name, type_, meaning, source.place, bool({name, whole} & _PERSONAL))
+            yield Column(name, type_, meaning_of(table, name), source.place, bool({name, whole} & _PERSONAL))
