@@ -66,14 +66,14 @@ async def installation(
             async with _client(settings.receiver_url) as receiver, _client(settings.prefect_url) as prefect:
                 server = programs.enter_context(running(_prefect_server(settings, database), log_folder))
                 run(up._cellar(settings, "migrate"), log_folder)
-                await _until(lambda: _answers(prefect, "/health"), server)
+                await _until(lambda: up._answers(prefect, "/health"), server)
                 api = programs.enter_context(running(up._cellar(settings, "api", **MALLOC), log_folder))
-                await _until(lambda: _answers(receiver, "/readyz"), api)
+                await _until(lambda: up._answers(receiver, "/readyz"), api)
                 *first, last = ENGINES[engine](settings)
                 for program in first:
                     run(program, log_folder)
                 worker = programs.enter_context(running(last, log_folder))
-                await _until(lambda: _answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
+                await _until(lambda: up._answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
                 yield Installation(
                     settings, log_folder, receiver, prefect, _to_read(settings, database), worker, server, api
                 )
@@ -110,13 +110,6 @@ def _to_read(settings: Settings, database: str | None) -> str:
 def _client(url: str) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
     return httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
-
-
-async def _answers(client: httpx.AsyncClient, path: str) -> bool:
-    try:
-        return (await client.get(path)).is_success
-    except httpx.HTTPError:
-        return False
 
 
 async def _until(ready: Callable[[], Awaitable[bool]], process: Process) -> None:

@@ -68,6 +68,11 @@ def fact_of_delivery(receipt_id: str, version: int) -> str:
     return _digest(["repeats", receipt_id, version])
 
 
+def fact_of_content(receipt_id: str, content_root: str) -> str:
+    """Return the fact that a delivery has a content root. The inventory proves that of a version."""
+    return _digest(["content", receipt_id, content_root])
+
+
 def fact_of_file(key: str) -> str:
     """Return the fact that a file lies beside the archives. Its name says what it holds."""
     return _digest(["file", key])
@@ -222,7 +227,7 @@ def read_index(text: bytes) -> list[Block]:
 def statement_text(statement: Statement) -> bytes:
     """Return the text of a statement. Its digest is the anchor's root, which people note."""
     named = {"digest": statement.digest, "key": statement.key} if statement.key else {}
-    return _canonical(
+    return canonical(
         {
             "at": statement.at.astimezone(UTC).isoformat(),
             "before": statement.before,
@@ -271,10 +276,11 @@ def root_of_text(text: bytes, digest: Digest) -> str:
 
 
 def _text_of(named: Leaf | Block) -> bytes:
-    return _canonical({each.name: getattr(named, each.name) for each in fields(named)})
+    return canonical({each.name: getattr(named, each.name) for each in fields(named)})
 
 
-def _canonical(document: Mapping[str, object]) -> bytes:
+def canonical(document: object) -> bytes:
+    """Return JSON in the one form that is hashed and signed."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 

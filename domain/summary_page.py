@@ -205,7 +205,10 @@ def _signed_document(
         "judged_at": time_text(judged_at),
         "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
-        "covered": [tuple(each.values()) for each in covered_word_texts(verdict)],
+        "covered": [
+            tuple(text or texts.gettext(N_("an image")) for text in each.values())
+            for each in covered_word_texts(verdict)
+        ],
         "signatures": _judgements(signature_texts(verdict), texts),
         "certificates": _judgements(certificate_texts(verdict), texts),
     }

@@ -43,7 +43,8 @@ async def notify_endpoints(event: Event) -> None:
         notified = [notify_endpoint(each) for each in message_ids]
     except Transient as error:
         get_run_logger().error("The event %s is not recorded: %s", event.type, error)
-        notified = [notify_unrecorded(url, event) for url in settings().notify_urls]
+        ids = {url: message_id_of(event.subject, url, event.type) for url in settings().notify_urls}  # as if recorded
+        notified = [send_unrecorded(url, message_id, event.body) for url, message_id in ids.items()]
     await asyncio.gather(*notified, return_exceptions=True)
 
 
@@ -52,11 +53,6 @@ async def notify_endpoints(event: Event) -> None:
 async def notify_endpoint(message_id: str) -> None:
     """Notify one endpoint. Raises as `check_confirmed` does."""
     check_confirmed(message_id, await send(message_id))
-
-
-async def notify_unrecorded(url: str, event: Event) -> None:
-    """Make one attempt at a message that is not recorded. It has the id that it would have had."""
-    await send_unrecorded(url, message_id_of(event.subject, url, event.type), event.body)
 
 
 async def report_findings(findings: Sequence[FixityFinding], *, is_sound: bool = False) -> None:

@@ -233,7 +233,8 @@ class Sentence(Enum):
     document_sound = "every signature is intact and valid, and permits all later changes"
     document_fields_changed = "a form field that was filled when somebody signed was filled again later"
     document_covered = (
-        "every signature is intact and valid. The stamp of a later signature stands over words that were signed before"
+        "every signature is intact and valid. The stamp of a later signature stands over words or an image that was "
+        "signed before"
     )
     document_changed = "the document was changed after it was signed. No signature is known to be broken"
     document_broken = "a signature or its time stamp does not match what it covers"
@@ -263,9 +264,10 @@ class Sentence(Enum):
     strength_strong = "strong"
     strength_weak = "weak"
     strength_unknown = "strength unknown"
-    tier_plain = "electronic signature; no trust list shows that it is secure or certified"
-    tier_secure = "secure electronic signature by the trust list (Electronic Signature Law, 5761-2001)"
-    tier_certified = "certified electronic signature by the trust list (Electronic Signature Law, 5761-2001)"
+    tier_unknown = "electronic signature (Electronic Signature Law, 5761-2001), not known whether secure or certified"
+    tier_plain = "electronic signature (Electronic Signature Law, 5761-2001); no trust list says secure or certified"
+    tier_secure = "secure electronic signature (Electronic Signature Law, 5761-2001), by the trust list"
+    tier_certified = "certified electronic signature (Electronic Signature Law, 5761-2001), by the trust list"
     tier_advanced = "advanced, with a certificate of a listed authority (eIDAS)"
     tier_qualified = "qualified certificate (eIDAS)"
     indication_passed = "passed"
@@ -353,7 +355,10 @@ class Sentence(Enum):
     examiner_killed = "the process that examines a signed document was killed; try again"
     examiner_not_started = "the examination of a signed document could not be started: %(reason)s"
     no_trust_root = "a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER"
-    no_trust_list = "a file of CELLAR_TRUST_LISTS is no trust list; see docs/archives.md"
+    no_trust_list = (
+        "a file of CELLAR_TRUST_LISTS is no trust list, or is not signed with a certificate beside it; see "
+        "docs/archives.md"
+    )
     trust_unreadable = "a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: %(reason)s"
     object_damaged = "the object in %(folder)s is damaged; see `cellar verify`, and restore it from a copy of the store"
     part_damaged = "part of receipt %(receipt)s is missing or damaged; send the archive again"

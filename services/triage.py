@@ -143,14 +143,6 @@ def _withdraw_missing(by: str, at: datetime, now: datetime) -> int:
     return number
 
 
-def _dismiss_messages(message_ids: Collection[str], said: Dismissal, now: datetime) -> int:
-    return _kept(notifications.dismiss(message_ids, said, now))
-
-
-def _withdraw_messages(by: str, at: datetime, now: datetime) -> int:
-    return _kept(notifications.withdraw(by, at, now))
-
-
 def _kept(changed: Sequence[NotificationRow]) -> int:
     keep_histories({each.receipt_id for each in changed})
     happened.keep()
@@ -170,6 +162,6 @@ KINDS: Mapping[Trouble, Kind] = {
     ),
     Trouble.MESSAGES: Kind(
         message_list.page, lambda each: str(each.message_id), "endpoint", "planned_at",
-        _dismiss_messages, _withdraw_messages,
+        lambda *said: _kept(notifications.dismiss(*said)), lambda *said: _kept(notifications.withdraw(*said)),
     ),
 }  # fmt: skip

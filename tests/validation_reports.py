@@ -14,8 +14,10 @@ def read(report: bytes) -> list[tuple[str, str | None]]:
     """Return the main indication and the sub-indication of each signature, after proving that the report is valid.
 
     Unknown elements, attributes and values are errors. Written again in the order of the schema, it has the same
-    elements in the same order.
+    elements in the same order. There is no report of no bytes.
     """
+    if not report:
+        return []
     parsed = XmlParser().from_bytes(report, ValidationReport)
     assert list(_lacking(parsed)) == []
     assert _tags(XmlSerializer().render(parsed)) == _tags(report)

@@ -26,6 +26,7 @@ from adapters.files.folder import Folder
 from adapters.files.storage import LocalFolder, Storage
 from adapters.store.ocfl import DELIVERIES, INVENTORY, LOGS, ROOT
 from domain.anchors import (
+    fact_of_content,
     fact_of_delivery,
     fact_of_file,
     fact_of_judgement,
@@ -197,7 +198,7 @@ def _facts_in(storage: Storage, start: str, paths: Iterable[str]) -> set[str]:
         elif _OF_DISCREPANCIES.fullmatch(path):
             last = max(last, path)  # the file with the most changes has the events of all files before it
         elif its := _DELIVERED.fullmatch(path):
-            facts.add(fact_of_delivery(its[1], _repeated(storage, start + path)))
+            facts.update(_facts_of_delivery(its[1], storage, start + path))
         elif _JUDGEMENT.fullmatch(path):
             facts.add(fact_of_judgement(path, storage.read_bytes(start + path)))
     if last:
@@ -205,10 +206,12 @@ def _facts_in(storage: Storage, start: str, paths: Iterable[str]) -> set[str]:
     return facts
 
 
-def _repeated(storage: Storage, key: str) -> int:
-    """Return the number of the version that a delivery repeats."""
+def _facts_of_delivery(receipt_id: str, storage: Storage, key: str) -> Iterator[str]:
     try:
-        return int(orjson.loads(storage.found_bytes(key) or b"")["version"])
+        record = orjson.loads(storage.found_bytes(key) or b"")
+        yield fact_of_delivery(receipt_id, int(record["version"]))
+        if "content_root" in record:
+            yield fact_of_content(receipt_id, str(record["content_root"]))
     except (ValueError, KeyError, TypeError) as error:
         raise Conflict("a delivery record is damaged; see `cellar verify`", key=key) from error
 

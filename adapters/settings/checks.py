@@ -116,6 +116,11 @@ def _check_files(made: "Settings") -> None:
         raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
     if not all(Path(each).is_file() for each in made.trust_lists):
         raise ValueError("CELLAR_TRUST_LISTS: expected files that exist, TOML or XML; see docs/archives.md")
+    xml = [each for each in made.trust_lists if Path(each).read_bytes().lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<"]
+    if not all(is_certificate(Path(f"{each}.pem")) for each in xml):
+        raise ValueError(
+            "CELLAR_TRUST_LISTS: expected the certificate of each XML list beside it; see docs/archives.md"
+        )
     if not all(is_certificate(Path(root)) for root in made.time_stamp_roots):
         raise ValueError("CELLAR_TIME_STAMP_ROOTS: expected files of certificates, PEM")
 

@@ -22,6 +22,8 @@ from functools import cache, lru_cache, partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.files.store import store
 from adapters.settings.settings import settings
@@ -53,27 +55,34 @@ def key_location(reference: str) -> str:
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
 
 
-def sealer(reference: str) -> Callable[[bytes], bytes]:
-    """Return a function that seals a value of a process's archive. The archive's key is made at the first value.
+def sealer(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
+    """Return functions that seal a value of a process's archive, and blind it. The archive's key is made at the first.
+
+    A blinded value is its digest by a key that follows from the archive's key. It commits to the value, as AES-SIV does
+    not: another key may open the same ciphertext as another value.
 
     Raises (at a value):
         Locked: the settings do not unwrap the archive's key, or the key is gone after it sealed something.
         Transient: the store does not answer.
     """
-    key, object_id = cache(lambda: AESSIV(_made_key(reference))), ocfl.object_id(reference).encode()
-    return lambda clear: key().encrypt(clear, [object_id])
+    key, object_id = cache(lambda: _made_key(reference)), ocfl.object_id(reference).encode()
+    return lambda clear: AESSIV(key()).encrypt(clear, [object_id]), lambda clear: _blinded(key(), clear)
 
 
-def opener(reference: str) -> Callable[[bytes], bytes]:
-    """Return a function that opens a sealed value of a process's archive.
+def opener(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
+    """Return functions that open a sealed value of a process's archive, and blind a value.
 
     Raises (at a value):
         Locked: the settings do not unwrap the archive's key, or the archive has no key.
         Conflict: the value is damaged, or was sealed with a key that is gone.
         Transient: the store does not answer.
     """
-    key, object_id = cache(lambda: AESSIV(_kept_key(key_location(reference)))), ocfl.object_id(reference).encode()
-    return lambda ciphertext: _opened(key(), ciphertext, [object_id])
+    key, object_id = cache(lambda: _kept_key(key_location(reference))), ocfl.object_id(reference).encode()
+    return lambda ciphertext: _opened(AESSIV(key()), ciphertext, [object_id]), lambda clear: _blinded(key(), clear)
+
+
+def _blinded(key: bytes, clear: bytes) -> str:
+    return hmac.digest(HKDF(SHA256(), 32, None, b"content root").derive(key), clear, "sha256").hex()
 
 
 def sealed_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:

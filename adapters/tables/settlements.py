@@ -185,11 +185,6 @@ def entries_of_archives(session: Session, references: Sequence[str]) -> dict[str
     return found
 
 
-def entries_known(session: Session, entry_ids: Sequence[str]) -> dict[str, Decision]:
-    """Return the decisions for the entries that the database has, by the id of the entry."""
-    return {entry_id: each.decision for entry_id, each in entries_of(session, entry_ids).items()}
-
-
 def entries_of(session: Session, entry_ids: Sequence[str]) -> dict[str, DecidedEntry]:
     """Return the entries with these ids that the database has, by id."""
     known = _entries(session, _ENTRIES.where(_ENTRY.c.entry_id.in_(entry_ids)))

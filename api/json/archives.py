@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
@@ -49,11 +49,6 @@ _CONTENT = {
         "Content-Disposition": {"description": "A safe name of the download.", "schema": {"type": "string"}},
         "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
     },
-}
-_NO_REPORT = {404: {"UNKNOWN_FILE": "no archive was received, or it has no document with a signature."}} | _ERASED
-_REPORT = {
-    "description": "The report.",
-    "content": {"application/xml": {"schema": {"type": "string"}}},
 }
 UNKNOWN = {404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}} | _ERASED
 _NOT_COMPARED = {
@@ -101,16 +96,6 @@ def read_file(reference: Reference, sha256: str, caller: CallerOf) -> StreamingR
     }
     stream = file_chunks(reference, sha256, file.size_bytes)
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
-
-
-@router.get(
-    "/{reference:path}/validation-report",
-    response_class=Response,
-    **does(Action.DOWNLOAD_FILE, "The validation report of the signed document", codes=_NO_REPORT, content=_REPORT),
-)
-def read_report(reference: Reference, caller: CallerOf) -> Response:
-    """XML as in ETSI TS 119 102-2, of the newest judgement: an indication by EN 319 102-1 for each signature."""
-    return Response(archive_view.report(reference, caller), media_type="application/xml")
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from domain.archive.indications import Indication, indications
+from domain.archive.indications import indication, sub_indications
 from domain.words.wording import N_
 from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
 from models.said import Said, Sentence, moment, said_by, verbatim
@@ -79,10 +79,10 @@ def _signature_text(signature: SignatureVerdict) -> Judgements:
 
 def certificate_texts(verdict: Verdict) -> list[Judgements]:
     """Return what is known of each signature's rank, certificate, algorithm and time. Pure."""
-    return [_certificate_text(each, indication) for each, indication in indications(verdict) if each]
+    return [_certificate_text(each, sub) for each, sub in sub_indications(verdict) if each]
 
 
-def _certificate_text(signature: SignatureVerdict, indication: Indication) -> Judgements:
+def _certificate_text(signature: SignatureVerdict, sub_indication: str | None) -> Judgements:
     return {
         N_("tier"): _tier(signature),
         N_("certified by"): _certificate(signature),
@@ -92,7 +92,7 @@ def _certificate_text(signature: SignatureVerdict, indication: Indication) -> Ju
         N_("algorithm"): _algorithm(signature),
         N_("time from"): Said(f"time_from_{signature.time_source}") if signature.time_source else _answer(None),
         N_("not judged because"): said_by(signature.values, "reason"),
-        N_("result by EN 319 102-1"): Said(f"indication_{indication.main.removeprefix('TOTAL-').lower()}"),
+        N_("result by EN 319 102-1"): Said(f"indication_{indication(sub_indication)}"),
     }
 
 
@@ -101,7 +101,8 @@ def _tier(signature: SignatureVerdict) -> Said | None:
         return None
     if signature.tier:
         return Said(f"tier_{signature.tier}")
-    return _because(_answer(None), [_why_untrusted(signature) if signature.trusted is None else Sentence.no_lists()])
+    why = _why_untrusted(signature) if signature.trusted is None else Sentence.no_lists()
+    return _because(Sentence.tier_unknown(), [why])
 
 
 def _certificate(signature: SignatureVerdict) -> Said:

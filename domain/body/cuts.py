@@ -80,33 +80,39 @@ def rebuilt(
             yield opened(cut.ciphertext)
         else:
             yield from spelled(read(cut.content.sha256), cut.spelling)
-        position = cut.skeleton_offset + len(_placeholder(cut))
+        position = cut.skeleton_offset + len(placeholder(cut))
     yield skeleton[position:]
 
 
 def _content_json(cut: ContentCut) -> dict[str, Any]:
-    usual = asdict(Spelling())
     return {
         "kind": CONTENT,
         "offset": cut.skeleton_offset,
-        "length": len(_placeholder(cut)),
+        "length": len(placeholder(cut)),
         "sha256": cut.content.sha256,
         "size_bytes": cut.content.size_bytes,
-        "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
+        "spelling": spelling_json(cut.spelling),
     }
+
+
+def spelling_json(spelling: Spelling) -> dict[str, Any]:
+    """Return the unusual parts of a spelling."""
+    usual = asdict(Spelling())
+    return {name: value for name, value in asdict(spelling).items() if value != usual[name]}
 
 
 def _sealed_json(cut: SealedCut) -> dict[str, Any]:
     return {
         "kind": SEALED,
         "offset": cut.skeleton_offset,
-        "length": len(_placeholder(cut)),
+        "length": len(placeholder(cut)),
         "ciphertext": b64encode(cut.ciphertext).decode(),
+        **({"blinded": cut.blinded} if cut.blinded else {}),
     }
 
 
 def _sealed(cut: dict[str, Any]) -> SealedCut:
-    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True))
+    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True), cut.get("blinded", ""))
 
 
 def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
@@ -114,6 +120,6 @@ def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
     return ContentCut(content, cut["offset"], Spelling(**cut["spelling"]))
 
 
-def _placeholder(cut: Cut) -> bytes:
+def placeholder(cut: Cut) -> bytes:
     """Return the bytes that replace a cut in the skeleton."""
     return SEALED_VALUE if isinstance(cut, SealedCut) else b"%d" % cut.content.index

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from json import JSONDecoder
 
-from domain.body.cuts import SEALED_VALUE, Cut
+from domain.anchors import canonical, leaf_hash, root_of
+from domain.body.cuts import SEALED_VALUE, Cut, placeholder, spelling_json
 from models.archive.content import ContentCut, SealedCut
 from models.errors import Conflict
 from models.said import Sentence
@@ -13,7 +15,11 @@ _VALUE = JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
 
 def sealed(
-    skeleton: bytes, contents: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], seal: Callable[[bytes], bytes]
+    skeleton: bytes,
+    contents: Sequence[ContentCut],
+    secrets: Sequence[tuple[int, int]],
+    seal: Callable[[bytes], bytes],
+    blind: Callable[[bytes], str] = lambda _: "",
 ) -> tuple[bytes, list[Cut]]:
     """Return the sealed skeleton, and all its cuts in the order of their places in the sealed skeleton. Pure.
 
@@ -30,7 +36,7 @@ def sealed(
         if content:
             cuts.append(replace(content, skeleton_offset=begin + shift))
         else:
-            cuts.append(SealedCut(begin + shift, seal(skeleton[begin:end])))
+            cuts.append(SealedCut(begin + shift, seal(skeleton[begin:end]), blind(skeleton[begin:end])))
             parts += [skeleton[position:begin], SEALED_VALUE]
             position = end
             shift += len(SEALED_VALUE) - (end - begin)
@@ -46,6 +52,24 @@ def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], byt
             parts += [skeleton[position : cut.skeleton_offset], opened(cut.ciphertext)]
             position = cut.skeleton_offset + len(SEALED_VALUE)
     return b"".join([*parts, skeleton[position:]])
+
+
+def content_root(skeleton: bytes, cuts: Sequence[Cut]) -> str | None:
+    """Return the Merkle root over the parts of a request (RFC 6962), in hex: the texts between cuts, files with their
+    spellings, and blinded digests of sealed values. None if a value has none. Pure.
+    """
+    parts, position = list[list[object]](), 0
+    for cut in cuts:
+        parts.append(["text", sha256(skeleton[position : cut.skeleton_offset]).hexdigest()])
+        if isinstance(cut, ContentCut):
+            parts.append(["file", cut.content.sha256, spelling_json(cut.spelling)])
+        elif cut.blinded:
+            parts.append(["sealed", cut.blinded])
+        else:
+            return None
+        position = cut.skeleton_offset + len(placeholder(cut))
+    parts.append(["text", sha256(skeleton[position:]).hexdigest()])
+    return root_of(leaf_hash(canonical(each)) for each in parts).hex()
 
 
 def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tuple[int, int]]:

@@ -189,6 +189,7 @@ class VersionRow(SQLModel, table=True):
     skeleton: bytes = Field(sa_column=_SKELETON)
     is_from_future: bool = False
     is_set_aside: bool = False
+    content_root: str | None = Field(default=None, max_length=64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,8 @@ def _written(session: Session, changes: Iterable[Change], now: datetime, found: 
                 closed[Closing.DELETED] += 1
         if change.values:
             missing_processes.change_within(session, change.missing_id, change.values)
-        if change.closing and missing_processes.close_within(session, change.missing_id, change.closing, now):
+        closing = {"closed_at": now, "closed_why": change.closing}
+        if change.closing and missing_processes.change_within(session, change.missing_id, closing):
             closed[change.closing] += 1
     return Found(opened, closed)
 

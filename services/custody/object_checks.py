@@ -198,12 +198,13 @@ def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
         path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
         try:
             request = request_in(opened.inventory, receipt_id, opened.files.chunks)
+            is_rooted = request is None or request.kept_root in (None, request.content_root())
         except Conflict:
             yield opened.stored.damaged(path, receipt_id, "files that do not rebuild it")
             continue
         if request is None:
             yield opened.stored.interrupted(path, "a whole delivery", "part of a delivery")
-        elif not (_is_as_kept(opened, request) and _is_rebuilt(opened, request)):
+        elif not (_is_as_kept(opened, request) and _is_rebuilt(opened, request) and is_rooted):
             yield opened.stored.damaged(path, receipt_id, "files that do not rebuild it")
 
 

@@ -58,6 +58,7 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
     """
     complete = complete_ids(recorded)
     found = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
+    rooted = {row["receipt_id"] for row in recorded[VersionRow] if row["content_root"]}  # earlier builds had none
     said = list[Row]()
     for number, version in enumerate(opened.inventory.versions, 1):
         if version.message in complete and SKELETON in version.state:
@@ -67,6 +68,8 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
                 "received_at": complete[version.message]["received_at"],
                 "skeleton_sha256": version.state[SKELETON],
             }
+            if version.message in rooted:
+                row["content_root"] = version_in(opened.inventory, number, opened.files.chunks).content_root()
             expected, age = _ages(opened, number, recorded), found.get(version.message)
             is_right = not expected or (age and any(_is_same_age(age, each) for each in expected))
             aged = {} if is_right else {name: getattr(expected[0], name) for name in ("event_at", "is_set_aside")}

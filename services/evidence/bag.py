@@ -20,7 +20,7 @@ from adapters.store.objects.requests import StoredRequest, stored_request, store
 from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
 from adapters.tables.archives import archives
 from adapters.words.languages import texts
-from domain.anchors import leaf_text, statement_text
+from domain.anchors import fact_of_content, leaf_text, statement_text
 from domain.archive.file_names import safe_names
 from domain.archive.validation_report import validation_report
 from domain.payments.reconciliation import reconcile
@@ -85,13 +85,13 @@ def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
         yield _of_key(f"judgements/{PurePosixPath(judgement).name}", judgement)
 
 
-def reports(archive: Archive, arrived_at: datetime) -> Iterator[BagFile]:
+def reports(request: StoredRequest, archive: Archive) -> Iterator[BagFile]:
     """Yield the validation reports: of the verdict at arrival, and of each later judgement beside it."""
     stored = next((each.stored for each in archive.contents if each.role is Role.SIGNED_DOCUMENT), None)
-    made = [("validation-report.xml", archive.signed_document_verdict, arrived_at)]
+    made = [("validation-report.xml", archive.signed_document_verdict, request.arrived_at)]
     made += [(f"judgements/{each.number:06}.xml", each.verdict, each.at) for each in archive.judgements]
     for path, verdict, at in made:
-        report = validation_report(verdict, stored.sha256, at, arrived_at) if verdict and stored else None
+        report = validation_report(verdict, stored.sha256, at, request.arrived_at) if verdict and stored else None
         if report:
             yield of_bytes(path, report)
 
@@ -218,8 +218,7 @@ def evidence(
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
-    if archive:
-        files += reports(archive, view.arrived_at(request.version_receipt_id))
+    files += reports(request, archive) if archive else ()
     key = anchored.public_key if anchored else b""
     return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked, key)
 
@@ -233,9 +232,12 @@ def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> I
 
 
 def _proof_of(request: StoredRequest) -> AnchorProof | None:
-    """Return the proof by the newest anchor that has the archive as it is, with this receipt."""
+    """Return the proof by the newest anchor that has the archive as it is, with this receipt and its content root."""
     proof = proof_of(request.reference)
-    return proof if proof and request.receipt_id in proof.inclusion.leaf.receipt_ids else None
+    leaf, root = proof.inclusion.leaf if proof else None, request.kept_root
+    if leaf is None or request.receipt_id not in leaf.receipt_ids:
+        return None
+    return proof if root is None or fact_of_content(request.receipt_id, root) in leaf.facts else None
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

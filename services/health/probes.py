@@ -52,7 +52,7 @@ def _try_store_and_inbox() -> None:
 def _try_key() -> None:
     """Open the key of the archive that has waited longest for its key. Another archive may still lack its key."""
     for row in waiting.runs_waiting_for(System.KEY)[:1]:
-        seals.sealer(row.reference)(b"probe")
+        seals.sealer(row.reference)[0](b"probe")
 
 
 _PROBES: Mapping[System, Callable[[], object]] = {

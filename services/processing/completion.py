@@ -132,6 +132,7 @@ def load(archived: StoredArchive) -> int:
     age = age_of(archive.event_at, receipt.received_at, request.receipt_id, is_set_aside=is_foreign)
     if request.is_version:
         version = VersionRow(reference=reference, version=number, skeleton=archived.skeleton, **asdict(age))
+        version.content_root = request.content_root()
         described: dict[str, Any] = {"template_id": archive.template_id, "process_number": archive.process_number}
         described["read_on"] = stated_terms_of(request.source)
         current_id = archives.load(version, described, archived.rows, request.owner, terms_of(request.owner))

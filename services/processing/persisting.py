@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
         Transient: the store does not work now.
     """
     log.warning("a damaged archive is repaired", receipt_id=known.receipt_id)
-    if known.is_version and not _is_as_archived(known, staged):
+    if not _is_as_archived(known, staged):
         _seal_as_then(reference, known, staged)
     for path, sha256 in staged.digests().items():
         checkpoint()
@@ -59,18 +60,22 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
 
 def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
     digests = staged.digests()
+    if not known.is_version:
+        return all(known.digests.get(name) == digests[name] for name in (SKELETON, CUTS))
     return all(known.files.get(digests[name]) == known.keys.get(name) for name in (SKELETON, CUTS))
 
 
 def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
     """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
-    for told in (_ranges_of_cuts, _ranges_of_skeleton, _nothing):
+    skeleton, cuts = staged.scan.skeleton, staged.cuts
+    sources = (_ranges_of_cuts, _ranges_of_skeleton, _nothing, _ranges_of_today)
+    for told, are_blinded in product(sources, (False, True)):  # what is staged at the end is as of today
         checkpoint()
         try:
             ranges = told(known, staged)
         except Conflict:
             continue  # this source is damaged itself
-        write_sealed(staged.content, staged.scan.skeleton, staged.cuts, ranges, reference)
+        write_sealed(staged.content, skeleton, cuts, ranges, reference, are_blinded=are_blinded)
         if _is_as_archived(known, staged):
             return
     log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)
@@ -89,6 +94,10 @@ def _ranges_of_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
 
 def _nothing(_known: StoredRequest, _staged: Staged) -> Ranges:
     return []
+
+
+def _ranges_of_today(_known: StoredRequest, staged: Staged) -> Ranges:
+    return secret_ranges(staged.scan.skeleton)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,21 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
 
 
 def write_sealed(
-    content: Path, skeleton: bytes, cuts: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], reference: str
+    content: Path,
+    skeleton: bytes,
+    cuts: Sequence[ContentCut],
+    secrets: Sequence[tuple[int, int]],
+    reference: str,
+    *,
+    are_blinded: bool = True,
 ) -> None:
-    """Write a skeleton and its cuts into `content`, with the ranges `secrets` sealed. Raises as `sealer` does."""
-    left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
+    """Write a skeleton and its cuts into `content`, with the ranges `secrets` sealed. Raises as `sealer` does.
+
+    Args:
+        are_blinded: the sealed values have blinded digests, which earlier builds did not write.
+    """
+    seal, blind = seals.sealer(reference)
+    left, all_cuts = sealed(skeleton, cuts, secrets, seal, blind if are_blinded else lambda _: "")
     with translated():
         (content / SKELETON).write_bytes(left)
         (content / CUTS).write_bytes(cuts_json(all_cuts))

@@ -279,7 +279,8 @@ def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> N
 def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
     """Decide new entries; known entries keep their decision."""
     terms = settings().settlement_terms
-    known = settlements.entries_known(session, [each.entry_id for each in entries])
+    before = settlements.entries_of(session, [each.entry_id for each in entries])
+    known = {entry_id: each.decision for entry_id, each in before.items()}
     candidates = Candidates(session, [each for each in entries if each.entry_id not in known])
     decided = [
         DecidedEntry(each, known.get(each.entry_id) or decide(each, candidates.of(each), terms)) for each in entries

@@ -19,8 +19,6 @@ from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.holds import held, today
-from adapters.tables.runs import receipts
-from domain.archive.validation_report import validation_report
 from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
@@ -32,7 +30,6 @@ from models.columns import table_of
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.erasures import HoldRow
-from models.errors import Refused
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments import LEDGER, PaymentRow
 from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
@@ -185,22 +182,6 @@ def signed_document(reference: str, caller: Caller) -> FileRow | None:
     with reading() as session:
         its = select(FileRow).where(FileRow.reference == reference, FileRow.role == Role.SIGNED_DOCUMENT)
         return session.exec(its.order_by(col(FileRow.position))).first()
-
-
-def report(reference: str, caller: Caller) -> bytes:
-    """Return the validation report of the signed document, by the newest judgement. Raises as `archive` does.
-
-    Raises:
-        Refused: there is no archive, or it has no signed document with a signature.
-    """
-    view, document = archive(reference, caller, newest_first=True), signed_document(reference, caller)
-    verdict = view and (view.judgements[0].verdict if view.judgements else view.signed_document_verdict)
-    if view and document and verdict:
-        arrived_at = view.arrived_at(receipts.current_receipt_id(reference))
-        at = view.judgements[0].at if view.judgements else arrived_at
-        if made := validation_report(verdict, document.sha256, at, arrived_at):
-            return made
-    raise Refused("UNKNOWN_FILE", "the archive has no document with a signature", status=404)
 
 
 @dataclass(frozen=True, slots=True)

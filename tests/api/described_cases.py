@@ -20,7 +20,6 @@ from tests.samples import sample_body
 WEBHOOK, GIVE_TOKEN = "POST /webhooks/cellosign", "POST /oauth/token"
 ARCHIVES, ARCHIVE = "GET /api/archives", "GET /api/archives/{reference}"
 FILE, DIFFERENCES = f"{ARCHIVE}/files/{{sha256}}", f"{ARCHIVE}/differences"
-REPORT, A_REPORT = f"{ARCHIVE}/validation-report", "/api/archives/contract/validation-report"
 LIST = f"{ARCHIVE}/{{name}}"
 RERUN = "POST /api/archives/{reference}/rerun"
 HOLD = "POST /api/archives/{reference}/hold"
@@ -335,12 +334,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (FILE, 422, "BAD_PARAMETER"): _file("%00", "0" * 64),
     (FILE, 500, "CONFLICT"): _file("lost"),
     (FILE, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract/files/x"),
-    (REPORT, 200, ""): _get(A_REPORT),
-    (REPORT, 401, "UNAUTHORIZED"): _plain("GET", A_REPORT),
-    (REPORT, 404, "UNKNOWN_FILE"): _get(A_REPORT.replace("contract", "nowhere")),
-    (REPORT, 410, "ERASED"): _get(A_REPORT.replace("contract", "erased")),
-    (REPORT, 422, "BAD_PARAMETER"): _get(A_REPORT.replace("contract", "%00")),
-    (REPORT, 503, "UNAVAILABLE"): _without_database("GET", A_REPORT),
     (DIFFERENCES, 200, ""): _get(TWO),
     (DIFFERENCES, 401, "UNAUTHORIZED"): _plain("GET", TWO),
     (DIFFERENCES, 404, "UNKNOWN_VERSION"): _get(TWO.replace("2", "3")),

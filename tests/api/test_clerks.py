@@ -214,7 +214,6 @@ FILTERS = [
 SORTS = ["sort=amount", "sort=deadline", "sort=amount&cursor={cursor}", "sort=deadline&cursor={cursor}"]
 ALL_LISTS = [f"/{name}" for name in archive_view.LISTS]
 OF_ONE = ["", "/files/{theirs}", "/files/{shared}", "/differences?before=1&after=2", "/differences?before=1&after=9"]
-OF_ONE += ["/validation-report"]
 ON_PAGES = [
     "/timeline",
     "/validation-report.xml",

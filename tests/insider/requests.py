@@ -44,7 +44,7 @@ class Request:
 
     def body(self) -> bytes:
         """Rebuild the request, with the master key that an operator has."""
-        opener, cuts = seals.opener(self.its.reference), read_cuts(self.read(CUTS))
+        opener, cuts = seals.opener(self.its.reference)[0], read_cuts(self.read(CUTS))
         return b"".join(rebuilt(self.read(SKELETON), cuts, lambda sha256: [self.its.contents[sha256]], opener))
 
     def put(self, old: bytes, new: bytes) -> bool:

@@ -8,8 +8,9 @@ unless the document lets people change its annotations and it stands away from a
 
 from collections.abc import Iterator, Set
 from contextlib import suppress
+from decimal import Decimal
 
-from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, NameObject, PdfObject, Reference
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, PdfObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
@@ -33,6 +34,7 @@ _AWAY = 12  # points from the next word
 _ACTIVE = {"/A", "/AA", "/PA", "/MK"}
 _LARGEST_ICON = 32  # points
 _PALEST_LINE = 0.85
+_ROUNDED = 0.01  # points
 _OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
 """The entries of a page that may change with its annotations. None of the others may."""
 
@@ -59,7 +61,10 @@ class AnnotationsRule(QualifiedWhitelistRule):
                 new_widgets = {each for each in stamps if stamps[each].is_new}
                 yield from _with_additions(old, new, (before, after), added - new_widgets, is_free=bool(is_free))
             elif before in changed and added is not None:
-                is_same = annotations_of(before) == annotations_of(after)
+                page, new_page = dictionary_of(before), dictionary_of(after)
+                is_same = annotations_of(before) == annotations_of(after) and entry(page, "/Tabs") == entry(
+                    new_page, "/Tabs"
+                )
                 level = ModificationLevel.LTA_UPDATES if is_same else ModificationLevel.ANNOTATIONS
                 yield from _page_updates(old, before, after, level)
 
@@ -122,7 +127,7 @@ def _with_additions(
         is_marked = is_free and _is_drawn_mark(annotation)
         if not (is_away and (is_marked or not covered_words(dictionary_of(page[0]), annotation, comment, near=_AWAY))):
             check_comment(annotation)
-            if "/AP" in annotation and covered_words(dictionary_of(page[0]), annotation):
+            if "/AP" in annotation and any(covered_words(dictionary_of(page[0]), annotation)):
                 raise SuspiciousModification("an icon was laid over text of the page")
         paths = [path.path for path in old._get_usages_of_ref(comment)]
         if is_free and all("/Annots" in path and "/AP" not in path for path in paths):
@@ -141,7 +146,7 @@ def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> 
     if drawing and (drawing.text.strip() or drawing.images or drawing.areas):
         raise SuspiciousModification("a signature field without a signature shows something")
     words = covered_words(page, dictionary_of(reference), reference)
-    if words and not is_stamp(dictionary_of(reference), words, stamp):
+    if any(words) and not is_stamp(dictionary_of(reference), words, stamp):
         raise SuspiciousModification("a signature field was laid over text of the page")
 
 
@@ -149,10 +154,12 @@ def _page_updates(
     old: HistoricalResolver, before: Reference, after: Reference, level: ModificationLevel
 ) -> Iterator[Update]:
     page, new_page = dictionary_of(before), dictionary_of(after)
-    if any(inherited(page, name) != inherited(new_page, name) for name in _INHERITED):
-        raise SuspiciousModification("a page was changed")
     names = (page.keys() | new_page.keys()) - _OF_A_PAGE - _INHERITED
-    if any(name not in page or name not in new_page or page.raw_get(name) != new_page.raw_get(name) for name in names):
+    if not (
+        all(_is_alike(inherited(page, name), inherited(new_page, name)) for name in _INHERITED)
+        and all(name in page and name in new_page for name in names)
+        and all(_is_alike(page.raw_get(name), new_page.raw_get(name)) for name in names)
+    ):
         raise SuspiciousModification("a page was changed")
     yield level, ReferenceUpdate(after)  # a page is referred to from everywhere; nothing else of it has changed
     held = new_page.raw_get("/Annots") if "/Annots" in new_page else None
@@ -162,6 +169,15 @@ def _page_updates(
         if is_in_place or not usages:
             context = RelativeContext(before, RawPdfPath("/Annots")) if is_in_place else None
             yield level, ReferenceUpdate(held.reference, context_checked=context)
+
+
+def _is_alike(before: object, after: object) -> bool:
+    """Return whether two values are equal, but for the last digits of a box: MuPDF and pypdf write numbers shorter."""
+    if not isinstance(before, ArrayObject) or not isinstance(after, ArrayObject) or len(before) != len(after):
+        return before == after
+    pairs = list(zip(before, after, strict=True))
+    is_box = all(isinstance(number, int | float | Decimal) for pair in pairs for number in pair)
+    return before == after or (is_box and all(abs(float(old) - float(new)) < _ROUNDED for old, new in pairs))
 
 
 def check_comment(annotation: object) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import product
 from math import hypot
 from typing import Any
 
@@ -35,6 +36,9 @@ _COLORS_OF_LINES = {each.upper() for each in _COLORS}
 _PALE = 0.85
 DARKEST_MARKER = 0.5
 _MOST_OF_A_MASK = 127  # of 255
+_PARTS_ACROSS, _PARTS_UP = 16, 5
+"""A part of a picture, one of so many, is as large as a number may be."""
+_MOST_OF_A_PART = 230
 _MOST_OF_A_VEIL = 0.7
 
 
@@ -264,7 +268,9 @@ def _draw_object(drawing: Drawing, drawn: Any, depth: int, pen: _Pen) -> None:
 
 
 def _is_see_through(image: Any) -> bool:
-    """Return whether an image has a mask of which most points let the page through, as a written signature has."""
+    """Return whether an image has a mask of which most points let the page through, as a written signature has, and no
+    part hides a number.
+    """
     mask = entry(image, "/SMask") if isinstance(image, StreamObject) else None
     if (
         not isinstance(mask, StreamObject)
@@ -272,5 +278,12 @@ def _is_see_through(image: Any) -> bool:
         or (entry(mask, "/Decode") not in (None, [0, 1]))
     ):
         return False
-    points = mask.data[: int(mask["/Width"]) * int(mask["/Height"])]
+    wide, high = int(mask["/Width"]), int(mask["/Height"])
+    points = mask.data[: wide * high]
+    across, up = -(-wide // _PARTS_ACROSS), -(-high // _PARTS_UP)
+    for top, left in product(range(0, high, up), range(0, wide, across)):
+        rows = range(top * wide, min(top + up, high) * wide, wide)
+        part = b"".join(points[row + left : row + min(left + across, wide)] for row in rows)
+        if sum(part) > _MOST_OF_A_PART * len(part):
+            return False
     return sum(points) <= _MOST_OF_A_MASK * len(points)

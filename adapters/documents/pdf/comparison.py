@@ -5,7 +5,9 @@ A comparison raises `SuspiciousModification` if a change is not permitted. Any o
 itself has failed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -36,7 +38,7 @@ _TRAILER = {"/Root", "/Info", "/Encrypt", "/AuthCode", "/ID", "/Size", "/Prev"}
 _OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
 """What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
 _OF_A_SIGNED_FIELD = _OF_A_VALUE | {"/P", "/MK", "/BS", "/Border", "/Rect", "/Lock"}
-
+_OF_THE_CATALOGUE = file_structure_rules.CatalogModificationRule().ignored_keys | {"/PageMode"}
 _PRINT = 4
 
 
@@ -56,20 +58,30 @@ class Comparison(StandardDiffPolicy):
         _refuse_unseen_objects(old, new)
         _refuse_replaced_fonts(old, new)
         _permit_removal_of_unused(new)
+        if field_mdp_spec and field_mdp_spec.fields:  # a place in an encrypted list decrypts its text, a loop does not
+            fields = [field_mdp_spec.fields[place] for place in range(len(field_mdp_spec.fields))]
+            field_mdp_spec = replace(field_mdp_spec, fields=fields)
         return super().apply(old, new, field_mdp_spec, doc_mdp)
 
 
 def _leave_out_unknown(handler: HistoricalResolver) -> None:
-    """Leave out entries of a trailer that lead a viewer to nothing, and let pyHanko read a period in a field's name."""
+    """Leave out entries of a trailer that lead a viewer to nothing. Let pyHanko read periods in the names of fields, and
+    two fields of one name.
+    """
     trailer = handler.trailer_view
     for key in list(trailer):
         if key not in _TRAILER or (key == "/Info" and not isinstance(trailer.raw_get(key), IndirectObject)):
             del trailer[key]
-    for _, field, _ in all_fields(handler):
+    known: Counter[str] = Counter()
+    for full_name, field, _ in all_fields(handler):
         name = entry(field, "/T")
-        if isinstance(name, TextStringObject) and "." in name:
-            field["/T"] = _Name(name)
+        if not isinstance(name, TextStringObject):
+            continue
+        before = known[full_name] if full_name == name else 0
+        if "." in name or before:
+            field["/T"] = _Name(f"{name}.{before}" if before else name)  # a lock of the name also locks what is below
             field["/T"].autodetected_encoding = name.autodetected_encoding
+        known[full_name] += 1
 
 
 class _Name(TextStringObject):
@@ -268,7 +280,7 @@ def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:
 
 COMPARISON = Comparison(
     global_rules=[
-        file_structure_rules.CatalogModificationRule(),
+        file_structure_rules.CatalogModificationRule(_OF_THE_CATALOGUE),
         DocInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
         file_structure_rules.XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         file_structure_rules.ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, BinaryIO, TypeVar
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.crypt import AuthStatus, filter_mixins
+from pyhanko.pdf_utils.crypt._util import aes_cbc_decrypt
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
@@ -74,11 +76,31 @@ def opened(file: BinaryIO) -> PdfFileReader:
     """
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
+    filter_mixins.aes_cbc_decrypt = _decrypted
     reader = PdfFileReader(file, strict=False)
     arrange_sections(reader, file)
-    if reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED:
+    if reader.encrypted and not _opens_as_in_2008(reader) and reader.decrypt("").status is AuthStatus.FAILED:
         raise PasswordNeeded("the password is not known")
     return reader
+
+
+def _decrypted(key: bytes, data: bytes, start: bytes) -> bytes:
+    """Decrypt by AES. MuPDF and others leave an empty text empty, at which pyHanko fails."""
+    return bytes(aes_cbc_decrypt(key, data, start)) if start else b""
+
+
+def _opens_as_in_2008(reader: PdfFileReader) -> bool:
+    """Return whether a document opens without a password by Adobe's first AES-256, which Acrobat 9 and iText 5 write.
+
+    Source: Adobe Supplement to ISO 32000, extension level 3, algorithms 3.2a and 3.11 (`/R 5`). pyHanko lacks it.
+    """
+    handler, revision = reader.security_handler, entry(entry(reader.trailer_view, "/Encrypt"), "/R")
+    check = handler.udata if revision == 5 else b""
+    if sha256(check[32:40]).digest() != check[:32]:
+        return False
+    key = sha256(check[40:48]).digest()
+    handler._shared_key = aes_cbc_decrypt(key, handler.ueseed, bytes(16), use_padding=False)
+    return True
 
 
 def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, generic.DictionaryObject]]:

@@ -1,11 +1,14 @@
 """A signature in a PDF, with the kind that its `/SubFilter` gives it."""
 
+import re
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from asn1crypto.core import VOID
-from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, NameObject
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, NameObject, parse_pdf_date
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation.generic_cms import extract_self_reported_ts
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.utils import extract_message_digest
 
@@ -29,6 +32,14 @@ class Signature(EmbeddedPdfSignature):
     @property
     def is_time_stamp(self) -> bool:
         return bool(entry(self.sig_object, "/SubFilter") == _RFC_3161)
+
+    @property
+    def self_reported_timestamp(self) -> datetime | None:
+        """Return the time that the signer states, None if it cannot be read. LibreOffice writes `Z'` for UTC."""
+        with suppress(*DAMAGES):
+            stated: datetime | None = extract_self_reported_ts(self.signer_info)
+            return stated or parse_pdf_date(re.sub("Z.*", "Z", self.sig_object["/M"]), strict=False)
+        return None
 
     def require_computable(self) -> None:
         """Raises:

@@ -50,10 +50,11 @@ class Word:
 def covered_words(
     page: DictionaryObject, annotation: DictionaryObject, besides: object = None, near: float = 0
 ) -> list[str]:
-    """Return the words of a page that the rectangle of an annotation covers by half, also words that annotations show.
+    """Return the words of a page that the rectangle of an annotation covers by half, also words that annotations show;
+    and an empty word for each image that it touches, which may show words.
 
     `besides`: the reference of an annotation whose own words do not count. `near`: so many points around it count too,
-    also around the places where a viewer draws it without an appearance; and so do images, which may show words.
+    also around the places where a viewer draws it without an appearance.
     Raises SuspiciousModification at a rectangle that not every viewer reads alike.
     """
     if entry(annotation, "/Rect") is None:
@@ -67,9 +68,7 @@ def covered_words(
         reached = [_reach(annotation, each) for each in boxes]
         boxes = [(west - near, south - near, east + near, north + near) for west, south, east, north in reached]
     share = 0 if near else _COVERED
-    return [
-        word.text for word in words if (near or word.text) and any(_covers(each, word.box, share) for each in boxes)
-    ]
+    return [word.text for word in words if any(_covers(each, word.box, share if word.text else 0) for each in boxes)]
 
 
 def _stays_upright(annotation: DictionaryObject) -> bool:
@@ -190,7 +189,9 @@ def _drawn(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
                 placed = _product([float(part) for part in inner], state.matrix) if inner else state.matrix
                 yield from _drawn(drawn.data, entry(drawn, "/Resources") or resources, placed, depth + 1)
             elif isinstance(drawn, StreamObject):
-                yield Word(_box(state.matrix, (0, 1), (0, 1)), "")
+                yield state.image()
+        elif token == b"BI":
+            yield state.image()
         elif token in _MOVES:
             _MOVES[token](state, numbers)
             if token == b"Tf" and operands:
@@ -228,6 +229,9 @@ class _State:
         self.line = self.text = _UNITY
         self.size, self.leading = 0.0, 0.0
         self.font = _Font(None)
+
+    def image(self) -> Word:
+        return Word(_box(self.matrix, (0, 1), (0, 1)), "")
 
     def begin(self, _: list[float]) -> None:
         self.line = self.text = _UNITY

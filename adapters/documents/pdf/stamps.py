@@ -20,6 +20,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import drawing_of, shown_stream
 from adapters.documents.pdf.document import Document, all_fields, entry, filled_fields
+from adapters.documents.pdf.embedded_signature import Signature
 from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words, cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import CoveredWords
@@ -75,7 +76,7 @@ def is_stamp(annotation: DictionaryObject, covered: Sequence[str], stamp: Stamp)
     drawing = drawing_of(annotation)
     if drawing is None or not (drawing.areas or drawing.pictures or drawing.hides_text):
         return True
-    signature = EmbeddedPdfSignature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
+    signature = Signature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
     hides_number = any(letter.isdigit() for word in covered for letter in word)
     stream = shown_stream(annotation)
     is_legible = not drawing.is_pale_on_pale and stream is not None and not all(cut_off_words(stream))
@@ -142,9 +143,9 @@ def covered(document: Document, signatures: Iterable[EmbeddedPdfSignature]) -> t
         with suppress(SuspiciousModification):  # then the document is changed
             for number, (before, after) in enumerate(pages(old.root["/Pages"], new.root["/Pages"], frozenset()), 1):
                 for each in stamps.keys() & set(annotations_of(after)):
-                    words = " ".join(covered_words(dictionary_of(before), dictionary_of(each), each))
+                    words = covered_words(dictionary_of(before), dictionary_of(each), each)
                     if words and drawing_of(dictionary_of(each)):
-                        found = unseen.setdefault((number, words, stamps[each]), [])
+                        found = unseen.setdefault((number, " ".join(filter(None, words)), stamps[each]), [])
                         found.append(storable(signature.field_name))
     return tuple(
         CoveredWords(page, storable(words), storable(by), tuple(signers))

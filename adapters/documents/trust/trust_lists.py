@@ -1,11 +1,13 @@
 """Reads lists of authorities whose certificates confer a tier: TOML of our own, and XML trusted lists of the EU.
 
-The lists are the operator's files. The XML's own signature is not verified: the operator downloads the list himself.
+A list of our own is what the operator wrote. An XML list comes from elsewhere, so it must be signed with a certificate
+of a file beside it, and only what was signed is read.
 """
 
 import base64
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -14,6 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from asn1crypto import core, pem, x509
+from cryptography.x509 import load_pem_x509_certificates
 
 from models.archive.verdict import Tier
 
@@ -68,7 +71,7 @@ def read_lists(paths: Sequence[str]) -> tuple[Listed, ...]:
     """Return the authorities of these files. An unchanged file is read once in a process.
 
     Raises:
-        BadList: a file is no trust list.
+        BadList: a file is no trust list, or is not signed with a certificate beside it.
         OSError: a file cannot be read.
     """
     return tuple(each for path in paths for each in _read(path, Path(path).stat().st_mtime_ns))
@@ -78,7 +81,8 @@ def read_lists(paths: Sequence[str]) -> tuple[Listed, ...]:
 def _read(path: str, _changed_at: int) -> tuple[Listed, ...]:
     data = Path(path).read_bytes()
     try:
-        found = tuple(_of_xml(data) if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") else _of_toml(data))
+        is_xml = data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+        found = tuple(_of_xml(_signed(data, Path(f"{path}.pem"))) if is_xml else _of_toml(data))
     except (ValueError, TypeError, KeyError, AttributeError, ElementTree.ParseError) as error:
         raise BadList(f"{path} is no trust list: {error}") from error
     if not found:
@@ -122,6 +126,25 @@ def _of_xml(data: bytes) -> Iterator[Listed]:
                 for certificate in _certificates(instance) or certificates:
                     yield Listed(certificate, None, _begins(instance), ends)
             ends = _begins(instance)
+
+
+def _signed(data: bytes, signers: Path) -> bytes:
+    """Return what was signed of an XML list (ETSI TS 119 612, 5.7) with a certificate of a file, expired or not.
+
+    Raises ValueError if it was signed with none of them.
+    """
+    from lxml.etree import LxmlError  # noqa: PLC0415 -- with signxml 25 MB, for XML lists alone
+    from signxml.exceptions import SignXMLException  # noqa: PLC0415
+    from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier  # noqa: PLC0415
+
+    _root(data)
+    for signer in load_pem_x509_certificates(signers.read_bytes()) if signers.is_file() else ():
+        config = XAdESSignatureConfiguration(expect_references=True, verification_time=signer.not_valid_before_utc)
+        with suppress(SignXMLException, LxmlError):
+            for found in XAdESVerifier().verify(data, x509_cert=signer, expect_config=config):
+                if found.signed_xml is not None and found.signed_xml.tag == f"{_TSL}TrustServiceStatusList":
+                    return bytes(found.signed_data)
+    raise ValueError(f"it is not signed with a certificate of {signers}")
 
 
 def _root(data: bytes) -> ElementTree.Element:

@@ -14,6 +14,8 @@ from pathlib import Path
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.ocfl import CUTS, DELIVERIES, REQUEST, SKELETON
+from domain.body.cuts import read_cuts
+from domain.secrets.sealing import content_root
 from models.errors import Conflict
 from models.said import Sentence
 
@@ -26,10 +28,13 @@ _OF_A_DELIVERY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class KeptDelivery:
-    """The record of a delivery: the number of the version that says the same, and the SHA-256 of each file by name."""
+    """The record of a delivery: the number of the version that says the same, the SHA-256 of each file by name, and the
+    content root if it is known.
+    """
 
     version: int
     digests: Mapping[str, str]
+    content_root: str | None
 
 
 def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
@@ -43,7 +48,7 @@ def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
         return None
     try:
         receipt = json.loads(kept)
-        found = KeptDelivery(receipt["version"], receipt["kept"])
+        found = KeptDelivery(receipt["version"], receipt["kept"], receipt.get("content_root"))
         if kept != _text(receipt_id, found):
             raise ValueError("the record is not as it was written")
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -80,7 +85,8 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     kept = {name: _digest(content / name) for name in _FILES if (content / name).exists()}
     for name in kept:
         store().overwrite(content / name, kept_key(reference, receipt_id, name))
-    text = _text(receipt_id, KeptDelivery(version, kept))
+    root = content_root((content / SKELETON).read_bytes(), read_cuts((content / CUTS).read_bytes()))
+    text = _text(receipt_id, KeptDelivery(version, kept, root))
     store().overwrite_bytes(text, kept_key(reference, receipt_id, _RECEIPT))
 
 
@@ -92,6 +98,7 @@ def kept_key(reference: str, receipt_id: str, name: str) -> str:
 def _text(receipt_id: str, kept: KeptDelivery) -> bytes:
     """Return the record of a delivery, which ends with the digest of the rest of itself."""
     receipt = {"receipt_id": receipt_id, "version": kept.version, "kept": kept.digests}
+    receipt |= {"content_root": kept.content_root} if kept.content_root else {}
     digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
     return json.dumps(receipt | {"sha256": digest}).encode()
 

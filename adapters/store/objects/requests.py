@@ -19,7 +19,7 @@ from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.body.json_text import JsonFault, parse, parse_with_repeats
 from domain.payments.terms import read_terms
-from domain.secrets.sealing import content_cuts, unsealed
+from domain.secrets.sealing import content_cuts, content_root, unsealed
 from models.archive.archive import Archive, ArchiveWarning, WarningCode
 from models.archive.content import ContentCut, SealedCut
 from models.archive.verdict import UNREADABLE, Judgement, Verdict
@@ -55,10 +55,14 @@ class StoredRequest:
     """The source that brought the version, on whose terms its times and amounts are read."""
     owner: str
     """The source of the process, which brought its first version. Others replace nothing until a person accepts it."""
+    arrived_at: datetime
+    """When the version arrived."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
     read_on: Mapping[str, Any] | None = None
     """The terms on which it is read, as `stated_terms_of` returns them; None for the present terms of the source."""
+    kept_root: str | None = None
+    """The content root in the record of a delivery. For a version, the inventory names all that it follows from."""
     _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Skeleton, cuts, scans and verdict, as read at the first use. `replace` makes a request that reads again."""
 
@@ -80,7 +84,7 @@ class StoredRequest:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
         """
-        return unsealed(self.skeleton(), self.all_cuts(), self._opener)
+        return unsealed(self.skeleton(), self.all_cuts(), self._openers[0])
 
     def cuts(self) -> list[ContentCut]:
         """Return the cuts of the files' contents."""
@@ -95,6 +99,14 @@ class StoredRequest:
     def all_cuts(self) -> list[Cut]:
         """Return the cuts of the files' contents and of the sealed values."""
         return read_cuts(self._read(CUTS))
+
+    def content_root(self) -> str | None:
+        """Return the content root; None if an earlier build has sealed values of the request. Needs no key.
+
+        Raises:
+            Conflict: skeleton or cuts are missing or damaged.
+        """
+        return content_root(self.skeleton(), self.all_cuts())
 
     def archive(self) -> Archive:
         """Return the archive that the request describes. Small: no file's content is read.
@@ -170,9 +182,11 @@ class StoredRequest:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, self._chunks(self.keys[REQUEST]))
             else:
                 cuts = self.all_cuts()
-                for cut in [each for each in cuts if isinstance(each, SealedCut)][:1]:
-                    self._opener(cut.ciphertext)  # fail now, not after the files
-                yield from self._pieces(cuts, self._opener)
+                opened, blinded = self._openers
+                for cut in [each for each in cuts if isinstance(each, SealedCut)]:  # fail now, not after the files
+                    if cut.blinded not in ("", blinded(opened(cut.ciphertext))):
+                        raise self._gone()
+                yield from self._pieces(cuts, opened)
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
@@ -209,7 +223,7 @@ class StoredRequest:
         return digest.hexdigest() == self.receipt_id
 
     @cached_property
-    def _opener(self) -> Callable[[bytes], bytes]:
+    def _openers(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
         return seals.opener(self.reference)
 
     def _zone(self) -> ZoneInfo:
@@ -286,7 +300,9 @@ def request_in(inventory: Inventory, receipt_id: str, read: Read | None = None) 
         raise damaged_delivery(receipt_id) from error
     keys = {name: kept_key(reference, receipt_id, name) for name in kept.digests}
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT, REVOCATION)}
-    return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=kept.digests)
+    return replace(
+        version, receipt_id=receipt_id, is_version=False, keys=keys, digests=kept.digests, kept_root=kept.content_root
+    )
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -315,6 +331,5 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
     owner = inventory.versions[0].source
-    return StoredRequest(
-        reference, version.message, number, True, keys, files, {}, version.message, version.source, owner, read
-    )
+    brought = version.message, version.source, owner, version.created_at
+    return StoredRequest(reference, version.message, number, True, keys, files, {}, *brought, read)

@@ -48,11 +48,6 @@ def note_within(session: Session, missing_ids: Sequence[str]) -> None:
         note(session, MissingProcessRow, col(MissingProcessRow.missing_id).in_(page))
 
 
-def close_within(session: Session, missing_id: str, why: Closing, now: datetime) -> bool:
-    """Close a finding in the caller's transaction, and return whether it was open."""
-    return change_within(session, missing_id, {"closed_at": now, "closed_why": why})
-
-
 def close_lost(now: datetime) -> int:
     """Close the findings whose deadline has passed, and return their number: they stay in the history as lost."""
     late = update(MissingProcessRow).where(_IS_OPEN, col(MissingProcessRow.deadline_at) <= now)

@@ -199,7 +199,8 @@ class Unmasked(BaseModel):
 
 class VersionView(BaseModel):
     """A version. `is_set_aside`: another source than that of the process has sent it, and nobody has accepted it.
-    `is_from_future`: its `event.timestamp` is more than a day after its arrival.
+    `is_from_future`: its `event.timestamp` is more than a day after its arrival. `content_root`: the root over its
+    parts, which `check.py` of a bag computes; null if an earlier build has archived or loaded the version.
     """
 
     version: int
@@ -207,6 +208,7 @@ class VersionView(BaseModel):
     received_at: datetime
     is_set_aside: bool = False
     is_from_future: bool = False
+    content_root: str | None = None
 
 
 class DeliveryView(BaseModel):
@@ -455,10 +457,6 @@ class ArchiveView(_About):
     def is_since_completion(self, at: datetime | None) -> bool:
         """Return whether what was done at a time was done to the last version, once it was complete."""
         return at is not None and self.completed_at is not None and at >= self.completed_at
-
-    def arrived_at(self, receipt_id: str | None) -> datetime:
-        """Return when the version arrived that a receipt made."""
-        return next((each.received_at for each in self.versions if each.receipt_id == receipt_id), self.received_at)
 
 
 class ValuesView(BaseModel):

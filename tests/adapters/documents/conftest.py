@@ -27,6 +27,7 @@ def judge(tmp_path: Path) -> Judge:
         lists = [tmp_path / "list"] if trusted is not None else []
         for each in lists:
             each.write_text(trusted or "")
+            Path(f"{each}.pem").write_bytes(pdfs.authority("Operator of lists").pem)
         return examine(tmp_path / "signed.pdf", files, lists=lists, now=now or datetime.now(UTC))
 
     return _judge

@@ -114,8 +114,8 @@ def marked(color: bytes, blending: str) -> bytes:
     return updated(annotated_freely("Highlight", _LINE, QuadPoints=quads), draw)
 
 
-def locked_with_comment_removed() -> bytes:
-    """Add a comment as the certification permits, lock the document by a signature, and remove the comment."""
+def changed_after_lock(step: str) -> bytes:
+    """Add a comment as the certification permits, and change the document after a signature that locks it."""
     writer, output = writer_of(annotated_freely("FreeText", drawing=_COVER)), BytesIO()
     append_signature_field(
         writer,
@@ -125,7 +125,7 @@ def locked_with_comment_removed() -> bytes:
     )
     metadata = PdfSignatureMetadata("Second", docmdp_permissions=MDPPerm.NO_CHANGES)
     PdfSigner(metadata, pyhanko_signer("ec")).sign_pdf(writer, output=output)
-    return edits.STEPS["comments removed"](output.getvalue())
+    return edits.STEPS[step](output.getvalue())
 
 
 _OWE = b" BT /Helv 12 Tf 12 30 Td (I owe you 900) Tj ET"
@@ -146,6 +146,7 @@ FORGED = {
     "a stamp with an amount like a time zone": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"+9000")),
     "a stamp whose words are white": stamped(b"1 g 0 0 340 50 re f BT /Helv 9 Tf 2 30 Td (Signed by Signer ec) Tj ET"),
     "a stamp whose words are cut off": stamped(_WHITE + b"BT /Helv 9 Tf 2 300 Td (Signed by Signer ec) Tj ET"),
+    "a stamp whose mask hides a part": stamped(_PICTURE, b"\xf0\0"),
     "a stamp whose mask is turned": stamped(_PICTURE, b"\0\0", masked=b"/Decode[1 0]"),
     "a stamp whose mask has bytes behind its end": stamped(_PICTURE, b"\xff\xff" + b"\0" * 9),
     "a signature over the amount in a line": lambda: signed_over(form(), _AMOUNT_OF_LINE),
@@ -166,7 +167,8 @@ FORGED = {
     "a permitted highlight that draws in black": lambda: marked(b"0 g", "Multiply"),
     "a permitted highlight that covers": lambda: marked(b"1 1 0 rg", "Normal"),
     "a comment over an image": lambda: annotated_freely("FreeText", (495, 775, 530, 810), _COVER),
-    "a comment that is removed after a signature that locks": locked_with_comment_removed,
+    "a comment that is removed after a signature that locks": lambda: changed_after_lock("comments removed"),
+    "another tab order after a signature that locks": lambda: changed_after_lock("tabs in another order"),
     "annotations in another order": lambda: reordered(form()),
 }
 
@@ -194,3 +196,9 @@ def test_drawing_beside_the_words_is_sound(judge: Judge, name: str) -> None:
     make: Callable[[], bytes] = SOUND[name]
 
     assert judge(make()).outcome is Outcome.SOUND
+
+
+def test_stamp_over_an_image_covers_what_the_image_may_show(judge: Judge) -> None:
+    verdict = judge(signed_over(signed(layouts.table(forms.wrapped_lines())), (495, 775, 530, 810)))
+
+    assert (verdict.outcome, [each.words for each in verdict.covered]) == (Outcome.COVERED, [""])

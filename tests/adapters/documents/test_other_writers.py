@@ -70,6 +70,9 @@ SOUND = {
     "the page repeats what it inherits": lambda: signed_again(
         _INHERITING, more=page_with(_INHERITING, b"[0 0 595 842]")
     ),
+    "the size of the page is rounded": lambda: signed_again(
+        _INHERITING, more=page_with(_INHERITING, b"[0 0 595.003 841.996]")
+    ),
 }
 CHANGED = {
     "a drawing by the name of a parent is replaced": replaced_below_parent,

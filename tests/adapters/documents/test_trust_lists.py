@@ -11,6 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+from signxml.algorithms import SignatureMethod
+from signxml.xades.xades import XAdESSigner
 
 from adapters.documents.examination import examine
 from adapters.documents.trust.trust_lists import BadList, read_lists
@@ -41,6 +44,14 @@ def xml(
 <ServiceDigitalIdentity><DigitalId><X509Certificate>{certificate}</X509Certificate></DigitalId></ServiceDigitalIdentity>
 </ServiceInformation><ServiceHistory>{history}</ServiceHistory></TSPService></TSPServices>
 </TrustServiceProvider></TrustServiceProviderList></TrustServiceStatusList>"""
+
+
+def signed(text: str, by: str = "Operator of lists") -> str:
+    """Return an XML list with the signature of an operator of lists."""
+    identity = pdfs.authority(by)
+    signer = XAdESSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256)
+    root = signer.sign(etree.fromstring(text.encode()), key=identity.private_key, cert=[identity.certificate])
+    return str(etree.tostring(root, encoding="unicode"))
 
 
 def service(status: str, since: str) -> str:
@@ -134,7 +145,7 @@ def test_without_a_list_the_tier_is_not_judged(tmp_path: Path) -> None:
 def test_certificate_of_a_granted_service_says_itself_whether_it_is_qualified(
     judge_by: JudgeBy, document: Callable[[], bytes], tier: Tier
 ) -> None:
-    assert judge_by(document(), xml()).tier is tier
+    assert judge_by(document(), signed(xml())).tier is tier
 
 
 @pytest.mark.parametrize(
@@ -155,7 +166,7 @@ def test_status_at_the_time_of_signing_counts(judge_by: JudgeBy, listed: Callabl
     other = xml(root="Another root").split("<TrustServiceProviderList>")[1].split("</TrustServiceProviderList>")[0]
     text = listed().replace("</TrustServiceProviderList>", f"{other}</TrustServiceProviderList>")
 
-    assert judge_by(qualified(COMPLIANT, DEVICE), text).tier is tier
+    assert judge_by(qualified(COMPLIANT, DEVICE), signed(text)).tier is tier
 
 
 BAD = {
@@ -167,7 +178,13 @@ BAD = {
     "a certificate that is no text": '[[authority]]\ntier = "certified"\ncertificate = 7',
     "damaged certificate": toml().replace("MII", "MIX"),
     "XML with a document type": xml().replace("?>\n", '?>\n<!DOCTYPE a [<!ENTITY b "c">]>\n'),
-    "XML of something else": "<html/>",
+    "XML of something else": signed("<html/>"),
+    "XML without a signature": xml(),
+    "XML signed by somebody else": signed(xml(), by="Somebody"),
+    "XML changed after it was signed": signed(xml("withdrawn")).replace("Svcstatus/withdrawn", "Svcstatus/granted"),
+    "XML around a list that was signed": xml().replace(
+        "</TrustServiceStatusList>", signed(xml("withdrawn")) + "</TrustServiceStatusList>"
+    ),
     "broken XML": xml()[:-5],
 }
 
@@ -175,6 +192,7 @@ BAD = {
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 def test_bad_list_is_refused_and_stops_the_examination(judge_by: JudgeBy, tmp_path: Path, text: str) -> None:
     (tmp_path / "bad").write_text(text)
+    (tmp_path / "bad.pem").write_bytes(pdfs.authority("Operator of lists").pem)
 
     with pytest.raises(BadList, match=r"trust list|lists no authority"):
         read_lists([str(tmp_path / "bad")])

@@ -362,6 +362,13 @@ def test_trusted_root_without_a_certificate_is_refused_at_start(tmp_path: Path, 
         Settings(trust_roots=(str(tmp_path / root),))
 
 
+def test_xml_trust_list_without_the_certificate_of_its_signer_is_refused_at_start(tmp_path: Path) -> None:
+    (tmp_path / "list.xml").write_text("\ufeff<TrustServiceStatusList/>")
+
+    with pytest.raises(ValidationError, match="certificate of each XML list"):
+        Settings(trust_lists=(str(tmp_path / "list.xml"),))
+
+
 @pytest.mark.parametrize("address", ["clamav", "3310", ":3310", "clamav:", "clamav:port", "clamav:0", "clamav:70000"])
 def test_address_of_clamd_without_host_and_port_is_refused_at_start(address: str) -> None:
     with pytest.raises(ValidationError, match=f"CELLAR_CLAMD: expected HOST:PORT.* got '{address}'"):

@@ -36,24 +36,24 @@ def kind(request: pytest.FixtureRequest, configure: Configure) -> str:
 
 
 def test_sealed_value_is_opened_only_for_its_archive() -> None:
-    ciphertext = seals.sealer("process-1")(b"secret")
-    seals.sealer("process-2")(b"another")
+    ciphertext = seals.sealer("process-1")[0](b"secret")
+    seals.sealer("process-2")[0](b"another")
 
     assert b"secret" not in ciphertext
-    assert seals.opener("process-1")(ciphertext) == b"secret"
+    assert seals.opener("process-1")[0](ciphertext) == b"secret"
     with pytest.raises(Conflict, match="damaged"):
-        seals.opener("process-2")(ciphertext)
+        seals.opener("process-2")[0](ciphertext)
 
 
 def test_sealing_is_deterministic_within_an_archive_only() -> None:
-    first, again, other = seals.sealer("process-1"), seals.sealer("process-1"), seals.sealer("process-2")
+    first, again, other = seals.sealer("process-1")[0], seals.sealer("process-1")[0], seals.sealer("process-2")[0]
 
     assert first(b"secret") == again(b"secret")
     assert first(b"secret") != other(b"secret")
 
 
 def test_key_is_kept_outside_the_object_and_wrapped() -> None:
-    seals.sealer("process-1")(b"secret")
+    seals.sealer("process-1")[0](b"secret")
 
     digest = hashlib.sha256(b"urn:cellar:process-1").hexdigest()
     expected = f"keys/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
@@ -65,7 +65,7 @@ def test_key_is_kept_outside_the_object_and_wrapped() -> None:
 
 def test_concurrent_makers_of_a_key_get_the_same_key() -> None:
     sealed: list[bytes] = []
-    makers = [threading.Thread(target=lambda: sealed.append(seals.sealer("process-1")(b"secret"))) for _ in range(8)]
+    makers = [threading.Thread(target=lambda: sealed.append(seals.sealer("process-1")[0](b"secret"))) for _ in range(8)]
 
     for maker in makers:
         maker.start()
@@ -76,10 +76,10 @@ def test_concurrent_makers_of_a_key_get_the_same_key() -> None:
 
 
 def test_missing_key_is_locked_and_not_made_for_reading() -> None:
-    ciphertext = seals.sealer("process-1")(b"secret")
+    ciphertext = seals.sealer("process-1")[0](b"secret")
 
     with pytest.raises(Locked, match="is gone"):
-        seals.opener("process-2")(ciphertext)
+        seals.opener("process-2")[0](ciphertext)
     with pytest.raises(Locked, match="is gone"):
         list(seals.opened_chunks("process-2", "receipt", [ciphertext]))
     assert store().size(seals.key_location("process-2")) is None
@@ -87,20 +87,20 @@ def test_missing_key_is_locked_and_not_made_for_reading() -> None:
 
 @pytest.mark.parametrize("damage", [b"{", b"{}", b'{"format": 1, "wrapped": "*"}', b'{"format": 2, "wrapped": "YQ=="}'])
 def test_damaged_key_is_locked_and_never_replaced(damage: bytes) -> None:
-    seals.sealer("process-1")(b"secret")
+    seals.sealer("process-1")[0](b"secret")
     store().overwrite_bytes(damage, seals.key_location("process-1"))
 
     with pytest.raises(Locked):
-        seals.sealer("process-1")(b"secret")
+        seals.sealer("process-1")[0](b"secret")
     assert store().read_bytes(seals.key_location("process-1")) == damage
 
 
 def test_wrong_master_key_is_reported_by_the_name_of_its_setting(configure: Configure) -> None:
     configure(seal_keys=master_key())
-    ciphertext = seals.sealer("process-1")(b"secret")
+    ciphertext = seals.sealer("process-1")[0](b"secret")
     configure(seal_keys=(other := master_key()))
 
-    for use in (seals.opener("process-1"), seals.sealer("process-1")):
+    for use in (seals.opener("process-1")[0], seals.sealer("process-1")[0]):
         with pytest.raises(Locked, match="CELLAR_SEAL_KEYS") as locked:
             use(ciphertext)
         assert other not in str(locked.value)
@@ -111,26 +111,26 @@ def test_wrong_master_key_is_reported_by_the_name_of_its_setting(configure: Conf
 def test_rotation_keeps_sealed_values_and_makes_the_old_key_removable(configure: Configure) -> None:
     old, new = master_key(), master_key()
     configure(seal_keys=old)
-    ciphertext, reported = seals.sealer("process-1")(b"secret"), seals.fingerprint("69796709")
+    ciphertext, reported = seals.sealer("process-1")[0](b"secret"), seals.fingerprint("69796709")
 
     configure(seal_keys=f"{new}, {old}")
-    assert seals.opener("process-1")(ciphertext) == b"secret"
+    assert seals.opener("process-1")[0](ciphertext) == b"secret"
     assert [seals.rewrap(location) for location in seals.wrapped_keys()] == [True, True]
     assert [seals.rewrap(location) for location in seals.wrapped_keys()] == [False, False]
     configure(seal_keys=new)
 
-    assert seals.opener("process-1")(ciphertext) == b"secret"
-    assert seals.sealer("process-1")(b"secret") == ciphertext
+    assert seals.opener("process-1")[0](ciphertext) == b"secret"
+    assert seals.sealer("process-1")[0](b"secret") == ciphertext
     assert seals.fingerprint("69796709") == reported
 
 
 def test_key_of_another_archive_is_locked() -> None:
     for reference in ("process-1", "process-2"):
-        seals.sealer(reference)(b"secret")
+        seals.sealer(reference)[0](b"secret")
     store().overwrite_bytes(store().read_bytes(seals.key_location("process-1")), seals.key_location("process-2"))
 
     with pytest.raises(Locked):
-        seals.opener("process-2")(b"ciphertext")
+        seals.opener("process-2")[0](b"ciphertext")
 
 
 def test_fingerprint_reveals_only_whether_secrets_are_equal() -> None:
@@ -170,7 +170,7 @@ def test_memory_is_flat_while_a_body_is_sealed_and_opened() -> None:
     def body() -> Iterator[bytes]:
         return (bytes(4 * MIB) for _ in range(16))
 
-    seals.sealer("process-1")(b"makes the key")
+    seals.sealer("process-1")[0](b"makes the key")
     tracemalloc.start()
     opened = seals.opened_chunks("process-1", "receipt", seals.sealed_chunks("process-1", "receipt", body()))
     size_bytes = sum(len(chunk) for chunk in opened)

@@ -31,6 +31,7 @@ from tests.installations import archived, installed
 from tests.pdfs import document, stream
 from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
+from tests.validation_reports import read
 
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
@@ -396,7 +397,11 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
 def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: httpx.Client) -> None:
     image, document = (person.get(f"/console/archives/{PLAIN}/files/{each}") for each in (IMAGE, DOCUMENT))
     page = person.get(f"{HOSTILE}/files/{TEXT}")
+    report = person.get(f"/console/archives/{PLAIN}/validation-report.xml")
 
+    assert 'href="/console/archives/plain/validation-report.xml"' in person.get(f"/console/archives/{PLAIN}").text
+    assert read(report.content) == [("indeterminate", "NO_CERTIFICATE_CHAIN_FOUND")]
+    assert report.headers["content-disposition"].startswith("attachment")
     assert (image.content, image.headers["content-type"]) == (PNG, "image/png")
     assert image.headers["content-disposition"].startswith("inline")
     assert (document.content, document.headers["content-type"]) == (PDF, "application/octet-stream")

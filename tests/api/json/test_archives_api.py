@@ -77,7 +77,7 @@ class TestOneArchive:
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
-            "versions": {"version", "receipt_id", "received_at", "is_set_aside", "is_from_future"},
+            "versions": {"version", "receipt_id", "received_at", "is_set_aside", "is_from_future", "content_root"},
             "deliveries": {"receipt_id", "received_at", "outcome", "source"},
             "files": {
                 "role",

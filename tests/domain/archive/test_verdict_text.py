@@ -157,19 +157,24 @@ def test_certificate_and_algorithm_are_named() -> None:
 def test_verdict_of_an_earlier_build_has_unknown_details() -> None:
     text = certificate_text()
 
-    assert {text[label] for label in ("certified by", "revoked", "tier", "time from")} == {"unknown"}
+    assert {text[label] for label in ("certified by", "revoked", "time from")} == {"unknown"}
+    assert text["tier"] == UNKNOWN
+
+
+LEAST = "electronic signature (Electronic Signature Law, 5761-2001)"
+UNKNOWN = f"{LEAST}, not known whether secure or certified"
 
 
 @pytest.mark.parametrize(
     ("members", "tier"),
     [
-        ({"trusted": True}, "unknown: no trust list was given"),
-        ({"trusted": None, **because(trust_reason=Sentence.no_roots())}, "unknown: no trusted roots were configured"),
-        ({"tier": Tier.PLAIN}, "electronic signature; no trust list shows that it is secure or certified"),
+        ({"trusted": True}, f"{UNKNOWN}: no trust list was given"),
         (
-            {"tier": Tier.CERTIFIED},
-            "certified electronic signature by the trust list (Electronic Signature Law, 5761-2001)",
+            {"trusted": None, **because(trust_reason=Sentence.no_roots())},
+            f"{UNKNOWN}: no trusted roots were configured",
         ),
+        ({"tier": Tier.PLAIN}, f"{LEAST}; no trust list says secure or certified"),
+        ({"tier": Tier.CERTIFIED}, f"certified {LEAST}, by the trust list"),
         ({"is_document_time_stamp": True}, None),
     ],
 )

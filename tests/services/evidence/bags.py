@@ -17,6 +17,8 @@ from adapters.store import ocfl
 from domain.anchors import leaf_text, statement_text
 from models.store.anchor import Digest, Leaf, Statement
 from services.evidence.bag import evidence, write_evidence
+from tests.insider.objects import opened
+from tests.insider.stores import place_of
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.time_stamp_authorities import Authority
@@ -65,7 +67,8 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
             reference = f"spelling {way} of {size_bytes}"
             data = (SIGNS + chance.randbytes(400))[:size_bytes] if size_bytes < 400 else SIGNS + chance.randbytes(346)
             yield reference, archived(reference, spelled_body(reference, way, data))
-    hebrew = attachments(("חוזה חתום (1).pdf", b"one"), ("../חוזה.pdf", b"two"), (None, b"three"), ("e", b""))
+    called = ("חוזה חתום (1).pdf", "../חוזה.pdf", None, "e", "E")
+    hebrew = attachments(*zip(called, (b"one", b"two", b"three", b"", b"four"), strict=True))
     bodies = {
         "plain": in_clear("plain", attachments=attachments(("a.txt", b"text"))),
         "הסכם/2": in_clear("הסכם/2", attachments=hebrew),
@@ -86,6 +89,13 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
     kept_raw = in_clear("kept raw", attachments=attachments(("a", b"mixed spelling" * 9)))
     place = kept_raw.index(b"bWl4ZWQ") + 8
     yield "kept raw", archived("kept raw", kept_raw[:place] + rb"\n" + kept_raw[place:])
+
+
+def without_blinded(reference: str) -> None:
+    """Rewrite the first version of a process as builds before 1.1 have written it."""
+    its = opened(place_of(reference))
+    its.replace_content(1, "cuts.json", lambda text: re.sub(rb',\s+"blinded": "\w+"', b"", text))
+    its.write()
 
 
 def anchor(references: list[str], authority: Authority | None = None) -> str:

@@ -9,19 +9,35 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.settings.settings import settings
+from domain.archive.file_names import _EXTENSIONS, safe_names
+from domain.body.node import UNSTORABLE
 from services.evidence import check
 from tests.conftest import LONGEST_S
+from tests.domain.archive.test_file_names import names
 from tests.end_to_end.browser import needs_chromium, page
 from tests.installations import archived, installed
-from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, replaced, rewritten
-from tests.services.evidence.test_sealed_again import signed_by_another
+from tests.services.evidence.bags import (
+    anchor,
+    attachments,
+    bag_of,
+    in_clear,
+    many_archives,
+    replaced,
+    rewritten,
+    sealed_again,
+)
+from tests.services.evidence.test_sealed_again import exchanged, signed_by_another
 from tests.time_stamp_authorities import authority
 
 SOURCE = Path(check.__file__)
@@ -139,6 +155,7 @@ def test_added_removed_and_renamed_files_are_refused(
         ("data/proof/path.json", b'"index": ', b'"index": 1', "Merkle"),
         ("data/proof/statement.json", b"2026-11-26", b"2025-11-26", "the signature belongs to the anchor"),
         ("data/proof/statement.sig", b"", b"x", "the signature belongs to the anchor"),
+        ("data/skeleton.json", b"a.bin", b"b.bin", "the SHA-256 of the request"),
         ("data/receipt.json", b'"reference": "', b'"reference": "0', "KeyError"),
     ],
 )
@@ -176,16 +193,87 @@ def test_signature_of_a_bag_counts_only_by_a_key_that_the_anchor_names(
     replaced(bag / "data/summary.html", b"Whole and unchanged", b"Sold and paid")
     signed_by_another(bag, bag)
 
-    assert "the bag is not signed by a key that the anchor names" in answer(capsys, bag)[1]
+    status, output = answer(capsys, bag)
+    assert (status, f"not checked  {check.OF_NO_KEY}\n" in output) == (0, True), output
+    status, output = answer(capsys, bag, "--root", root_in(output))
+    assert (status, f"WRONG        {check.OF_NO_KEY}; ask its holder to run `cellar anchor`" in output) == (1, True)
+
+
+def root_in(output: str) -> str:
+    [root] = re.findall(r"compare the root .*: ([0-9a-f]{64,128})\n", output)
+    return str(root)
+
+
+def test_files_under_each_others_names_are_refused_by_the_request_itself(
+    bags: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = next(each for each in bags if (each / "data/files/E (2)").exists())
+    for number, (one, other) in enumerate(combinations(sorted((whole / "data/files").iterdir()), 2)):
+        bag = Path(shutil.copytree(whole, tmp_path / str(number)))
+        exchanged(f"data/files/{one.name}", f"data/files/{other.name}")(bag, bag)
+        sealed_again(bag)
+        (bag / check.SEAL).unlink(missing_ok=True)
+        status, output = answer(capsys, bag)
+        assert (status, " of the request, as data/files/" in output) == (1, True), output
+
+
+@given(names, st.lists(st.none() | st.sampled_from(["image/jpeg; q=1", *_EXTENSIONS]), min_size=99, max_size=99))
+def test_names_of_files_are_those_that_cellar_gives(called: list[str | None], media_types: list[str | None]) -> None:
+    files = [{"filename": name, "mimetype": kind} for name, kind in zip(called, media_types, strict=False)]
+    stored = [name and UNSTORABLE.sub("\ufffd", name) for name in called]
+    assert list(check.file_names(files)) == safe_names(stored, media_types[: len(called)])
+
+
+# RFC 8032, section 7.1, tests 1 to 3: secret key, message, signature.
+VECTORS = [
+    (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+]
+
+
+@pytest.mark.parametrize(("secret", "message", "signature"), VECTORS)
+def test_signatures_are_those_of_rfc_8032(secret: str, message: str, signature: str) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret)).public_key().public_bytes_raw()
+    assert check.is_signed(bytes.fromhex(message), bytes.fromhex(signature), key)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=99), st.integers(0, 1023), st.booleans())
+def test_signature_is_right_if_another_library_says_so(secret: bytes, text: bytes, bit: int, is_whole: bool) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(secret)
+    signed = bytearray(private.sign(text) + private.public_key().public_bytes_raw() + text)
+    if not is_whole:
+        signed[bit // 8 % len(signed)] ^= 1 << bit % 8
+    signature, key, message = bytes(signed[:64]), bytes(signed[64:96]), bytes(signed[96:])
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+        is_right = True
+    except InvalidSignature:
+        is_right = False
+    try:
+        assert check.is_signed(message, signature, key) == is_right
+    except check.WrongError:  # the key is no point
+        assert not is_right
 
 
 def test_root_that_the_expert_got_elsewhere_is_compared(bags: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     status, output = answer(capsys, bags[0])
-    [root] = re.findall(r"compare the root .*: ([0-9a-f]{64})\n", output)
-    assert status == 0
+    assert (status, len(root := root_in(output))) == (0, 64)
 
-    assert answer(capsys, bags[0], "--root", root)[0] == 0
-    [of_sha512] = re.findall(r"compare the root .*: ([0-9a-f]{128})\n", answer(capsys, bags[1])[1])
+    assert "WRONG        the anchor names no key" in answer(capsys, bags[0], "--root", root)[1]
+    assert len(of_sha512 := root_in(answer(capsys, bags[1])[1])) == 128
     assert answer(capsys, bags[1], "--root", of_sha512)[0] == 0
     assert answer(capsys, bags[1], "--root", of_sha512[:-1] + ("1" if of_sha512[-1] == "0" else "0"))[0] == 1
     assert answer(capsys, bags[0], "--root", "ab" * 32)[0] == 1
@@ -223,7 +311,7 @@ def test_program_needs_only_python_3_8_and_no_openssl(bags: list[Path], tmp_path
         environment = {"PATH": str(tmp_path), "PYTHONIOENCODING": encoding}
         done = subprocess.run(command, env=environment, check=False, capture_output=True, timeout=LONGEST_S)
         assert (done.returncode, done.stderr) == (0, b"")
-        assert b"signature and time stamps need the command openssl" in done.stdout
+        assert b"signature and time stamps need the command openssl" not in done.stdout
 
 
 def test_file_of_several_blocks_is_rebuilt(

@@ -2,21 +2,36 @@
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.settings.settings import settings
+from models.access import CELLAR
 from services.anchors.making import make
 from services.evidence import check
-from tests.installations import archived, installed
-from tests.samples import sample_document
-from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, replaced, sealed_again
+from services.views import archive_view
+from tests.installations import archived, finished, installed
+from tests.samples import sample_body, sample_document
+from tests.services.evidence.bags import (
+    anchor,
+    attachments,
+    bag_of,
+    in_clear,
+    replaced,
+    sealed_again,
+    without_blinded,
+)
 from tests.time_stamp_authorities import authority
 
 Change = Callable[[Path, Path], object]
@@ -158,10 +173,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
         yield bags["whole"], bags["other"], root
 
 
-def test_bag_that_was_changed_and_sealed_again_is_refused(
-    made: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bag_that_was_changed_and_sealed_again_is_refused_whatever_programs_the_machine_has(
+    made: tuple[Path, Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, other, root = made
+    assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
+    monkeypatch.setenv("PATH", "")
     assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
     accepted = []
     for number, (what, change) in enumerate(CHANGES.items()):
@@ -173,6 +193,53 @@ def test_bag_that_was_changed_and_sealed_again_is_refused(
             accepted.append(what)
         capsys.readouterr()
     assert (len(CHANGES) >= 40, accepted) == (True, [])
+
+
+def paid_archives() -> Iterator[tuple[str, str]]:
+    """Archive requests with several kinds of payments, and yield the reference and the receipt id of each."""
+    [payment] = sample_document()["payments"]
+    unknown = payment | {"transaction_id": "other", "type": "bit", "provider_transaction_result": "cguid=69796709"}
+    field = {"id": "1", "type": "text", "value": "4580458045804580"}
+    members: dict[str, dict[str, object]] = {
+        "card": {},
+        "two payments": {"payments": [payment, unknown]},
+        "card in a field": {"payments": [], "data": [field], "signed_document": None},
+        "before": {},
+        "again": {},
+    }
+    for reference, its in members.items():
+        body = sample_body(reference, **its)
+        receipt_id = archived(reference, body)
+        if reference == "again":
+            receipt_id = archived(reference, json.dumps(json.loads(body), indent=1).encode())
+        if reference == "before":
+            without_blinded(reference)
+            finished(reference, receipt_id)
+        yield reference, receipt_id
+
+
+def unsealed_changes(bag: Path) -> Iterator[Change]:
+    """Yield changes of each part of a request that is not sealed."""
+    cuts = json.loads((bag / "data/cuts.json").read_bytes())["cuts"]
+    places = [0, *(each["offset"] + each["length"] for each in cuts), (bag / "data/skeleton.json").stat().st_size]
+    yield from (changed_at("data/skeleton.json", (begin + end) // 2) for begin, end in pairwise(places))
+    for number, cut in enumerate(cuts):
+        value = {"spelling": {"prefix": "data:;base64,"}} if cut["kind"] == "content" else {"blinded": "ab" * 32}
+        yield of_json("data/cuts.json", partial(with_cut, number, value))
+    yield from (changed_at(f"{FILES}/{path.name}", path.stat().st_size // 2) for path in (bag / FILES).iterdir())
+
+
+def with_cut(number: int, value: dict[str, Any], document: dict[str, Any]) -> None:
+    document["cuts"][number].update(value)
+
+
+def changed_at(name: str, at: int) -> Change:
+    def change(bag: Path, _: Path) -> None:
+        data = bytearray((bag / name).read_bytes())
+        data[at] = ord("a") if data[at] != ord("a") else ord("b")
+        (bag / name).write_bytes(data)
+
+    return change
 
 
 def test_bag_is_signed_again_once_an_anchor_has_the_new_key(
@@ -191,3 +258,44 @@ def test_bag_is_signed_again_once_an_anchor_has_the_new_key(
     with installed(whole.parent, anchor_key=base64.b64encode(bytes(range(1, 33))).decode()):
         renewed = make(datetime.now(UTC) + timedelta(hours=6)).anchor.root  # nothing has changed but the key
         assert check.main([str(bag_of("whole", receipt_id, tmp_path / "signed")), "--root", renewed]) == 0
+
+
+@pytest.mark.usefixtures("made")
+def test_every_unsealed_part_of_a_bag_with_payments_is_proven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paid = dict(paid_archives())
+    root = make(datetime.now(UTC) + timedelta(hours=9)).anchor.root
+    accepted, changed = [], 0
+    for reference, receipt_id in paid.items():
+        whole = bag_of(reference, receipt_id, tmp_path / reference)
+        assert check.main([str(whole), "--root", root]) == 0
+        output = capsys.readouterr().out
+        assert "is everything of the request but its sealed values, as the bag has it" in output, output
+        view = archive_view.archive(reference, CELLAR)
+        roots = re.findall("the content root ([0-9a-f]{64})", output)
+        if reference != "again":
+            assert view
+            assert roots == [each.content_root for each in view.versions if each.content_root]
+        assert bool(roots) == (reference != "before")
+        for number, change in enumerate(unsealed_changes(whole)):
+            bag = Path(shutil.copytree(whole, tmp_path / f"{reference} {number}"))
+            change(bag, bag)
+            kept_anew(bag)
+            changed += 1
+            sealed_again(bag)
+            is_signed = check.main([str(bag), "--root", root])
+            (bag / SEAL).unlink()
+            if not (is_signed and check.main([str(bag)])):
+                accepted.append((reference, number))
+            capsys.readouterr()
+    assert (changed >= 40, accepted) == (True, [])
+
+
+def kept_anew(bag: Path) -> None:
+    """Make the record of a delivery fit to its parts."""
+    if (record := bag / "data/delivery.json").exists():
+        document = json.loads(record.read_bytes())
+        document["kept"] = {name: sha256((bag / "data" / name).read_bytes()).hexdigest() for name in document["kept"]}
+        document["content_root"] = check.content_root(check.Bag(bag, {}, ""))
+        record.write_text(json.dumps(document))

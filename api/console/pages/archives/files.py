@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 
 from adapters.lists.list_files import line_of_csv
 from adapters.settings.settings import settings
+from adapters.store.objects.requests import stored_request
 from adapters.tables.runs import receipts
 from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render
@@ -26,9 +27,9 @@ from models.archive.content import FileRow
 from models.errors import Conflict, Refused, Unreadable
 from models.people import ActionKind
 from services.access.log import record
-from services.access.scope import check_loaded
-from services.evidence.bag import evidence, write_evidence
-from services.evidence.downloads import file_chunks, is_whole
+from services.access.scope import check_loaded, check_visible
+from services.evidence.bag import evidence, reports, write_evidence
+from services.evidence.downloads import file_chunks, is_whole, readable
 from services.people import actions
 from services.receipts import unknown_reference
 from services.views import archive_view
@@ -88,12 +89,16 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
 
 @router.get("/archives/{reference:path}/validation-report.xml", dependencies=[acts(Action.DOWNLOAD_FILE)])
 def validation_report(reference: Reference, caller: CallerOf) -> Response:
-    """Return the validation report of the signed document, ETSI TS 119 102-2, as a download."""
-    headers = {
-        "content-disposition": 'attachment; filename="validation-report.xml"',
-        "cache-control": "private, no-store",
-    }
-    return Response(archive_view.report(reference, caller), media_type="application/xml", headers=headers)
+    """Return the validation report of the newest judgement, ETSI TS 119 102-2, as a download."""
+    check_visible(caller, reference)
+    request = stored_request(reference, receipts.current_receipt_id(reference) or "")
+    archive = readable(request) if request else None
+    found = list(reports(request, archive)) if request and archive else []
+    if not found:
+        raise Refused("UNKNOWN_FILE", "the archive has no document with a signature", status=404)
+    headers = {"content-disposition": "attachment", "cache-control": "private, no-store"}
+    with found[-1].opened() as report:
+        return Response(report.read(), media_type="application/xml", headers=headers)
 
 
 @router.post("/archives/{reference:path}/export", dependencies=[acts(Action.EXPORT_ARCHIVE)])

@@ -268,5 +268,6 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "script of a field added": with_scripted_field,
     "script of the page added": with_page_action,
     "information changed": with_information,
+    "bookmarks closed": partial(with_catalogue_entry, key="PageMode", value=lambda _: NameObject("/UseNone")),
     "XMP changed": partial(with_catalogue_entry, key="Metadata", value=_xmp),
 }

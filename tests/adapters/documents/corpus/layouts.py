@@ -1,6 +1,7 @@
 """Writes the objects of a PDF to a file, in each of the ways that programs write their cross-references."""
 
 import hashlib
+import warnings
 import zlib
 from collections.abc import Iterable, Mapping
 from io import BytesIO
@@ -198,9 +199,13 @@ def linearized_by_qpdf(objects: Objects, *, packed: bool = False) -> bytes:
 
 
 def encrypted(objects: Objects, revision: int, *, is_aes: bool) -> bytes:
-    """Write the file so that it opens without a password. Revision 2 is RC4 of 40 bits, 6 is AES of 256."""
+    """Write the file so that it opens without a password. Revision 2 is RC4 of 40 bits, 6 is AES of 256.
+
+    Revision 5 is Adobe's first AES of 256 bits, against which pikepdf warns.
+    """
     protection = pikepdf.Encryption(owner="owner", user="", R=revision, aes=is_aes, metadata=is_aes)  # type: ignore[arg-type]
-    return _by_pikepdf(table(objects), encryption=protection)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        return _by_pikepdf(table(objects), encryption=protection)
 
 
 def _by_pikepdf(pdf: bytes, **options: object) -> bytes:

@@ -25,6 +25,10 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "RC4-128 form": lambda: layouts.encrypted(forms.form(), 3, is_aes=False),
     "AES-128 form": lambda: layouts.encrypted(forms.form(), 4, is_aes=True),
     "AES-256 form": lambda: layouts.encrypted(forms.form(), 6, is_aes=True),
+    "AES-256 form of 2008": lambda: layouts.encrypted(forms.form(), 5, is_aes=True),
+    "form with one name twice": lambda: layouts.table(
+        forms.replaced(forms.form(), forms.REMARKS, b"(Remarks)", b"(Amount)")
+    ),
     "letter": lambda: layouts.table(forms.letter()),
     "packed letter": lambda: layouts.packed(forms.letter()),
     "Acrobat linearized letter": lambda: layouts.linearized_by_acrobat(forms.letter()),

@@ -11,7 +11,8 @@ from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.cms_values import signature_value
 from tests.adapters.documents.corpus.forms import APPROVAL, FORM, Objects
 from tests.adapters.documents.corpus.identities import time_stamper
-from tests.adapters.documents.corpus.writing import appended, size, startxref
+from tests.adapters.documents.corpus.writing import appended, field, size, startxref
+from tests.pdfs import writer_of
 
 _ROOM = 8192
 _RANGE_ROOM = b"[0 " + b"*" * 32 + b"]"
@@ -29,14 +30,16 @@ class Kind:
     has_attributes: bool = True
     is_time_stamp: bool = False
     stamps_other_data: bool = False
+    at: bytes = b"20260301100000Z"
 
 
 def empty_signature(kind: Kind) -> bytes:
-    return b"<<%b/Filter/Adobe.PPKLite/SubFilter/%b/ByteRange %b/Contents <%b>/M(D:20260301100000Z)>>" % (
+    return b"<<%b/Filter/Adobe.PPKLite/SubFilter/%b/ByteRange %b/Contents <%b>/M(D:%b)>>" % (
         kind.type_entry,
         kind.sub_filter,
         _RANGE_ROOM,
         b"0" * _ROOM,
+        kind.at,
     )
 
 
@@ -178,6 +181,17 @@ def filled_by_update(pdf: bytes, *, freed: Mapping[int, int] | None = None, numb
     return appended(pdf, {number: field, drawing: forms.shown(value[3:-1])}, freed=freed)
 
 
+def _with_empty_rich_text(pdf: bytes) -> bytes:
+    """Leave an empty text without encryption, as MuPDF does."""
+    number: int = field(writer_of(pdf), "Remarks").container_ref.idnum
+    return appended(pdf, {number: _last(pdf, number)[:-2] + b"/RV()>>"}, trailer=_protection(pdf))
+
+
+def _protection(pdf: bytes) -> bytes:
+    kept: list[bytes] = re.findall(rb"/Encrypt \d+ 0 R|/ID ?\[.*?\]", pdf[pdf.rindex(b"trailer") :], re.DOTALL)
+    return b"".join(kept)
+
+
 def _with_free_entries(objects: Objects) -> bytes:
     """Write the form by iText, whose first table lists unused numbers as free."""
     pdf = layouts.table({**objects, 15: b"null", 16: b"null"})
@@ -212,6 +226,9 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
     "saved signed, negative modulus": partial(saved_signed, Kind("negative", says_digest=True)),
     "saved signed, Ed25519": partial(saved_signed, Kind("ed25519", "sha512")),
     "saved signed, no attributes": partial(saved_signed, Kind("rsa", has_attributes=False)),
+    "saved signed, LibreOffice's date": partial(
+        saved_signed, Kind("rsa", has_attributes=False, at=b"20260301100000Z'")
+    ),
     "saved signed, no type": partial(saved_signed, Kind(type_entry=b"")),
     "saved signed, wrong digest": lambda: saved_signed().replace(b"I owe you 100", b"I owe you 900"),
     "saved with a CRLF end": lambda: sealed(
@@ -258,6 +275,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "Remarks filled by an update": filled_by_update,
     "signed again, with another parent tree": partial(signed_again_tagged, tree=_parent_tree()),
     "signed again, with another element of the text": partial(signed_again_tagged, tree=_parent_tree(b"18 0 R")),
+    "Remarks with an empty rich text": _with_empty_rich_text,
     "Remarks filled by PDFBox": lambda pdf: _in_both_sections(filled_by_update(pdf)),
     "Remarks filled before startxref": lambda pdf: re.sub(
         rb">>\nstartxref\n(\d+)\n%%EOF\n\Z", rb">>startxref \1\n%%EOF\n", filled_by_update(pdf)
