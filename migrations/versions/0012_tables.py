@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import Boolean, Column, Integer, String, UniqueConstraint
 
 revision = "0012_tables"
-down_revision = "0010_ledger"
+down_revision = "0011_content_root"
 branch_labels = None
 depends_on = None
 
