@@ -16,7 +16,7 @@ def exported(
 ) -> bytes:
     """Return the file of a table."""
     table = opened(name, template, caller)
-    return b"".join(piece for piece, _ in written(ending, table.columns, table.batches))
+    return b"".join(written(ending, table.columns, table.batches))
 
 
 def table(name: str | None = None, template: str | None = None, caller: Caller = CELLAR) -> pa.Table:

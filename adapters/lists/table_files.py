@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ _ARROW = {
     ColumnType.TIME: pa.timestamp("us", tz="UTC"),
 }
 _CELLS_PER_GROUP = 1_000_000
-_MOST_SHEET_ROWS, _MOST_SHEET_COLUMNS, _MOST_CELL_TEXT = 1_048_576, 16_384, 32_767
+_MOST_ROWS, _MOST_TEXT = 1_048_576, 32_767
 _EXACT_DIGITS = 15
 """A spreadsheet keeps so many digits of a number. Longer ones are text."""
 _UNPRINTABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)], "\ufffd")
@@ -132,7 +132,6 @@ def _plain(value: Any) -> Any:
 
 def _xlsx(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
     sink = _Sink()
-    _check_fits(len(schema), 0)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         for name, part in _PARTS.items():
             book.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{part.format(**_NAMES)}')
@@ -140,18 +139,13 @@ def _xlsx(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
             sheet.write(f'<worksheet xmlns="{_NAMES["main"]}"><sheetData>{_xml(schema.names)}'.encode())
             rows = 1
             for each in batches:
-                rows += each.num_rows
-                _check_fits(len(schema), rows)
+                if (rows := rows + each.num_rows) > _MOST_ROWS:
+                    most = f"a workbook has at most {_MOST_ROWS:,} rows; export the table as .parquet or .csv"
+                    raise Refused("NOT_SUPPORTED", most)
                 sheet.write("".join(map(_xml, _rows(each))).encode())
                 yield sink.taken()
             sheet.write(b"</sheetData></worksheet>")
     yield sink.taken()
-
-
-def _check_fits(columns: int, rows: int) -> None:
-    if columns > _MOST_SHEET_COLUMNS or rows > _MOST_SHEET_ROWS:
-        most = f"a workbook has at most {_MOST_SHEET_ROWS:,} rows and {_MOST_SHEET_COLUMNS:,} columns"
-        raise Refused("NOT_SUPPORTED", f"{most}; export it as .parquet or .csv")
 
 
 def _xml(row: Iterable[Any]) -> str:
@@ -173,36 +167,17 @@ def _xml_cell(value: Any) -> str:
         case int() | float() | Decimal() if len(str(abs(value := _plain(value)))) <= _EXACT_DIGITS:
             return f"<c><v>{value}</v></c>"
     text = plain_cell(value.translate(_UNPRINTABLE)) if isinstance(value, str) else str(value)
-    if len(text) > _MOST_CELL_TEXT:
-        text = f"{text[: _MOST_CELL_TEXT - 1]}…"
+    if len(text) > _MOST_TEXT:
+        text = f"{text[: _MOST_TEXT - 1]}…"
     return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
 
 
-_WRITERS: Mapping[str, Callable[[pa.Schema, Batches], Iterator[bytes]]] = {
-    "parquet": _parquet,
-    "csv": _csv,
-    "xlsx": _xlsx,
-}
+_WRITERS = {"parquet": _parquet, "csv": _csv, "xlsx": _xlsx}
 
 
-def written(ending: str, columns: Iterable[Column], batches: Batches) -> Iterator[tuple[bytes, int]]:
-    """Yield the pieces of a file with a table, each with the number of rows that it was made of.
+def written(ending: str, columns: Iterable[Column], batches: Batches) -> Iterator[bytes]:
+    """Return the pieces of a file with a table: `parquet`, `csv` or `xlsx`.
 
-    Args:
-        ending: `parquet`, `csv` or `xlsx`.
-
-    Raises:
-        Refused: the table is too large for a workbook. Also after some pieces.
+    Raises Refused if the table has too many rows for a workbook. Also after some pieces.
     """
-    rows = 0
-
-    def _counted() -> Iterator[pa.RecordBatch]:
-        nonlocal rows
-        for each in batches:
-            rows += each.num_rows
-            yield each
-
-    said = 0
-    for piece in _WRITERS[ending](schema_of(columns), _counted()):
-        yield piece, rows - said
-        said = rows
+    return _WRITERS[ending](schema_of(columns), batches)

@@ -22,11 +22,10 @@ def settle(table: str, decide: Decide) -> Sequence[FormColumnRow]:
         if session.get_bind().dialect.name == "postgresql":  # else two programs could give one name twice
             session.execute(text("LOCK TABLE form_column IN SHARE ROW EXCLUSIVE MODE"))
         rows = [each.model_dump() for each in decide(_columns(session, table))]
-        for each in rows:
-            put = upsert(session, FormColumnRow).values(**each)
-            session.connection().execute(
-                put.on_conflict_do_update(index_elements=["table_name", "key"], set_={"type": each["type"]})
-            )
+        put = upsert(session, FormColumnRow)
+        wider = put.on_conflict_do_update(index_elements=["table_name", "key"], set_={"type": put.excluded.type})
+        if rows:
+            session.connection().execute(wider, rows)
         note_rows(session, FormColumnRow, rows)
         return _columns(session, table)
 

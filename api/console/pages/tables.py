@@ -1,6 +1,5 @@
 """`/console/tables`: the tables for data teams, each as a file."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -35,13 +34,9 @@ async def export(
     name: str, ending: Literal["parquet", "csv", "xlsx"], caller: CallerOf, template: str | None = None
 ) -> StreamingResponse:
     """Return a table as a file, as the caller's role gets it."""
-    table = await in_thread_of_exports(tables.opened, None if name == FORM else name, template, caller)
-    headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
-    return StreamingResponse(_pieces(table, ending), media_type=_TYPES[ending], headers=headers)
-
-
-def _pieces(table: tables.OpenTable, ending: str) -> Iterator[bytes]:
     from adapters.lists.table_files import written  # noqa: PLC0415 -- pyarrow takes 60 MB, and no other page needs it
 
-    for piece, _ in written(ending, table.columns, table.batches):
-        yield piece
+    table = await in_thread_of_exports(tables.opened, None if name == FORM else name, template, caller)
+    headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
+    pieces = written(ending, table.columns, table.batches)
+    return StreamingResponse(pieces, media_type=_TYPES[ending], headers=headers)

@@ -1,15 +1,20 @@
 """Columns of form tables keep their names and their types, fields become values of columns, and meanings are known."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.tables.catalogue import LEAD, SOURCES, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
-from domain.tables.names import column_name, form_table, taken_by
+from domain.tables.names import form_table, taken_by
 from domain.tables.values import Seen
 from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
 from models.templates import Names, PartWords, TemplateWords
@@ -170,10 +175,87 @@ def test_each_treatment_hides_personal_values_of_any_type() -> None:
         assert shown_values(columns, values, how, key) == expected
 
 
-def test_catalogue_has_no_secret_and_says_what_each_column_means() -> None:
+def test_catalogue_has_no_secret_and_its_page_says_what_each_column_means_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tables.md").read_text().partition("\n## Columns\n")[2]
+    said = {*re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)}
     for name, source in SOURCES.items():
         columns = columns_of(name)
         assert {*source.key} <= {each.name for each in columns}
         assert all(each.description for each in (*LEAD, *columns))
         assert not [each.name for each in columns if re.search("fingerprint|skeleton|headers|digest|body$", each.name)]
-    assert column_name(None, "x", 0, ()) == "x"
+        said -= {f"{name}.{each.name}" for each in columns}
+    assert said == {each.name for name in SOURCES for each in columns_of(name)} | {"column", "place"}
+
+
+def _numbered(*values: Any) -> Callable[[Random, int], Any]:
+    return lambda _, number: values[number % len(values)]
+
+
+ODD: Mapping[str, tuple[str, Callable[[Random, int], Any], ColumnType | None]] = {
+    "plain": ("text", lambda drawn, _: str(drawn.randrange(10**6)), ColumnType.INTEGER),
+    "json number": ("text", lambda drawn, _: drawn.randrange(10**6), ColumnType.INTEGER),
+    "thousands": ("text", lambda drawn, _: f"{drawn.randrange(10**9):,}", ColumnType.INTEGER),
+    "negative": ("text", lambda drawn, _: f"-{drawn.randrange(1, 10**9):,}", ColumnType.INTEGER),
+    "marked": ("text", lambda drawn, _: f"\u200f{drawn.randrange(10**3)}\u200e ", ColumnType.INTEGER),
+    "shekels": ("text", lambda drawn, _: f"₪{drawn.randrange(10**6):,}", ColumnType.INTEGER),
+    "shekels after": ("text", lambda drawn, _: f'{drawn.randrange(10**6)} ש"ח', ColumnType.INTEGER),
+    "rooms": ("select", _numbered("1", "2", "3"), ColumnType.INTEGER),
+    "zero and one": ("checkbox", _numbered("0", "1"), ColumnType.INTEGER),
+    "large": ("text", _numbered(str((1 << 63) - 1), str(-(1 << 62))), ColumnType.INTEGER),
+    "too large": ("text", _numbered(str(1 << 63)), ColumnType.DECIMAL),
+    "agorot": ("text", lambda drawn, _: f"{drawn.randrange(10**9) / 100:,.2f}", ColumnType.DECIMAL),
+    "mixed": ("text", _numbered("1", "2.5", 3, Decimal("4.25")), ColumnType.DECIMAL),
+    "shares": ("text", lambda drawn, _: Decimal(drawn.randrange(10**9)) / 10**9, ColumnType.DECIMAL),
+    "many digits": ("text", lambda drawn, _: f"0.{drawn.randrange(1, 10**19):019}", ColumnType.TEXT),
+    "percent": ("text", lambda drawn, _: f"{drawn.randrange(100)}.{drawn.random():.9f}%", ColumnType.TEXT),
+    "dollars": ("text", lambda drawn, _: f"${drawn.random()}", ColumnType.TEXT),
+    "identity": ("text", lambda drawn, _: f"{drawn.randrange(10**8):09}", ColumnType.TEXT),
+    "phone": ("text", lambda drawn, _: f"05{drawn.randrange(10**8):08}", ColumnType.TEXT),
+    "phone abroad": ("text", lambda drawn, _: f"+97250{drawn.randrange(10**7):07}", ColumnType.TEXT),
+    "comma": ("text", lambda drawn, _: f"{drawn.randrange(10**6)},5", ColumnType.TEXT),
+    "iso": ("date", lambda drawn, _: str(date.fromordinal(700_000 + drawn.randrange(40_000))), ColumnType.DATE),
+    "slashes": ("date", lambda drawn, _: f"{drawn.randrange(1, 29)}/{drawn.randrange(1, 13)}/2026", ColumnType.DATE),
+    "points": (
+        "text",
+        lambda drawn, _: f"{drawn.randrange(1, 29):02}.{drawn.randrange(1, 13):02}.2026",
+        ColumnType.DATE,
+    ),
+    "words": ("text", _numbered("1 בינואר 2026", "31 באוגוסט 1999", "7 דצמבר 2001"), ColumnType.DATE),
+    "english": ("text", _numbered("1 January 2026", "31 Aug 1999", "7 december, 2001"), ColumnType.DATE),
+    "three notations": ("date", _numbered("2026-01-31", "31/1/2026", "31 בינואר 2026"), ColumnType.DATE),
+    "month first": (
+        "date",
+        lambda drawn, _: f"1/{drawn.randrange(13, 29)}/20{drawn.random()}",
+        ColumnType.TEXT,
+    ),
+    "short years": ("date", lambda drawn, number: f"{number % 28 + 1}.1.{number + 10}", ColumnType.TEXT),
+    "times": ("text", lambda drawn, number: f"2026-01-01T00:{number:02}", ColumnType.TEXT),
+    "hebrew numerals": ("select", _numbered("א׳", "ב׳", "ט״ו"), ColumnType.CHOICE),
+    "flags": ("checkbox", _numbered("true", "false"), ColumnType.BOOLEAN),
+    "json flags": ("checkbox", _numbered(True, False), ColumnType.BOOLEAN),
+    "hebrew flags": ("radio", _numbered("כן", "לא"), ColumnType.BOOLEAN),
+    "flags and more": ("radio", _numbered("כן", "לא", "אולי"), ColumnType.CHOICE),
+    "city": ("dropdown", _numbered("חיפה", "תל אביב"), ColumnType.CHOICE),
+    "city by look": ("text", _numbered("חיפה", "תל אביב"), ColumnType.CHOICE),
+    "city that is free": ("select", lambda drawn, number: f"עיר {number}", ColumnType.TEXT),
+    "choice or number": ("select", _numbered("1", "none"), ColumnType.CHOICE),
+    "several": ("list", lambda drawn, number: [f"a {number}", "b"], ColumnType.TEXT),
+    "structure": ("text", lambda drawn, number: {"a": number}, ColumnType.TEXT),
+    "names": ("text", lambda drawn, number: f"נועה {number} לוי", ColumnType.TEXT),
+    "number or date": ("text", lambda drawn, number: "2026-01-01" if number % 2 else str(number), ColumnType.TEXT),
+    "stray": ("text", lambda drawn, number: "n/a" if number == 77 else number, ColumnType.INTEGER),
+    "blank": ("text", _numbered("", None, " ", []), None),
+}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_odd_columns_have_the_types_that_a_person_gives_them(seed: int) -> None:
+    """Thirty templates of 40 of these columns, each in another order, with other values, and other fields blank."""
+    drawn = Random(seed)
+    names = drawn.sample(list(ODD), 40)
+    archives: list[Fields] = []
+    for number in range(drawn.randrange(120, 160)):
+        its = [(name, ODD[name][0], ODD[name][1](drawn, number)) for name in names if drawn.random() < 0.95]
+        archives.append([(at, name, declared, value) for at, (name, declared, value) in enumerate(its)])
+
+    assert {each.element: each.type for each in rows_after(*archives)} == {name: ODD[name][2] for name in names}
