@@ -2,8 +2,10 @@
 
 import csv
 import io
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,14 +13,17 @@ from openpyxl import load_workbook
 from sqlalchemy import func
 from sqlmodel import select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import insert_rows, reading, writing
 from adapters.store import seals
+from adapters.tables import form_columns
 from adapters.tables.archives import archives
 from domain.tables.catalogue import SOURCES, columns_of
+from domain.tables.values import typed
 from models.access import CELLAR, Caller, Role
+from models.archive.archive import FormFieldRow, WarningRow
 from models.errors import Refused
 from models.store.happened import NotedRow
-from models.tables import FormColumnRow
+from models.tables import ColumnType, FormColumnRow
 from models.templates import Names, PartWords, TemplateWords
 from services import templates
 from services.tables import UNFIT_VALUES, listed, opened
@@ -117,6 +122,49 @@ def test_tables_of_the_catalogue_have_the_rows_of_the_database() -> None:
     assert (of_template["template_id"], of_template["archives"]) == (LEASE, 3)
     assert [each["recipient_name"] for each in rows("sessions")] == ["client"] * 3
     assert rows("sessions", "another") == []
+
+
+@BOTH
+def test_form_table_equals_the_fields_of_the_database_cell_by_cell_over_pages_and_versions() -> None:
+    drawn = Random(32)
+    values = ("1,200", 7, "5/3/2026", "", None, "שלום", ["a"], True, 12.5, "x" * 100, "32.5,34.8", "=1")
+    for number in range(50):
+        ids = drawn.choices(("A", "a", "B", "SENT", "C D", "", None), k=drawn.randrange(9))
+        lease(number, *((id_, drawn.choice(values)) for id_ in ids))
+    newer = {"type": "WHP_ARCHIVE", "timestamp": "2025-01-01T00:00:00"}
+    archived("p-7", "again", payload=document("p-7", template={"id": LEASE}) | {"event": newer})
+
+    found = {each["_archive"]: each for each in table(template=LEASE).to_pylist()}
+    columns = {(each.element, each.occurrence): each for each in form_columns.kept("form_lease")}
+    lost = {(each["_archive"], each["place"]) for each in table(UNFIT_VALUES).to_pylist()}
+
+    assert (list(found), found["p-7"]["_version"]) == (sorted(f"p-{number}" for number in range(50)), 2)
+    compared = 0
+    for reference, row in found.items():
+        cells = {name: value for name, value in row.items() if name[0] != "_"}
+        seen = Counter[str | None]()
+        its = select(FormFieldRow).where(FormFieldRow.reference == reference).order_by(FormFieldRow.position)
+        for field in all_of(its):
+            column = columns[field.id, seen[field.id]]
+            seen[field.id] += 1
+            if field.latitude is not None:
+                degrees = cells.pop(f"{column.name}_latitude"), cells.pop(f"{column.name}_longitude")
+                assert degrees == (field.latitude, field.longitude)
+            elif column.type is not None and (reference, f"data[{field.position}]") not in lost:
+                assert cells.pop(column.name) == typed(field.value, ColumnType(column.type))
+            compared += 1
+        assert not [value for value in cells.values() if value is not None]
+    assert compared == len(all_of(select(FormFieldRow))) > 100
+
+
+@BOTH
+def test_table_of_many_pages_has_each_row_once() -> None:
+    lease(1)
+    its = [{"reference": "p-1", "position": each, "code": "c", "where": "", "values": {}} for each in range(20_000)]
+    with writing() as session:
+        insert_rows(session, WarningRow, its)
+
+    assert table("warnings").column("position").to_pylist() == list(range(20_000))
 
 
 @pytest.mark.usefixtures("sqlite_installation")
