@@ -65,8 +65,8 @@ def sealer(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], 
         Locked: the settings do not unwrap the archive's key, or the key is gone after it sealed something.
         Transient: the store does not answer.
     """
-    key, object_id = cache(lambda: _made_key(reference)), ocfl.object_id(reference).encode()
-    return lambda clear: AESSIV(key()).encrypt(clear, [object_id]), lambda clear: _blinded(key(), clear)
+    keys, object_id = cache(lambda: _both(_made_key(reference))), ocfl.object_id(reference).encode()
+    return lambda clear: keys()[0].encrypt(clear, [object_id]), lambda clear: _blinded(keys()[1], clear)
 
 
 def opener(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
@@ -77,12 +77,17 @@ def opener(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], 
         Conflict: the value is damaged, or was sealed with a key that is gone.
         Transient: the store does not answer.
     """
-    key, object_id = cache(lambda: _kept_key(key_location(reference))), ocfl.object_id(reference).encode()
-    return lambda ciphertext: _opened(AESSIV(key()), ciphertext, [object_id]), lambda clear: _blinded(key(), clear)
+    keys, object_id = cache(lambda: _both(_kept_key(key_location(reference)))), ocfl.object_id(reference).encode()
+    return lambda ciphertext: _opened(keys()[0], ciphertext, [object_id]), lambda clear: _blinded(keys()[1], clear)
+
+
+def _both(key: bytes) -> tuple[AESSIV, bytes]:
+    """Return what seals with an archive's key, and the key that blinds."""
+    return AESSIV(key), HKDF(SHA256(), 32, None, b"content root").derive(key)
 
 
 def _blinded(key: bytes, clear: bytes) -> str:
-    return hmac.digest(HKDF(SHA256(), 32, None, b"content root").derive(key), clear, "sha256").hex()
+    return hmac.digest(key, clear, "sha256").hex()
 
 
 def sealed_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:

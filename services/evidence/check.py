@@ -218,69 +218,41 @@ def check_inventory(bag: Bag) -> Iterator[str]:
             yield f"The request arrived at {version['created']}."
 
 
-FORBIDDEN, DROPPED, MOST_NAME_BYTES = frozenset('/\\<>:"|?*%'), ("Cc", "Cf", "Cs"), 200
-RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
-EXTENSION = re.compile(r"(?<=.)\.[^. ]{1,16}\Z|\Z", re.DOTALL)
-OFFICE = "application/vnd.openxmlformats-officedocument."
-OF_TYPES = {"application/msword": ".doc", "image/jpeg": ".jpg", "image/tiff": ".tif", "text/plain": ".txt"}
-OF_TYPES.update({f"{OFFICE}spreadsheetml.sheet": ".xlsx", f"{OFFICE}wordprocessingml.document": ".docx"})
-OF_TYPES.update({f"application/{each}": f".{each}" for each in ("json", "pdf", "xml", "zip")})
-OF_TYPES.update({f"image/{each}": f".{each}" for each in ("gif", "heic", "jpg", "png", "webp")})
-OF_TYPES.update({"text/xml": ".xml", "video/mp4": ".mp4"})
+NUMBER, EXTENSION = re.compile(r" \(\d+\)(?=(?:\.[^. ]{1,16})?\Z)"), re.compile(r"(?<=.)\.[^. ]{1,16}\Z|\Z", re.DOTALL)
+LONG_NAME_BYTES = 180
 
 
-def shortened(name: str, most_bytes: int) -> tuple[str, str]:
-    """Return the stem of a name and its extension, together of at most some bytes."""
-    extension = EXTENSION.findall(name)[0]
-    stem, most_bytes = name[: len(name) - len(extension)], most_bytes - len(extension.encode())
-    if len(stem.encode()) > most_bytes:
-        stem = stem.encode()[:most_bytes].decode(errors="ignore").rstrip(". ")
-    return stem, extension
+def letters(name: str) -> str:
+    """Return letters and digits of a name: no system forbids these."""
+    return "".join(each for each in unicodedata.normalize("NFD", name) if each.isalnum())
 
 
-def safe(name: str) -> str:
-    """Return a name without what a system may forbid, or hide from a reader."""
-    kept = (each for each in name if each.isspace() or unicodedata.category(each) not in DROPPED)
-    visible = "".join(" " if each.isspace() else "_" if each in FORBIDDEN else each for each in kept)
-    trimmed = unicodedata.normalize("NFC", visible).lstrip(". -").rstrip(". ")
-    return "".join(shortened(f"_{trimmed}" if RESERVED.fullmatch(trimmed) else trimmed, MOST_NAME_BYTES))
-
-
-def file_names(files: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the name of each file: safe, and unlike those before it, also where capitals do not count."""
-    taken: set[str] = set()
-    numbers: dict[str, int] = {}
-    for file in files:
-        called, kind = (file[each] if isinstance(file.get(each), str) else "" for each in ("filename", "mimetype"))
-        name = safe(re.sub("[\0\ud800-\udfff]", "\ufffd", called))
-        name = name or f"unnamed{OF_TYPES.get(kind.partition(';')[0].strip().lower(), '')}"
-        short, extension = shortened(name, MOST_NAME_BYTES - len(" (10000)"))
-        series = folded(short + extension)
-        while folded(name) in taken:
-            numbers[series] = numbers.get(series, 1) + 1
-            name = f"{short} ({numbers[series]}){extension}"
-        taken.add(folded(name))
-        yield name
-
-
-def folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.upper().casefold())
+def is_called(name: str, called: str) -> bool:
+    """Return whether a file of the bag is called as the request calls it, but for what a system may forbid, a number
+    that tells it from others, and the end of a long name.
+    """
+    said, without_number = letters(called), NUMBER.sub("", name)
+    if len(called.encode(errors="replace")) > LONG_NAME_BYTES:
+        extension = EXTENSION.findall(without_number)[0]
+        stem = without_number[: len(without_number) - len(extension)]
+        return said.startswith(letters(stem)) and said.endswith(letters(extension))
+    return said in (letters(name), letters(without_number)) or (not said and name.startswith("unnamed"))
 
 
 def check_names(bag: Bag) -> Iterator[str]:
     request, cut = bag.json(SKELETON), [each["sha256"] for each in bag.json(CUTS)["cuts"] if "sha256" in each]
     attached = request.get("attachments")
-    found = [request.get("signed_document"), *(attached if isinstance(attached, list) else [])]
-    places = [place for place, file in enumerate(found) if isinstance(file, dict) and file.get("content") is not None]
-    said: dict[str, str] = {}
-    for place, name in zip(places, file_names([found[place] for place in places])):  # noqa: B905 -- of Python 3.10
-        path, role = f"data/files/{name}", f"attachment {place}" if place else "signed document"
-        said[path] = cut[int(found[place]["content"])]
-        expect(bag.digests.get(path), said[path], f"the {role} of the request, as {path}")
-        yield f"The request calls its {role} {found[place].get('filename')}; here it is {path}"
-    for path, sha256 in sorted(bag.digests.items()):
-        if sha256 in said.values() and path.split("/")[1] in ("files", "contents"):
-            expect(path in said, True, f"the request gives a file the name {path}")
+    files = {path: sha256 for path, sha256 in sorted(bag.digests.items()) if path.startswith("data/files/")}
+    named: set[str] = set()
+    for place, file in enumerate([request.get("signed_document"), *(attached if isinstance(attached, list) else [])]):
+        if isinstance(file, dict) and file.get("content") is not None:
+            sha256, role = cut[int(file["content"])], f"attachment {place}" if place else "signed document"
+            called = file["filename"] if isinstance(file.get("filename"), str) else ""
+            paths = [path for path in files if files[path] == sha256 and is_called(path[len("data/files/") :], called)]
+            expect(bool(paths), True, f"the bag has the {role} of the request under its name, {called!a}")
+            named.update(paths)
+            yield f"The request calls its {role} {called}; here it is {' or '.join(paths)}"
+    expect(sorted(set(files) - named), [], "files with a name that the request gives no file")
 
 
 def root_of(text: bytes) -> str:

@@ -65,8 +65,8 @@ class Comparison(StandardDiffPolicy):
 
 
 def _leave_out_unknown(handler: HistoricalResolver) -> None:
-    """Leave out entries of a trailer that lead a viewer to nothing. Let pyHanko read periods in the names of fields, and
-    two fields of one name.
+    """Leave out entries of a trailer that lead a viewer to nothing. Let pyHanko read fields whose names have periods,
+    and two fields of one name.
     """
     trailer = handler.trailer_view
     for key in list(trailer):
@@ -170,6 +170,19 @@ class SecurityStoreRule(WhitelistRule):
             for path in usages:
                 if path.path[:2] == ("/Root", "/DSS"):
                     yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
+
+
+class SignatureFieldCreationRule(form_field_rules.SigFieldCreationRule):
+    """Permits new signature fields, also below new nodes that hold nothing but a part of their names."""
+
+    def apply(self, context: FieldComparisonContext) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
+        specs, nodes = dict(context.field_specs), dict[str, Any]()
+        for name, spec in context.field_specs.items():
+            if spec.old_field_ref is None and spec.new_field and spec.new_field.keys() <= {"/T", "/Kids", "/Parent"}:
+                nodes[name] = specs.pop(name).new_field_ref
+        yield from super().apply(replace(context, field_specs=specs))
+        for name, reference in nodes.items():
+            yield ModificationLevel.LTA_UPDATES, FormUpdate(reference, field_name=name, valid_when_locked=True)
 
 
 class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
@@ -291,7 +304,7 @@ COMPARISON = Comparison(
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            form_field_rules.SigFieldCreationRule(approve_widget_bindings=False, allow_new_visible_after_certify=True),
+            SignatureFieldCreationRule(approve_widget_bindings=False, allow_new_visible_after_certify=True),
             SignatureFieldRule(value_update_keys=_OF_A_SIGNED_FIELD),
             FieldRule(value_update_keys=_OF_A_VALUE),
         ],

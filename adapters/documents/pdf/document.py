@@ -16,7 +16,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus, filter_mixins
 from pyhanko.pdf_utils.crypt._util import aes_cbc_decrypt
 from pyhanko.pdf_utils.misc import PdfReadError
-from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
@@ -36,6 +36,7 @@ _MOST_LINE_ENDS = 64
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s")
 DAMAGES = (PdfReadError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
 """What pyHanko raises at a damaged part of a document."""
+_HOLDERS = (generic.DictionaryObject, generic.ArrayObject)
 _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 
@@ -64,6 +65,31 @@ class Document:
         return [*self.roots, *(each.certificate for each in self.listed if each.is_active(at))]
 
 
+class _Revision(HistoricalResolver):
+    """A revision whose lists and dictionaries can be walked, also in an encrypted document.
+
+    pyHanko hides each in a proxy, at which its walks end: whatever lies behind would be an object that nothing uses.
+    """
+
+    def get_object(self, ref: generic.Reference, as_metadata_stream: bool = False) -> Any:
+        found = super().get_object(ref, as_metadata_stream)
+        waiting = [found] if self.reader.encrypted and isinstance(found, _HOLDERS) else []
+        while waiting:
+            holder = waiting.pop()
+            parts = holder.items() if isinstance(holder, generic.DictionaryObject) else enumerate(holder)
+            for key, part in list(parts):
+                if isinstance(part, generic.DecryptedObjectProxy) and isinstance(part.raw_object, _HOLDERS):
+                    holder[key] = part.decrypted
+                    waiting.append(holder[key])
+        return found
+
+
+class _Reader(PdfFileReader):
+    def get_historical_resolver(self, revision: int) -> HistoricalResolver:
+        known: dict[int, HistoricalResolver] = self._historical_resolver_cache
+        return known.setdefault(revision, known.get(revision) or _Revision(self, revision))
+
+
 class PasswordNeeded(Exception):
     """The document opens with a password only."""
 
@@ -76,8 +102,8 @@ def opened(file: BinaryIO) -> PdfFileReader:
     """
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
-    filter_mixins.aes_cbc_decrypt = _decrypted
-    reader = PdfFileReader(file, strict=False)
+    filter_mixins.aes_cbc_decrypt = _decrypted  # type: ignore[attr-defined, assignment]
+    reader = _Reader(file, strict=False)
     arrange_sections(reader, file)
     if reader.encrypted and not _opens_as_in_2008(reader) and reader.decrypt("").status is AuthStatus.FAILED:
         raise PasswordNeeded("the password is not known")

@@ -91,7 +91,8 @@ def _turned(box: Box, rotation: object) -> Box:
 def _reach(annotation: DictionaryObject, box: Box) -> Box:
     """Return what holds the rectangle of an annotation, the points by which viewers draw it, and its lines."""
     across, up = [box[0], box[2]], [box[1], box[3]]
-    waiting = [entry(annotation, key) for key in _POINTS]
+    is_callout = shown_stream(annotation) is None or entry(annotation, "/IT") == "/FreeTextCallout"
+    waiting = [entry(annotation, key) for key in _POINTS if is_callout or key != "/CL"]  # PyMuPDF writes any /CL
     while waiting:
         held = waiting.pop()
         parts = [held[place] for place in range(len(held))] if isinstance(held, ArrayObject) else []

@@ -154,7 +154,7 @@ def test_every_page_fits_a_telephone_and_a_desk_and_can_be_read_in_the_dark(
     below = [f"{dossiers[0]}/{each}" for each in ("timeline", "differences?before=1&after=2")]
     wide = browser.page.viewport_size
     assert wide
-    found = {}
+    found: dict[str, list[object]] = {}
     try:
         for path in (*SHOWN, "/console/login", *dossiers, *below):
             browser.page.set_viewport_size({"width": 360, "height": 740})

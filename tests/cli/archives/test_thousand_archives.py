@@ -61,7 +61,7 @@ class Size:
     exported: int
 
 
-FEW = Size(archives=8, killed=1, validated=1, damaged=7, exported=2)
+FEW = Size(archives=8, killed=1, validated=1, damaged=7, exported=1)
 THOUSAND = Size(archives=1000, killed=100, validated=5, damaged=200, exported=20)
 
 

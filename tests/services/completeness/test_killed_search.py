@@ -18,7 +18,7 @@ from tests.records import NOON, all_of
 from tests.reported_events import SUBMITTED, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
-PROCESSES = 300
+PROCESSES = 120
 NOW = NOON + timedelta(hours=30)
 
 

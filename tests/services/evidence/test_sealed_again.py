@@ -173,7 +173,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
         yield bags["whole"], bags["other"], root
 
 
-def test_bag_that_was_changed_and_sealed_again_is_refused_whatever_programs_the_machine_has(
+def test_bag_that_was_changed_and_sealed_again_is_refused(
     made: tuple[Path, Path, str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -110,7 +110,7 @@ def outcome(steps_in_order: list[Step]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("installation")
-@drawn_by(max_examples=8)
+@drawn_by(max_examples=drawn_by().max_examples // 6)  # an example takes a second
 @given(steps)
 def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> None:
     """Repeats and nightly runs do not matter either. In plain order, each comes once and archives come first."""
@@ -131,7 +131,7 @@ def all_but_deliveries() -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("installation")
-@drawn_by(max_examples=3)
+@drawn_by(max_examples=drawn_by().max_examples // 25)
 @example(sorted(ALL_STEPS, key=lambda step: step[1]))
 @given(steps)
 def test_repeating_all_steps_adds_only_deliveries(drawn: list[Step]) -> None:

@@ -81,6 +81,7 @@ def references_of(caller: Caller, **query: Any) -> list[str]:
 TEXTS = st.text("אבגדםןשת ABcdé'-.,:%_\\/{}<&😀", max_size=12)
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)  # what is masked is no matter of the database
 @settings(max_examples=settings().max_examples // 5, phases=[Phase.generate])  # an example takes a second
 @given(st.lists(TEXTS, min_size=7, max_size=7), st.lists(st.sampled_from([True, False, None]), min_size=6, max_size=6))
 def test_no_personal_value_is_in_an_answer_to_a_viewer(texts: list[str], said: list[bool | None]) -> None:

@@ -131,6 +131,23 @@ def with_content(pdf: bytes, drawing: bytes = b"BT /Helv 12 Tf 72 720 Td (I owe 
     return updated(pdf, edit)
 
 
+def with_content_as_validation_data(pdf: bytes) -> bytes:
+    """Replace the content of the page in its place, and name it as a list of certificates."""
+
+    def edit(writer: Writer) -> None:
+        held = page(writer).raw_get("/Contents")
+        writer.objects.clear()  # the page itself stays as it is
+        held.get_object()._data = b"BT /Helv 12 Tf 72 720 Td (I owe you 900) Tj ET"
+        held.get_object()._encoded_data = None
+        writer.mark_update(held)
+        store = names()
+        store["/Certs"] = held
+        writer.root["/DSS"] = writer.add_object(store)
+        writer.update_root()
+
+    return updated(pdf, edit)
+
+
 def with_page(pdf: bytes) -> bytes:
     def add(writer: Writer) -> None:
         contents = writer.add_object(StreamObject(stream_data=b"BT /Helv 12 Tf 72 720 Td (And 900 more) Tj ET"))
@@ -262,6 +279,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "fields removed from the page": partial(_with_comments, change=lambda comments: comments.clear(), kind="Widget"),
     "tabs in another order": _with_tabs,
     "page content replaced": with_content,
+    "page content replaced as validation data": with_content_as_validation_data,
     "page added": with_page,
     "text field added": with_field,
     "script added": partial(with_catalogue_entry, key="OpenAction", value=_script),

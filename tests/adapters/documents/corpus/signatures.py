@@ -36,6 +36,9 @@ class _Punctual(PdfSigner):
         session.system_time = SIGNED_AT
         return session
 
+    def _enforce_certification_constraints(self, reader: Any) -> None:
+        """Sign also what a certification forbids to sign."""
+
 
 def signed(  # noqa: PLR0913 -- each is a kind of signature
     pdf: bytes,

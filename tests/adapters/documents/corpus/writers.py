@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from tests.adapters.documents.corpus import forms, layouts
 from tests.adapters.documents.corpus.cms_values import signature_value
@@ -183,13 +184,9 @@ def filled_by_update(pdf: bytes, *, freed: Mapping[int, int] | None = None, numb
 
 def _with_empty_rich_text(pdf: bytes) -> bytes:
     """Leave an empty text without encryption, as MuPDF does."""
-    number: int = field(writer_of(pdf), "Remarks").container_ref.idnum
-    return appended(pdf, {number: _last(pdf, number)[:-2] + b"/RV()>>"}, trailer=_protection(pdf))
-
-
-def _protection(pdf: bytes) -> bytes:
-    kept: list[bytes] = re.findall(rb"/Encrypt \d+ 0 R|/ID ?\[.*?\]", pdf[pdf.rindex(b"trailer") :], re.DOTALL)
-    return b"".join(kept)
+    held: Any = field(writer_of(pdf), "Remarks").container_ref
+    number: int = held.idnum
+    return appended(pdf, {number: _last(pdf, number)[:-2] + b"/RV()>>"})
 
 
 def _with_free_entries(objects: Objects) -> bytes:

@@ -11,6 +11,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from adapters.documents.pdf.document import entry
 from tests.adapters.documents.corpus.layouts import end, put
 
+_IDENTIFIER = re.compile(rb"/ID ?\[ ?<[^]]*\]")
 Writer = IncrementalPdfFileWriter
 
 
@@ -79,5 +80,6 @@ def appended(
     sections = b"".join(b"%d 1\n%b" % (number, lines[number]) for number in sorted(lines))
     total = max([size(pdf), *(number + 1 for number in lines)])
     before = startxref(pdf) if previous is None else previous
-    ending = b"trailer\n<</Size %d/Root %b/Prev %d%b>>\n" % (total, root(pdf), before, trailer)
+    kept = trailer + b"".join(re.findall(rb"/Encrypt \d+ 0 R", pdf)[-1:]) + b"".join(_IDENTIFIER.findall(pdf)[-1:])
+    ending = b"trailer\n<</Size %d/Root %b/Prev %d%b>>\n" % (total, root(pdf), before, kept)
     return body + b"xref\n" + sections + ending + end(len(body))
