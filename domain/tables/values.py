@@ -67,6 +67,8 @@ def narrowest(value: Any) -> tuple[ColumnType | None, Typed]:
     """
     if isinstance(value, list | dict):
         return (ColumnType.TEXT, text_of(value)) if value else (None, None)
+    if isinstance(value, str) and len(value) > _LONGEST:  # which would fill the memory
+        return (None, None) if value.isspace() else (ColumnType.TEXT, value)
     return _narrowest(value)
 
 
@@ -83,12 +85,12 @@ def _narrowest(value: Any) -> tuple[ColumnType | None, Typed]:
 
 
 def _of_text(text: str) -> tuple[ColumnType | None, Typed]:
-    plain = " ".join(_UNSEEN.sub("", text).split()) if len(text) <= _LONGEST else text
+    plain = " ".join(_UNSEEN.sub("", text).split())
     if not plain:
         return None, None
     if (flag := _FLAGS.get(plain.lower())) is not None:
         return ColumnType.BOOLEAN, flag
-    found = _NUMBER.fullmatch(plain) if plain[0] in "-0123456789₪ש" and len(plain) <= _LONGEST else None
+    found = _NUMBER.fullmatch(plain) if plain[0] in "-0123456789₪ש" else None
     if found is not None:
         number = _decimal(found[1].replace(",", ""))
         if number is not None and found[2] is None and abs(number) <= _MOST_INTEGER:
@@ -109,7 +111,7 @@ def _decimal(value: str) -> Decimal | None:
 
 
 def _day(text: str) -> date | None:
-    if not text[0].isdigit() or len(text) > _LONGEST:
+    if not text[0].isdigit():
         return None
     if found := _ISO.fullmatch(text):
         year, month, day = found.groups()
