@@ -17,4 +17,4 @@ def _page() -> str:
     return (packaged if packaged.exists() else Path(__file__).parents[2] / "docs" / "tables.md").read_text("utf-8")
 
 
-_MEANINGS = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", _page(), re.MULTILINE))
+_MEANINGS: dict[str, str] = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", _page(), re.MULTILINE))

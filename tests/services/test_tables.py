@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import func
-from sqlmodel import select
+from sqlmodel import col, select
 
 from adapters.database.transactions import insert_rows, reading, writing
 from adapters.store import seals
@@ -143,7 +143,7 @@ def test_form_table_equals_the_fields_of_the_database_cell_by_cell_over_pages_an
     for reference, row in found.items():
         cells = {name: value for name, value in row.items() if name[0] != "_"}
         seen = Counter[str | None]()
-        its = select(FormFieldRow).where(FormFieldRow.reference == reference).order_by(FormFieldRow.position)
+        its = select(FormFieldRow).where(FormFieldRow.reference == reference).order_by(col(FormFieldRow.position))
         for field in all_of(its):
             column = columns[field.id, seen[field.id]]
             seen[field.id] += 1
