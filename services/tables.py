@@ -135,15 +135,15 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTab
         raise Refused("BAD_PARAMETER", f"expected one of {known}", where="table", status=404)
     if template_id:
         where = [*where, table_rows.ARCHIVE.template_id == template_id]
+    own = dict[str, Sequence[ColumnElement[bool]]]()
     if caller.is_scoped:
-        of_others = {"discrepancies": findings_seen(caller), "messages": messages_seen(caller)}
-        of_others["events"] = (col(EventRow.type) != EventType.ARCHIVE_ATTENTION,)
-        where = [*where, *of_others.get(name, ())]
+        no_attention = (col(EventRow.type) != EventType.ARCHIVE_ATTENTION,)
+        own = {"discrepancies": findings_seen(caller), "messages": messages_seen(caller), "events": no_attention}
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    pages = table_rows.rows(source, [each.name for each in columns], where)
-    transposed = (list(zip(*page, strict=True)) for page in pages)
+    pages = table_rows.rows(source, [each.name for each in columns], own.get(name, ()), where)
+    transposed = (list(zip(*page, strict=True)) for page in pages if page)
     values = ([*_lead(its[:lead]), *its[lead : lead + len(columns)]] for its in transposed)
     return _table(name, (*LEAD, *columns), values, caller)
 

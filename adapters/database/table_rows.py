@@ -1,11 +1,16 @@
-"""Reads the rows of tables for data teams in pages, each in a short transaction, so that memory stays flat."""
+"""Reads the rows of tables for data teams in pages, each in a short transaction, so that memory stays flat.
+
+A page is cut before anything is joined to it or left out of it: it follows the key, whatever the planner expects of a
+condition. With the condition first, Postgres sorted all rows that were left for each page.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Text, cast, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Row, Text, and_, case, cast, func, literal, select, tuple_
 
 from adapters.database.transactions import engine, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
@@ -13,83 +18,89 @@ from models.columns import table_of
 from models.runs.receipt import ReceiptRow, VersionRow
 from models.tables import TableSource
 
-_ARCHIVE, _RECEIPT, _VERSION = (table_of(each).alias() for each in (ArchiveRow, ReceiptRow, VersionRow))
-_FIELD = table_of(FormFieldRow).c
-_CELLS_AT_ONCE, _MOST_AT_ONCE, _FIRST = 100_000, 10_000, 20
 Where: TypeAlias = Sequence[ColumnElement[bool]]
 Page: TypeAlias = list[tuple[tuple[Any, ...], list[Any]]]
+_ARCHIVE, _RECEIPT, _VERSION = (table_of(each).alias() for each in (ArchiveRow, ReceiptRow, VersionRow))
+_FIELD = table_of(FormFieldRow).c
+_CELLS_AT_ONCE, _MOST_AT_ONCE, _SAMPLE = 100_000, 10_000, 200
 ARCHIVE = _ARCHIVE.c
 """The archive of a row, for conditions. None of a table that is of no archives."""
 _LEAD = (_VERSION.c.version, _RECEIPT.c.receipt_id, _RECEIPT.c.received_at)
 
 
-def rows(
-    source: TableSource, columns: Sequence[str], where: Sequence[ColumnElement[bool]]
-) -> Iterator[Sequence[Row[Any]]]:
+def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) -> Iterator[list[Row[Any]]]:
     """Yield pages of rows of a table, in the order of its key.
 
-    A row begins with reference, version, receipt and its arrival, null where there are none, and ends with the key.
+    A row begins with reference, version, receipt and its arrival, null where there are none; then come the columns.
+
+    Args:
+        own: conditions on the rows themselves, which most rows meet.
+        where: conditions on their archives.
     """
-    its = source.of.c
-    keys = [its[each] for each in source.key]
-    if source.is_of_archives:
-        own = its.receipt_id if "receipt_id" in its else ARCHIVE.current_receipt_id
-        joined: FromClause = source.of.outerjoin(_ARCHIVE, ARCHIVE.reference == its.reference)
-        joined = joined.outerjoin(_RECEIPT, _RECEIPT.c.receipt_id == own)
-        joined = joined.outerjoin(_VERSION, _VERSION.c.receipt_id == own)
-        lead: Sequence[Any] = (func.nullif(its.reference, ""), *_LEAD)
-    else:
-        joined, lead = source.of, [literal(None)] * 4
-    asked = select(*lead, *(its[each] for each in columns), *keys).select_from(joined).where(*where).order_by(*keys)
-    most, last = min(_MOST_AT_ONCE, _CELLS_AT_ONCE // (len(columns) + 4)), None
+    its, keys = source.of.c, [source.of.c[each] for each in source.key]
+    named = dict.fromkeys((*columns, *source.key, *({"reference", "receipt_id"} & {*its.keys()})))
+    page = select(*(its[each] for each in named)).where(*own).order_by(*keys)
+    most, after = min(_MOST_AT_ONCE, _CELLS_AT_ONCE // (len(columns) + 4)), list[Any]()
     while True:
-        page = _page(asked if last is None else asked.where(tuple_(*keys) > tuple_(*last)), most)
-        if page:
-            yield page
-        if len(page) < most:
+        cut = page.where(*after).limit(most).subquery()
+        order, lead = [cut.c[each] for each in source.key], list[Any]([literal(None)] * 4)
+        joined: FromClause = cut
+        if source.is_of_archives:
+            joined = cut.outerjoin(_ARCHIVE, ARCHIVE.reference == cut.c.reference)
+            joined = _with_version(joined, cut.c.receipt_id if "receipt_id" in its else ARCHIVE.current_receipt_id)
+            lead = [func.nullif(cut.c.reference, ""), *_LEAD]
+        asked: Any = select(*lead, *(cut.c[each] for each in columns), *order, and_(literal(1) == 1, *where))
+        found = _all(asked.select_from(joined).order_by(*order))
+        yield [each for each in found if each[-1]]
+        if len(found) < most:
             return
-        last = tuple(literal(value, key.type) for value, key in zip(page[-1][-len(keys) :], keys, strict=True))
+        last = zip(found[-1][-1 - len(keys) : -1], keys, strict=True)
+        after = [tuple_(*keys) > tuple_(*(literal(value, key.type) for value, key in last))]
 
 
-def forms(template_id: str, where: Sequence[ColumnElement[bool]]) -> Iterator[Page]:
+def forms(template_id: str, where: Where) -> Iterator[Page]:
     """Yield pages of the archives of a template that have a version, in the order of references: of each what `rows`
     begins with, and its fields as lists of position, id, declared type and value.
 
     The fields of an archive come as one text: fetching 40 rows takes three times as long.
     """
-    asked = select(ARCHIVE.reference, *_LEAD, _fields()).select_from(_ARCHIVE).where(*where)
-    asked = asked.join(_RECEIPT, _RECEIPT.c.receipt_id == ARCHIVE.current_receipt_id)
-    asked = asked.outerjoin(_VERSION, _VERSION.c.receipt_id == _RECEIPT.c.receipt_id)
-    # The pages follow the references: by the index of templates, each page would sort all archives of the template.
-    asked = asked.where(func.coalesce(ARCHIVE.template_id, "") == template_id).order_by(ARCHIVE.reference)
-    most, last = _FIRST, ""
+    sample = select(ARCHIVE.reference).where(ARCHIVE.template_id == template_id).limit(_SAMPLE)
+    [(last_place,)] = _all(select(func.max(_FIELD.position)).where(_FIELD.reference.in_(sample)))
+    is_wanted = and_(ARCHIVE.template_id == template_id, ARCHIVE.current_receipt_id.is_not(None), *where)
+    its = select(ARCHIVE.reference, ARCHIVE.current_receipt_id, is_wanted.label("is_wanted"))
+    read, widest, last = partial(json.loads, parse_float=Decimal), (last_place or 0) + 1, ""
     while True:
-        found = _page(asked.where(ARCHIVE.reference > last), most)
-        page: Page = [(tuple(each[:-1]), json.loads(f"[{each[-1] or ''}]", parse_float=Decimal)) for each in found]
+        most = max(1, min(_MOST_AT_ONCE, _CELLS_AT_ONCE // widest))
+        cut = its.where(ARCHIVE.reference > last).order_by(ARCHIVE.reference).limit(most).subquery()
+        asked = select(cut.c.reference, *_LEAD, case((cut.c.is_wanted, _fields(cut))), cut.c.is_wanted)
+        found = _all(asked.select_from(_with_version(cut, cut.c.current_receipt_id)).order_by(cut.c.reference))
+        page: Page = [(tuple(lead), read(f"[{text or ''}]")) for *lead, text, is_its in found if is_its]
         if page:
             yield page
-        if len(page) < most:
+        if len(found) < most:
             return
-        last = page[-1][0][0]
-        cells = sum(len(fields) for _, fields in page) // most + 1
-        most = max(1, min(_MOST_AT_ONCE, _CELLS_AT_ONCE // cells))
+        last, widest = found[-1][0], max([widest, *(len(fields) for _, fields in page)])
 
 
-def _page(asked: Select[Any], most: int) -> Sequence[Row[Any]]:
+def _with_version(joined: FromClause, receipt_id: Any) -> FromClause:
+    with_receipt = joined.outerjoin(_RECEIPT, _RECEIPT.c.receipt_id == receipt_id)
+    return with_receipt.outerjoin(_VERSION, _VERSION.c.receipt_id == receipt_id)
+
+
+def _all(asked: Any) -> Sequence[Row[Any]]:
     with reading() as session:
-        return session.connection().execute(asked.limit(most)).all()
+        return session.connection().execute(asked).all()
 
 
-def _fields() -> Any:
-    """Return the fields of an archive as JSON, without the brackets around them."""
+def _fields(archives: FromClause) -> Any:
+    """Return the fields of each archive as JSON, without the brackets around them."""
     parts = (cast(_FIELD.position, Text), _json(_FIELD.id), _json(_FIELD.type), cast(_FIELD.value, Text))
-    comma = literal(",")
     first, *others = (func.coalesce(each, "null", type_=Text) for each in parts)
     text = literal("[") + first
     for each in others:
-        text = text + comma + each
+        text = text + literal(",") + each
     its = func.aggregate_strings(text + literal("]"), ",")
-    return select(its).where(_FIELD.reference == ARCHIVE.reference).correlate(_ARCHIVE).scalar_subquery()
+    return select(its).where(_FIELD.reference == archives.c.reference).correlate(archives).scalar_subquery()
 
 
 def _json(column: Any) -> Any:
