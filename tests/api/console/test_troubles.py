@@ -51,6 +51,7 @@ PATHS += [
     PAYMENTS,
     "/console/templates",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
+    "/console/tables",
     "/console/sources",
     "/console/sources/default",
     "/console/endpoints",
