@@ -40,6 +40,7 @@ _HEIGHT_OF_A_LETTER = 0.7
 _NARROWEST, _WIDEST = 0.2, 1  # of the size of the font, as letters are drawn, whatever the font says
 _COVERED = 0.5
 _LEAST_HEIGHT = 1  # point
+_BESIDE = 1.5  # heights of a digit
 _GAP_OF_WORDS = 0.2  # of the size of the font
 _NO_ROTATE = 16
 _POINTS = ("/QuadPoints", "/L", "/Vertices", "/InkList", "/CL", "/Path")
@@ -80,6 +81,23 @@ def covered_words(
         reached = [_reach(annotation, each) for each in boxes]
         boxes = [(west - near, south - near, east + near, north + near) for west, south, east, north in reached]
     return [word.text for word in words if any(_covers(each, word, is_near=bool(near)) for each in boxes)]
+
+
+def numbers_beside(page: DictionaryObject, annotation: DictionaryObject, besides: object) -> list[str]:
+    """Return the numbers that an annotation shows right beside a number of the page, as if they were its digits."""
+    numbers = [each for each in (*_words(page), *_words_of_annotations(page, besides)) if _may_be_number(each)]
+    shown = [each for each in _words_of_appearance(annotation) if _may_be_number(each)]
+    return [own.text for own in shown if any(_is_beside(own.box, each.box) for each in numbers)]
+
+
+def _may_be_number(word: Word) -> bool:
+    return any(each.isdigit() or each == UNKNOWN for each in word.text)
+
+
+def _is_beside(box: Box, number: Box) -> bool:
+    height = number[3] - number[1]
+    gap = max(box[0], number[0]) - min(box[2], number[2])
+    return -height / 2 < gap < _BESIDE * height and min(box[3], number[3]) > max(box[1], number[1])
 
 
 def _stays_upright(annotation: DictionaryObject) -> bool:
@@ -124,7 +142,7 @@ def _covers(box: Box, word: Word, *, is_near: bool) -> bool:
     if is_near or not word.text or not word.is_placed or min(width, height) <= 0:
         return width > 0 and height > 0
     letter = max(east - west, north - south) / len(word.text)
-    if any(each.isdigit() or each == UNKNOWN for each in word.text):
+    if _may_be_number(word):
         return width >= _COVERED * min(east - west, letter) and height >= _COVERED * min(north - south, letter)
     return width * height >= _COVERED * (east - west) * (north - south)
 
@@ -143,17 +161,21 @@ def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[W
         is_itself = isinstance(held, IndirectObject) and held.reference == besides
         if not isinstance(annotation, DictionaryObject) or is_itself or is_hidden(annotation):
             continue
-        stream, target = shown_stream(annotation), _rectangle(annotation, "/Rect")
-        own = _rectangle(stream, "/BBox") if stream is not None else None
-        if stream is not None and target and own:
-            inner = _product([float(part) for part in entry(stream, "/Matrix") or ()], _UNITY)
-            fitted = _fitted(_box(inner, own[::2], own[1::2]), target)
-            yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_product(list(inner), fitted)), 0)
+        yield from _words_of_appearance(annotation)
         form = entry(held.get_pdf_handler().root, "/AcroForm") if isinstance(held, IndirectObject) else None
         is_drawn_by_viewers = isinstance(form, DictionaryObject) and bool(entry(form, "/NeedAppearances"))
-        value = _value(annotation)
-        if target and value and (stream is None or is_drawn_by_viewers or value.startswith("/")):
+        target, value = _rectangle(annotation, "/Rect"), _value(annotation)
+        if target and value and (shown_stream(annotation) is None or is_drawn_by_viewers or value.startswith("/")):
             yield Word(target, value.removeprefix("/"), is_placed=False)
+
+
+def _words_of_appearance(annotation: DictionaryObject) -> Iterator[Word]:
+    stream, target = shown_stream(annotation), _rectangle(annotation, "/Rect")
+    own = _rectangle(stream, "/BBox") if stream is not None else None
+    if stream is not None and target and own:
+        inner = _product([float(part) for part in entry(stream, "/Matrix") or ()], _UNITY)
+        fitted = _fitted(_box(inner, own[::2], own[1::2]), target)
+        yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_product(list(inner), fitted)), 0)
 
 
 def _value(annotation: DictionaryObject) -> str:
