@@ -18,4 +18,5 @@ import models.search
 import models.settlements.settlement
 import models.store.condition
 import models.store.happened
+import models.tables
 import models.templates  # noqa: F401

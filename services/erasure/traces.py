@@ -43,6 +43,7 @@ from models.settlements.settlement import (
 )
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
+from models.tables import FormColumnRow
 from models.templates import TemplateRow
 from services.erasure.spellings import is_in, spellings
 
@@ -211,6 +212,7 @@ KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
     TombstoneMarkRow: "keyed digests by which what comes again is known",
     EndpointRow: "settings of a receiver of messages",
     TemplateRow: "what people say about a template, and no value of an archive",
+    FormColumnRow: "the name and the type of a field of a template, and no value of an archive",
     SettlementReportRow: "a report as a whole",
     DamagedReportRow: "a report as a whole",
     LoginRow: "a person of the console",

@@ -30,6 +30,7 @@ from adapters.database.transactions import reading
 from adapters.search import entries
 from adapters.tables.people import saved_views
 from api.console.pages.archives import files
+from domain.tables.catalogue import SOURCES
 from models.access import CELLAR, Caller, Role
 from models.errors import Refused
 from models.messages.notification import EventType
@@ -252,6 +253,9 @@ WAYS: dict[str, list[str]] = {
             for each in ("", "failed", "refused", "missing", "discrepancies", "templates", "bulk")
         ),
         *(f"GET /console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")),
+        *(f"GET /console/tables{each}" for each in ("", "/templates.csv", "/unfit_values.csv", "/nothing.csv")),
+        *(f"GET /console/tables/{each}.csv" for each in SOURCES),
+        *(f"GET /console/tables/form.csv?template=template-{each}" for each in (0, 1, 2)),
         *("GET /metrics", "GET /openapi.json", "GET /docs", "GET /api/bulk-reruns/0"),
     ],
 }

@@ -61,7 +61,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
         its = {"reference": reference, "position": 0, "outcome": "sound", "verdict": {}, "judgements": judgements}
         put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
-        for table in ("noted", "tombstone", "tombstone_mark", "hold"):
+        for table in ("noted", "tombstone", "tombstone_mark", "hold", "form_column"):
             connection.execute(text(f"DROP TABLE {table}"))
         for index in (
             "run_ended_at",
