@@ -85,8 +85,9 @@ def covered_words(
 
 def numbers_beside(page: DictionaryObject, annotation: DictionaryObject, besides: object) -> list[str]:
     """Return the numbers that an annotation shows right beside a number of the page, as if they were its digits."""
-    numbers = [each for each in (*_words(page), *_words_of_annotations(page, besides)) if _may_be_number(each)]
     shown = [each for each in _words_of_appearance(annotation) if _may_be_number(each)]
+    words = (*_words(page), *_words_of_annotations(page, besides)) if shown else ()
+    numbers = [each for each in words if _may_be_number(each)]
     return [own.text for own in shown if any(_is_beside(own.box, each.box) for each in numbers)]
 
 
@@ -297,15 +298,17 @@ class _Font:
         if entry(known, "/Subtype") == "/Type3":
             self.widest, self.height = inf, max(self._widths.values(), default=0) or self.height
         self.is_downward = self.code_bytes == 2 and str(entry(known, "/Encoding")).endswith("V")
+        self._known: dict[bytes, tuple[str, float, float]] = {}
         self._decode = decoder_of(font) if "/ToUnicode" in known else None
 
-    def width(self, code: bytes) -> float:
-        return self._widths.get(int.from_bytes(code), self._other)
-
-    def text(self, code: bytes) -> str:
-        if self._decode:
-            return self._decode(code)
-        return code.decode("latin-1") if self.code_bytes == 1 else UNKNOWN
+    def glyph(self, code: bytes) -> tuple[str, float, float]:
+        """Return what a code says, empty for a blank; how wide it is, and how wide it is drawn."""
+        if code not in self._known:
+            letters = self._decode(code) if self._decode else code.decode("latin-1") if self.code_bytes == 1 else ""
+            width = self._widths.get(int.from_bytes(code), self._other)
+            drawn = min(max(width, _NARROWEST), self.widest)
+            self._known[code] = "" if letters.isspace() else letters or UNKNOWN, width, drawn
+        return self._known[code]
 
 
 @dataclass(slots=True)
@@ -363,13 +366,13 @@ class _State:
                 place -= float(token) / 1000 * self.size
             shown, step = string_bytes(token) if kind == "string" else b"", self.font.code_bytes
             for code in (shown[at : at + step] for at in range(0, len(shown), step)):
-                letters, width = self.font.text(code), self.font.width(code)
-                if word and (letters.isspace() or abs(place - end) > _GAP_OF_WORDS * abs(self.size)):
+                letters, width, drawn = self.font.glyph(code)
+                if word and (not letters or abs(place - end) > _GAP_OF_WORDS * abs(self.size)):
                     yield from self._word(start, end, word)
                     word = ""
-                if not letters.isspace():
+                if letters:
                     start = start if word else place
-                    end, word = place + min(max(width, _NARROWEST), self.font.widest) * self.size, word + letters
+                    end, word = place + drawn * self.size, word + letters
                 place += width * self.size + self.letter_gap + self.word_gap * (code == b" ")
         yield from self._word(start, end, word)
         self.text = _product([1, 0, 0, 1, place * self.stretch / 100, 0], self.text)
