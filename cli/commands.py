@@ -159,7 +159,7 @@ _COMMANDS = [
         ),
     ),
     Later("people", "cli.operation.status:people", {"test": NO_CONTENT}),
-    Later("export-table", "cli.archives.export:tables", {"payments": "export_table"}),
+    Later("export-table", "cli.archives.export:export_table", "export_table"),
     Later(
         "quarantine",
         "cli.archives.quarantine:app",

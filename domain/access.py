@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.access import Action, Role
+from models.tables import Treatment
 
 _RULES: dict[Action, str] = {
     # Content. A viewer sees personal values masked; a clerk sees the archives of one facet.
@@ -96,3 +97,17 @@ def read_group_roles(lines: Sequence[str]) -> list[GroupRole]:
 def role_of(groups: Sequence[str], given: Sequence[GroupRole]) -> GroupRole | None:
     """Return the first line of `given` that fits one of a person's groups; None if there is none."""
     return next((each for each in given if each.group in groups), None)
+
+
+def read_treatments(lines: Sequence[str]) -> dict[Role, Treatment]:
+    """Read what roles get of personal columns of tables, as `ROLE=TREATMENT`. Viewers see no personal value.
+
+    Raises ValueError if a line is none.
+    """
+    found = {Role.VIEWER: Treatment.MASKED}
+    for line in lines:
+        role, _, how = line.partition("=")
+        if how not in set(Treatment) or role not in set(Role) or (role, how) == (Role.VIEWER, Treatment.WHOLE):
+            raise ValueError(f"expected ROLE=TREATMENT with one of {', '.join(Treatment)}; for viewers not whole")
+        found[Role(role)] = Treatment(how)
+    return found

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
@@ -88,10 +89,11 @@ def _cut(text: str, delimiter: str) -> tuple[int, int]:
 
 
 def line_of_csv(values: Iterable[object]) -> str:
-    """Return a line of CSV. A spreadsheet runs no text of it, whatever its separator is, and adds up its integers."""
+    """Return a line of CSV. A spreadsheet runs no text of it, whatever its separator is, and adds up its numbers."""
     line = io.StringIO()
     csv.writer(line).writerow(
-        each if isinstance(each, int) else plain_cell("" if each is None else str(each)) for each in values
+        each if isinstance(each, int | float | Decimal) else plain_cell("" if each is None else str(each))
+        for each in values
     )
     return line.getvalue()
 

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 from adapters.settings.database_urls import database_url_fault
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
-from domain.access import read_group_roles
+from domain.access import read_group_roles, read_treatments
 from domain.payments.terms import read_results, read_statuses, read_types
 from models.errors import Refused
 from models.sources import is_zone, split_at_commas
@@ -178,7 +178,10 @@ def _check_databases(made: "Settings") -> None:
 
 
 def _check_provider(made: "Settings") -> None:
-    """Check what signs people in. A provider without TLS could be anybody: only tests have one, on this machine."""
+    """Check what signs people in, and what roles get of tables.
+
+    A provider without TLS could be anybody: only tests have one, on this machine.
+    """
     url, named = urlsplit(made.oidc_issuer), (made.oidc_client_id, made.oidc_client_secret, made.oidc_roles)
     is_safe = url.scheme == "https" or url.hostname in ("127.0.0.1", "localhost")
     if made.oidc_issuer and not (is_http_url(made.oidc_issuer) and is_safe and all(named)):
@@ -190,6 +193,10 @@ def _check_provider(made: "Settings") -> None:
         read_group_roles(made.oidc_roles)
     except ValueError as error:
         raise ValueError(f"CELLAR_OIDC_ROLES: {error}") from error
+    try:
+        read_treatments(made.tables_personal)
+    except ValueError as error:
+        raise ValueError(f"CELLAR_TABLES_PERSONAL: {error}") from error
 
 
 def _variable(name: str) -> str:

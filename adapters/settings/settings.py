@@ -213,6 +213,11 @@ class Settings(BaseSettings):
         description="Where the access log is also sent, as JSON lines with names of ECS: `file:///PATH`, or "
         "`syslog+tls://HOST:PORT`. Default: nowhere.",
     )
+    tables_personal: CommaSeparated = Field(
+        ("viewer=masked", "data=keyed"),
+        description="What roles get of personal columns of tables, as `ROLE=TREATMENT`: `whole`, `left_out`, `masked`, "
+        "or `keyed`, equal keys in place of equal values; see docs/tables.md. Other roles get them whole.",
+    )
     holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
     public_link_days: int = Field(30, ge=1, description="Days for which a public link is valid.")
     notify_urls: CommaSeparated = Field(

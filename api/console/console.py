@@ -19,6 +19,7 @@ from api.console.pages import (
     payments,
     people,
     sources,
+    tables,
     templates,
     troubles,
 )
@@ -49,7 +50,7 @@ console = FastAPI(
     telemetry={"tracing": False, "metrics": False, "logs": False},  # paths have references
     redirect_slashes=False,
 )
-_TROUBLES = (troubles, payments, intake, endpoints, sources, batches, templates, access, people)
+_TROUBLES = (troubles, payments, intake, endpoints, sources, batches, templates, tables, access, people)
 _ARCHIVES = (archives, saved_views, person, files, dossier)  # the dossier's path takes everything below it
 for each in (static, entrance):
     console.include_router(each.router)

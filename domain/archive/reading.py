@@ -196,7 +196,7 @@ def _signature(place: Node) -> Signature:
 def _form_field(place: Node) -> FormField:
     kind = place.member("type").text()
     value = place.member("value").anything()
-    latitude, longitude = _coordinates(value) if kind == "location" else (None, None)
+    latitude, longitude = coordinates(value) if kind == "location" else (None, None)
     return FormField(
         id=place.member("id").identifier(),
         type=kind,
@@ -221,7 +221,7 @@ def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormFi
     return replace(field, **shown, unmasked={name: each for name, each in sent.items() if shown[name] != each})
 
 
-def _coordinates(value: Any) -> tuple[float | None, float | None]:
+def coordinates(value: Any) -> tuple[float | None, float | None]:
     """Return the degrees of a `location` value, "latitude,longitude"; None where they are no place on Earth."""
     numbers = [decimal_from(part) for part in value.split(",")] if isinstance(value, str) else []
     match numbers:

@@ -21,6 +21,7 @@ from models.runs.batch import BatchItemRow, BatchRow
 from models.runs.receipt import RefusedRow
 from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import Fault, FixityFinding
+from models.tables import FormColumnRow
 
 
 def _named(*tables: type[SQLModel]) -> Mapping[str, type[SQLModel]]:
@@ -31,6 +32,7 @@ KEPT = _named(
     ActionRow,
     BatchItemRow,
     BatchRow,
+    FormColumnRow,
     HoldRow,
     LetterRow,
     MissingProcessRow,

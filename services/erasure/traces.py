@@ -15,6 +15,7 @@ from models.access import AccessRow, UnsentAccessRow
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.changes import ChangeRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
@@ -43,6 +44,7 @@ from models.settlements.settlement import (
 )
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
+from models.tables import FormColumnRow
 from models.templates import TemplateRow
 from services.erasure.spellings import is_in, spellings
 
@@ -173,6 +175,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             FileRow,
             SignedDocumentRow,
             ReceiptRow,
+            ChangeRow,  # after what it is about
         )
     },
     SessionEventRow: _of_process(SessionEventRow),
@@ -211,6 +214,7 @@ KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
     TombstoneMarkRow: "keyed digests by which what comes again is known",
     EndpointRow: "settings of a receiver of messages",
     TemplateRow: "what people say about a template, and no value of an archive",
+    FormColumnRow: "the name and the type of a field of a template, and no value of an archive",
     SettlementReportRow: "a report as a whole",
     DamagedReportRow: "a report as a whole",
     LoginRow: "a person of the console",

@@ -12,9 +12,11 @@ import pytest
 
 from adapters.tables import access
 from adapters.tables.people import saved_views
+from domain.tables.catalogue import SOURCES
 from models.access import AccessRow, Action, Role
 from models.people import SavedViewRow
 from services.access import tokens
+from services.tables import UNFIT_VALUES
 from services.views import archive_view
 from services.views.unmasking import MOST
 from tests.api.conftest import LINK_KEY, PERSON, SECRET, TOKEN, Receiver, contract, earlier_contract, receiving
@@ -23,13 +25,14 @@ from tests.installations import archived, installed
 
 READER = {"authorization": f"Bearer {TOKEN}"}
 IN_DECEMBER = "?paid_from=2022-12-01&paid_to=2022-12-31"
+TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 PAGES = [
     *("/console/archives", f"/console/archives?q={PERSON}", "/console/facets", "/console/", "/console/templates"),
     *(f"/console/archives/contract{each}" for each in ("", "/timeline", "/differences?before=1&after=2")),
     *("/console/discrepancies", "/console/discrepancies?state=explained", "/console/refused", "/console/missing"),
     *("/console/activity", "/console/activity?kind=acted"),
     f"/console/payments{IN_DECEMBER}",
-    "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
+    f"/console/templates/{TEMPLATE}",
 ]
 ANSWERS = [
     *("/api/archives", "/api/archives/contract", "/api/archives/contract/differences?before=1&after=2"),
@@ -126,6 +129,13 @@ def test_no_page_and_no_table_of_a_viewer_has_a_personal_value(viewer: Viewer, l
         assert "contract" in payments
         assert "contract,0," in of_csv
         assert "4580" not in payments + of_csv
+        names = (*SOURCES, UNFIT_VALUES, "form")
+        files = [
+            client.get(f"/console/tables/{each}.csv?template={TEMPLATE if each == 'form' else ''}") for each in names
+        ]
+        assert [each.status_code for each in files] == [200] * len(names)
+        assert PERSON not in "".join(each.text for each in files)
+        assert all("•••" in files[names.index(each)].text for each in ("sessions", "signatures", "files", "form"))
         dossier = client.get("/console/archives/contract").text
         assert "/rerun" not in dossier
         assert "download=true" not in dossier

@@ -100,6 +100,7 @@ def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar,
     }
     assert json.loads(cellar("export-table", "payments", "--to", str(table), "--json").output) == {
         "path": str(table),
+        "table": "payments",
         "rows": 1,
     }
     assert json.loads(cellar("rotate-keys", "--json").output)["not_rotated"] == []

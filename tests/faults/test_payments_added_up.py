@@ -13,16 +13,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 
-from adapters.database.ledger import write_payments
 from adapters.database.transactions import insert_rows, pages, writing
 from adapters.settings.settings import Settings
 from adapters.store.seals import fingerprint
 from domain.payments.identity import payment_id
 from models.archive.archive import ArchiveRow
 from models.payments import PaymentRow, Standing
+from tests import tables
 from tests.api.conftest import started
 from tests.api.console.conftest import posted
 from tests.conftest import Configure
@@ -76,9 +75,7 @@ def _reports(drawn: Random, payments: list[dict[str, Any]]) -> list[bytes]:
 
 
 def _ledger() -> list[dict[str, Any]]:
-    file = io.BytesIO()
-    write_payments(file, None, lambda _: None)
-    return list(pq.read_table(io.BytesIO(file.getvalue())).to_pylist())
+    return tables.rows("payments")
 
 
 def _added(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[int | None]]:

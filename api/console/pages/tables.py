@@ -1,0 +1,42 @@
+"""`/console/tables`: the tables for data teams, each as a file."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.access import CallerOf, acts
+from api.console.frame.cookies import ROOT
+from api.console.frame.rendering import render
+from api.console.frame.threads import in_thread_of_exports
+from models.access import Action
+from services import tables
+
+PATH = f"{ROOT}/tables"
+FORM = "form"
+"""In place of the name of a table: the form table of the template."""
+_TYPES = {
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+router = APIRouter()
+
+
+@router.get("/tables", dependencies=[acts(Action.EXPORT_TABLE)])
+def list_tables(request: Request, caller: CallerOf) -> Response:
+    return render(request, "tables.html", tables=tables.listed(caller), path=PATH, form=FORM, endings=_TYPES)
+
+
+@router.get("/tables/{name}.{ending}", dependencies=[acts(Action.EXPORT_TABLE)])
+async def export(
+    name: str, ending: Literal["parquet", "csv", "xlsx"], caller: CallerOf, template: str | None = None
+) -> StreamingResponse:
+    """Return a table as a file, as the caller's role gets it."""
+    from adapters.lists.table_files import written  # noqa: PLC0415 -- pyarrow takes 60 MB, and no other page needs it
+
+    table = await in_thread_of_exports(tables.opened, None if name == FORM else name, template, caller)
+    headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
+    pieces = written(ending, table.columns, table.batches)
+    return StreamingResponse(pieces, media_type=_TYPES[ending], headers=headers)

@@ -1,0 +1,196 @@
+"""Opens tables for data teams: one definition of their columns, and one reader of batches, for each way out.
+
+What is personal is hidden here, by the role of the caller, and a caller with a scope gets rows of its archives alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, select
+from sqlmodel import col
+
+from adapters.database import table_rows
+from adapters.database.transactions import reading
+from adapters.search.pages import matching
+from adapters.settings.settings import settings
+from adapters.store import seals
+from adapters.tables import form_columns
+from domain.access import read_treatments
+from domain.masking import Personal
+from domain.tables.catalogue import LEAD, SOURCES, UNFIT, columns_of
+from domain.tables.columns import FieldId, Fields, Values, columns_of_form, filled, see, settled, shown_columns
+from domain.tables.columns import shown_values as values_as_shown
+from domain.tables.names import form_table
+from domain.tables.values import Seen
+from models.access import Caller
+from models.archive.archive import ArchiveRow
+from models.errors import Refused
+from models.messages.notification import EventRow, EventType
+from models.tables import NO_NAMES, Column, ColumnType, FormColumnRow, Treatment
+from models.templates import Names
+from services.access.scope import facets_of_scope, findings_seen, messages_seen
+from services.templates import called, personal_parts, words_of
+from services.views.masks import personal_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNFIT_VALUES = "unfit_values"
+_NO_TEMPLATE = "no archive has this template; `cellar templates list` names the templates"
+_MOST_LISTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTable:
+    """A table in a list. `template_id` and `called` are those of a form table's template."""
+
+    name: str
+    template_id: str | None = None
+    called: Names = NO_NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """A table with its columns, as a caller gets them, and its rows in batches, which can be read once."""
+
+    name: str
+    columns: tuple[Column, ...]
+    batches: "Iterator[pa.RecordBatch]"
+
+
+def listed(caller: Caller) -> list[ListedTable]:
+    """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
+    fixed = [name for name in SOURCES if _is_for(caller, name)]
+    ids = _template_ids(caller)[:_MOST_LISTED]
+    forms = [ListedTable(form_table(each), each, called(each, caller)) for each in ids]
+    return [*map(ListedTable, (*fixed, UNFIT_VALUES)), *forms]
+
+
+def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTable:
+    """Open a table of the catalogue, of the archives of a template if that is given; or without a name, the form table
+    of the template, whose columns are settled first by all its archives.
+
+    Raises:
+        Refused: there is no such table for the caller, or no such template.
+        Transient: database or store does not answer.
+    """
+    if name == UNFIT_VALUES:
+        ids = [template_id] if template_id else _template_ids(caller)
+        return _table(name, UNFIT, _unfit(ids, caller), caller)
+    if name is not None:
+        return _of_catalogue(name, template_id, caller)
+    if template_id is None:
+        raise Refused("BAD_PARAMETER", "expected the name of a table or a template", where="table")
+    rows = settle(template_id, caller)
+    columns = (*LEAD, *columns_of_form(rows, words_of(template_id), personal_parts(template_id)))
+    return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
+
+
+def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
+    """Return the columns of a template's table, after what all its archives have.
+
+    For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
+    would tell of these.
+
+    Raises Refused if the caller sees no archive of the template.
+    """
+    seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
+    kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
+    full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
+    for page in table_rows.forms(template_id, where):
+        see(seen, (fields for _, fields in page), full)
+        archives += len(page)
+    if not kept and not archives:
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    decide = partial(settled, template_id, seen=seen, words=words_of(template_id))
+    return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+
+
+def _template_ids(caller: Caller) -> list[str]:
+    """Return the templates of the archives that a caller sees."""
+    its = col(ArchiveRow.template_id)
+    with reading() as session:
+        asked = select(its).where(its.is_not(None), *matching(session, facets_of_scope(caller), ())).distinct()
+        return [each for each in session.connection().execute(asked.order_by(its)).scalars() if each]
+
+
+def _is_for(caller: Caller, name: str) -> bool:
+    return SOURCES[name].is_of_archives or not caller.is_scoped
+
+
+def _scope(caller: Caller) -> list[ColumnElement[bool]]:
+    """Return the conditions on the archives of rows that a caller sees."""
+    with reading() as session:
+        found = matching(session, facets_of_scope(caller), ())
+    its = select(col(ArchiveRow.reference)).where(*found)
+    return [table_rows.ARCHIVE.reference.in_(its)] if found else []
+
+
+def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTable:
+    source, where = SOURCES.get(name), _scope(caller)
+    if source is None or not _is_for(caller, name) or (template_id and not source.is_of_archives):
+        known = ", ".join(each for each in (*SOURCES, UNFIT_VALUES))
+        raise Refused("BAD_PARAMETER", f"expected one of {known}", where="table", status=404)
+    if template_id:
+        where = [*where, table_rows.ARCHIVE.template_id == template_id]
+    own = dict[str, Sequence[ColumnElement[bool]]]()
+    if caller.is_scoped:
+        no_attention = (col(EventRow.type) != EventType.ARCHIVE_ATTENTION,)
+        own = {"discrepancies": findings_seen(caller), "messages": messages_seen(caller), "events": no_attention}
+    # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
+    hidden = "payments.discrepancies" if caller.is_scoped else ""
+    columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
+    pages = table_rows.rows(source, [each.name for each in columns], own.get(name, ()), where)
+    transposed = (list(zip(*page, strict=True)) for page in pages if page)
+    values = ([*_lead(its[:lead]), *its[lead : lead + len(columns)]] for its in transposed)
+    return _table(name, (*LEAD, *columns), values, caller)
+
+
+def _lead(values: Sequence[Sequence[Any]]) -> Values:
+    """Return the values of the first columns. `values` are those of all but the last of these."""
+    return [*values, [each and settings().dossier_url(each) for each in values[0]]]
+
+
+def _form(template_id: str, rows: Sequence[FormColumnRow], caller: Caller) -> Iterator[tuple[Values, Values]]:
+    """Yield the values of a form table, and those of its unfit values."""
+    for page in table_rows.forms(template_id, _scope(caller)):
+        archives: list[Fields] = [fields for _, fields in page]
+        if caller.is_masked:
+            people = personal_of([lead[0] for lead, _ in page])
+            archives = [_masked(its, people[lead[0]]) for (lead, _), its in zip(page, archives, strict=True)]
+        lead = _lead(list(zip(*(each for each, _ in page), strict=True)))
+        values, unfit = filled(rows, archives)
+        lost = [(*(its[at] for its in lead), template_id, each.column, each.place) for at, each in unfit]
+        yield [*lead, *values], [[row[number] for row in lost] for number in range(len(UNFIT))]
+
+
+def _masked(fields: Fields, personal: Personal) -> Fields:
+    """Return the fields of an archive with a mask in place of each value that viewers do not see."""
+    return [
+        (position, id_, declared, personal.shown(f"field:{id_}", value, declared))
+        for position, id_, declared, value in fields
+    ]
+
+
+def _unfit(template_ids: Sequence[str], caller: Caller) -> Iterator[Values]:
+    for each in template_ids:
+        for _, unfit in _form(each, settle(each, caller), caller):
+            yield unfit
+
+
+def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:
+    how = read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
+    shown = shown_columns(columns, how)
+    return OpenTable(name, shown, _batches(columns, shown, values, how))
+
+
+def _batches(
+    columns: Sequence[Column], shown: Sequence[Column], values: Iterator[Values], how: Treatment
+) -> "Iterator[pa.RecordBatch]":
+    from adapters.lists.table_files import batch_of, schema_of  # noqa: PLC0415 -- pyarrow is slow to import
+
+    schema = schema_of(shown)
+    for each in values:
+        yield batch_of(schema, values_as_shown(columns, each, how, lambda text: seals.fingerprint(f"table:{text}")))

@@ -1,0 +1,244 @@
+"""Tables equal the database row for row, keep their columns, and show each role what it may see."""
+
+import csv
+import io
+from collections import Counter
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from adapters.database.transactions import insert_rows, reading, writing
+from adapters.store import seals
+from adapters.tables import form_columns
+from adapters.tables.archives import archives
+from domain.tables.catalogue import SOURCES, columns_of
+from domain.tables.values import typed
+from models.access import CELLAR, Caller, Role
+from models.archive.archive import FormFieldRow, WarningRow
+from models.errors import Refused
+from models.store.happened import NotedRow
+from models.tables import ColumnType, FormColumnRow
+from models.templates import Names, PartWords, TemplateWords
+from services import templates
+from services.tables import UNFIT_VALUES, listed, opened
+from tests.conftest import Configure
+from tests.records import NOON, all_of, archived, document
+from tests.tables import exported, rows, table
+
+LEASE = "lease"
+DATA, VIEWER = Caller("data", Role.DATA), Caller("viewer", Role.VIEWER)
+BOTH = pytest.mark.usefixtures("installation")
+
+
+def lease(number: int, *fields: tuple[str | None, Any], template: str = LEASE, **session: Any) -> None:
+    """Load an archive of a template with these fields alone; those named SENT are locations."""
+    its = document(f"p-{number}", template={"id": template}, **session)
+    made = [its["data"][0] | {"id": id_, "value": value, "type": "text"} for id_, value in fields]
+    its["data"] = [each | ({"type": "location"} if each["id"] == "SENT" else {}) for each in made]
+    archived(f"p-{number}", minute=number, payload=its)
+
+
+@BOTH
+def test_form_table_has_typed_rows_that_lead_back_and_its_columns_stay() -> None:
+    lease(
+        1, ("RENT", "1,200"), ("DAY", "5/3/2026"), ("RENT", "7.5"), ("CITY", "חיפה"), ("PAID", True), ("שם", {"a": 1})
+    )
+    lease(2, ("RENT", 7), ("DAY", "5 במרץ 2026"), ("CITY", "=1+1"), ("SENT", "32.5,34.8"))
+    lease(3, ("RENT", "x"), template="another")
+
+    found = table(template=LEASE)
+
+    lead, its = found.column_names[:5], found.to_pylist()
+    assert [its[0][each] for each in lead] == [
+        *("p-1", 1, archives.get("p-1").current_receipt_id),
+        *(datetime(2026, 1, 1, 12, 1, tzinfo=UTC), "http://127.0.0.1:8000/console/archives/p-1"),
+    ]
+    assert [list(each.values())[5:] for each in its] == [
+        [1200, date(2026, 3, 5), Decimal("7.5"), "חיפה", True, '{"a": 1}', None, None],
+        [7, date(2026, 3, 5), None, "=1+1", None, None, 32.5, 34.8],
+    ]
+    assert found.column_names[5:] == [
+        "RENT",
+        "DAY",
+        "RENT_2",
+        "CITY",
+        "PAID",
+        "field",
+        "SENT_latitude",
+        "SENT_longitude",
+    ]
+    assert rows(template="another") == [{"RENT": "x"}]
+
+    words = TemplateWords(parts={"field:RENT": PartWords(name=Names(en="Rent", he="שכר דירה"))})
+    templates.name({LEASE: words}, "a test", NOON)
+    lease(4, ("rent", "2"), ("RENT", "much"))
+    later = table(template=LEASE)
+
+    assert later.column_names == [*found.column_names, "rent_3"]
+    assert [str(later.schema.field(each).type) for each in ("RENT", "DAY", "PAID")] == ["string", "date32[day]", "bool"]
+    assert later.column("RENT").to_pylist() == ["1,200", "7", "much"]
+    assert "שכר דירה" in later.schema.field("RENT").metadata[b"description"].decode()
+    noted = [(each.row["name"], each.row["type"]) for each in all_of(select(NotedRow)) if each.of == "form_column"]
+    assert {("RENT", "integer"), ("RENT", "text"), ("rent_3", "integer")} <= {*noted}  # rebuilt from the store
+    assert len(all_of(select(FormColumnRow).where(FormColumnRow.template_id == LEASE))) == 8
+
+
+@BOTH
+def test_a_stray_value_is_null_and_stands_in_unfit_values_without_its_value() -> None:
+    for number in range(100):
+        lease(number, ("RENT", "n/a" if number == 7 else str(number)))
+
+    assert [each["RENT"] for each in rows(template=LEASE)].count(None) == 1
+    assert str(table(template=LEASE).schema.field("RENT").type) == "int64"
+    (unfit,) = table(UNFIT_VALUES).to_pylist()
+    assert (unfit["_archive"], unfit["template_id"], unfit["column"], unfit["place"]) == (
+        "p-7",
+        LEASE,
+        "RENT",
+        "data[0]",
+    )
+
+
+@BOTH
+def test_tables_of_the_catalogue_have_the_rows_of_the_database() -> None:
+    for number in range(3):
+        lease(number, ("RENT", 1))
+
+    for name, source in SOURCES.items():
+        with reading() as session:
+            count = session.connection().execute(select(func.count()).select_from(source.of)).scalar_one()
+        found = table(name)
+        assert found.num_rows == count
+        assert found.column_names[5:] == [each.name for each in columns_of(name)]
+        if source.is_of_archives:
+            assert found.column("_archive").to_pylist() == found.column("reference").to_pylist()
+    (of_template,) = rows("templates")
+    assert (of_template["template_id"], of_template["archives"]) == (LEASE, 3)
+    assert [each["recipient_name"] for each in rows("sessions")] == ["client"] * 3
+    assert rows("sessions", "another") == []
+
+
+@BOTH
+def test_form_table_equals_the_fields_of_the_database_cell_by_cell_over_pages_and_versions() -> None:
+    drawn = Random(32)
+    values = ("1,200", 7, "5/3/2026", "", None, "שלום", ["a"], True, 12.5, "x" * 100, "32.5,34.8", "=1")
+    for number in range(50):
+        ids = drawn.choices(("A", "a", "B", "SENT", "C D", "", None), k=drawn.randrange(9))
+        lease(number, *((id_, drawn.choice(values)) for id_ in ids))
+    newer = {"type": "WHP_ARCHIVE", "timestamp": "2025-01-01T00:00:00"}
+    archived("p-7", "again", payload=document("p-7", template={"id": LEASE}) | {"event": newer})
+
+    found = {each["_archive"]: each for each in table(template=LEASE).to_pylist()}
+    columns = {(each.element, each.occurrence): each for each in form_columns.kept("form_lease")}
+    lost = {(each["_archive"], each["place"]) for each in table(UNFIT_VALUES).to_pylist()}
+
+    assert (list(found), found["p-7"]["_version"]) == (sorted(f"p-{number}" for number in range(50)), 2)
+    compared = 0
+    for reference, row in found.items():
+        cells = {name: value for name, value in row.items() if name[0] != "_"}
+        seen = Counter[str | None]()
+        its = select(FormFieldRow).where(FormFieldRow.reference == reference).order_by(col(FormFieldRow.position))
+        for field in all_of(its):
+            column = columns[field.id, seen[field.id]]
+            seen[field.id] += 1
+            if field.latitude is not None:
+                degrees = cells.pop(f"{column.name}_latitude"), cells.pop(f"{column.name}_longitude")
+                assert degrees == (field.latitude, field.longitude)
+            elif column.type is not None and (reference, f"data[{field.position}]") not in lost:
+                assert cells.pop(column.name) == typed(field.value, ColumnType(column.type))
+            compared += 1
+        assert not [value for value in cells.values() if value is not None]
+    assert compared == len(all_of(select(FormFieldRow))) > 100
+
+
+@BOTH
+def test_table_of_many_pages_has_each_row_once() -> None:
+    lease(1)
+    its = [{"reference": "p-1", "position": each, "code": "c", "where": "", "values": {}} for each in range(20_000)]
+    with writing() as session:
+        insert_rows(session, WarningRow, its)
+
+    assert table("warnings").column("position").to_pylist() == list(range(20_000))
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_personal_columns_are_as_the_role_gets_them_with_equal_keys_in_all_tables(configure: Configure) -> None:
+    words = TemplateWords(parts={"field:NAME": PartWords(personal=True), "field:RENT": PartWords(personal=False)})
+    for number in range(2):
+        its = ("NAME", "client"), ("RENT", 123_456_789), ("NOTE", f"called {'client' if number else 'nobody'}")
+        lease(number, *its, ("DAY", "2026-03-05"))
+    templates.name({LEASE: words}, "a test", NOON)
+    key = seals.fingerprint("table:client")
+
+    assert [each["NAME"] for each in rows(template=LEASE, caller=DATA)] == [key, key]
+    assert [each["recipient_name"] for each in rows("sessions", caller=DATA)] == [key, key]
+    assert [each["RENT"] for each in rows(template=LEASE, caller=DATA)] == [123_456_789] * 2
+    seen = rows(template=LEASE, caller=VIEWER)
+    assert [each["NAME"] for each in seen] == ["•••", "•••"]
+    assert [each["NOTE"] for each in seen] == ["called nobody", "•••"]  # that names a person of the archive
+    assert [each["DAY"] for each in seen] == [None, None]  # that looks like a number of a person, as on pages
+    assert {each["recipient_name"] for each in rows("sessions", caller=VIEWER)} == {"•••"}
+    assert rows(UNFIT_VALUES) == rows(UNFIT_VALUES, caller=VIEWER) == []
+
+    configure(tables_personal="data=left_out,auditor=masked")
+    assert "NAME" not in rows(template=LEASE, caller=DATA)[0]
+    assert rows(template=LEASE, caller=Caller("a", Role.AUDITOR))[0]["NAME"] == "•••"
+    assert rows(template=LEASE, caller=VIEWER)[0]["NAME"] == "•••"
+    assert rows(template=LEASE, caller=CELLAR)[0]["NAME"] == "client"
+    with pytest.raises(ValueError, match="CELLAR_TABLES_PERSONAL"):
+        configure(tables_personal="viewer=whole")
+
+
+@BOTH
+def test_clerk_gets_rows_of_its_archives_alone() -> None:
+    for number, branch in enumerate(("Haifa", "Jaffa", "Haifa")):
+        lease(number, ("RENT", number), template=f"lease-{branch}", labels={"branch": branch})
+    clerk = Caller("clerk", Role.CLERK, scope="label:branch=Haifa")
+
+    names = {each.name for each in listed(clerk)}
+    assert {"form_lease-haifa", "payments"} & names == {"payments"}
+    assert [each.template_id for each in listed(clerk) if each.template_id] == ["lease-Haifa"]
+    for name, source in SOURCES.items():
+        if source.is_of_archives:
+            found = table(name, caller=clerk).column("_archive").to_pylist()
+            assert {*found} == ({"p-0", "p-2"} if {*table(name).column("_archive").to_pylist()} - {None} else set())
+    assert [each["RENT"] for each in rows(template="lease-Haifa", caller=clerk)] == [0, 2]
+    for unseen in ("templates", "nothing"):
+        with pytest.raises(Refused, match="expected one of"):
+            opened(unseen, None, clerk)
+    for unseen in ("lease-Jaffa", "nothing"):
+        with pytest.raises(Refused, match="no archive has this template"):
+            opened(None, unseen, clerk)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_csv_and_workbook_have_the_same_rows_and_run_no_formula() -> None:
+    texts = ("=1+1", 'שלום, "x"\n<&>', "\x01\ud83d", "x" * 40_000)
+    for number, text in enumerate(texts):
+        lease(number, ("RENT", "-1,234.50"), ("NOTE", text), ("DAY", "5/3/2026"), ("BIG", 10**17), ("PAID", "כן"))
+    lease(9, ("DAY", "1/1/1850"))
+
+    lines = list(csv.DictReader(io.StringIO(exported(template=LEASE, ending="csv").decode("utf-8-sig"))))
+    sheet = load_workbook(io.BytesIO(exported(template=LEASE, ending="xlsx"))).active
+    head, *cells = [[each.value for each in row] for row in sheet.iter_rows()]
+
+    assert head == list(lines[0]) == table(template=LEASE).column_names
+    first = dict(zip(head, cells[0], strict=True))
+    assert (lines[0]["RENT"], lines[0]["NOTE"], lines[0]["PAID"], lines[0]["BIG"]) == (
+        "-1234.5",
+        "'=1+1",
+        "true",
+        f"{10**17}",
+    )
+    assert (first["RENT"], first["NOTE"], first["PAID"], first["BIG"]) == (-1234.5, "'=1+1", True, f"{10**17}")
+    assert (first["DAY"], first["_received_at"]) == (datetime(2026, 3, 5), datetime(2026, 1, 1, 12))  # noqa: DTZ001
+    assert lines[1]["NOTE"] == cells[1][head.index("NOTE")] == texts[1]
+    assert (len(cells[3][head.index("NOTE")]), lines[3]["NOTE"]) == (32_767, texts[3])
+    assert cells[4][head.index("DAY")] == lines[4]["DAY"] == "1850-01-01"
+    assert all(each.data_type != "f" for row in sheet.iter_rows() for each in row)
