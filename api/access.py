@@ -32,13 +32,14 @@ _OF_PEOPLE = ("name", "role", "scope", "break_glass")
 _PARTS = {
     "/": "now",
     "/activity": "activity",
+    "/api/changes": None,
     "/arrivals": "arrivals",
     "/facets": "facets",
     "/bulk/{batch_id}": "batch",
     "/payments/reports": "taken",
     "/prefect-access": None,
 }
-"""Routes of the console that an open page asks by itself, for the part of this id. Prefect's pages send no id."""
+"""Routes that an open page, or a program, asks again by itself; for the part of this id, if it sends one."""
 _ASKS_AGAIN_S, _MOST_SHOWN = 3600, 10_000
 _shown: dict[int, float] = {}
 """When a page was recorded last. An open page asks again by itself, some every two seconds."""
@@ -80,7 +81,7 @@ class Acts:
     async def record(self, request: Request) -> None:
         """Record a request that is allowed. Raises Transient if the record is not on stable storage."""
         caller, reference = _caller_and_reference(request)
-        query = tuple(each for each in request.query_params.multi_items() if each[0] != "since")
+        query = tuple(each for each in request.query_params.multi_items() if each[0] not in ("after", "since"))
         page, now = hash((caller, request.url.path, query)), time.monotonic()
         is_again = asks_by_itself(request) and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
         if self.action in _UNRECORDED or is_again:

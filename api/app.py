@@ -29,7 +29,7 @@ from api import authorization, metrics
 from api.access import open_to_anybody
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.gate import WEBHOOKS, Gate
-from api.json import access, archives, batches, endpoints, installation, templates, troubles
+from api.json import access, archives, batches, changes, endpoints, installation, templates, troubles
 from api.json.routes import check_parameters
 from api.receiver import health, oauth, public_link, webhook
 from api.receiver.admission import Admission
@@ -134,7 +134,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 app.state.unauthorized = authorization.Unauthorized()
 app.include_router(webhook.router)
 _OF_READERS = (
-    *(archives.router, batches.reruns, batches.redeliveries, batches.erasures),
+    *(archives.router, changes.router, batches.reruns, batches.redeliveries, batches.erasures),
     *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
     *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
     *(installation.glance, installation.anchors, installation.sources, installation.people),

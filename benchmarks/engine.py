@@ -36,7 +36,6 @@ _CORES = 2
 _WARMING_UP = 2
 _IN_A_MINUTE = 1000
 _MEMORY_FIRST, _MEMORY_LAST = 200, 2000
-_QUICK = {"idle": 3, "burst": 20}
 
 Figures = Idle | Burst | Minute | Memory
 
@@ -79,11 +78,6 @@ def _round(number: int, kind: str) -> Iterator[Step]:
             yield Step(f"{number}-{kind}-{engine}", kind, engine, "idle", 4)
         if engine != "cellar" and number == 0:
             yield Step(f"{number}-{kind}-{engine}", kind, engine, "burst", 30)
-
-
-def quick(planned: Sequence[Step]) -> list[Step]:
-    """Return a small run that touches every engine on every kind of installation."""
-    return [replace(step, count=_QUICK[step.part]) for step in planned if step.part in _QUICK]
 
 
 def chosen(
@@ -155,11 +149,8 @@ def set_up_process() -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     set_up_process()
-    planned = list(steps(arguments.rounds))
-    if arguments.quick:
-        planned = quick(planned)
     choice = (arguments.only, arguments.kind, arguments.part, arguments.count)
-    planned = chosen(planned, *choice)
+    planned = chosen(list(steps(arguments.rounds)), *choice)
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -167,14 +158,13 @@ def main(arguments: argparse.Namespace) -> None:
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    if not (arguments.quick or any(choice)):
+    if not any(choice):
         MEASURED.write_text(json.dumps(document(arguments.rounds, measured), indent=1) + "\n")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="few archives and no long parts")
     parser.add_argument("--only", choices=list(ENGINES), help="one engine")
     parser.add_argument("--kind", choices=KINDS, help="one kind of installation")
     parser.add_argument("--part", choices=list(_PARTS), action="append", help="one part; repeat the option for several")

@@ -6,6 +6,7 @@ Migrations compare the database with them, and a move copies them.
 import models.access
 import models.archive.archive
 import models.archive.content
+import models.changes
 import models.completeness.processes
 import models.discrepancies
 import models.erasures

@@ -59,8 +59,10 @@ _LONGEST_FIRST = (
     "tests/api/console",
     "tests/api/json",
     "tests/flows",
-    "tests/api/receiver",
+    "tests/api",
     "tests/cli",
+    "tests/services",
+    "tests/insider",
     "tests/adapters/store",
 )
 
@@ -182,6 +184,12 @@ def store_kind(request: pytest.FixtureRequest, configure: Configure) -> str:
         url = f"s3://archives/{secrets.token_hex(8)}"
         configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
     return str(request.param)
+
+
+IN_BOTH_KINDS = pytest.mark.parametrize(
+    ("installation", "store_kind"), [("sqlite", "folder"), ("postgres", "bucket")], indirect=True
+)
+"""Runs a test on each kind of database and of store, and not on each pair: neither knows of the other."""
 
 
 @pytest.fixture

@@ -19,8 +19,10 @@ from models.search import TEXT_INDEX
 
 _ROWS_AT_ONCE = 1000
 _LARGE_ROWS_AT_ONCE = 10  # a skeleton has up to 16 MiB
-_LEFT_BEHIND = {"lease", "login", "wrong_tokens"}
-"""Tables about processes of the old installation, which have ended, and about who is signed in there or tries to."""
+_LEFT_BEHIND = {"change", "lease", "login", "wrong_tokens"}
+"""Tables about processes of the old installation, which have ended; about who is signed in there or tries to; and
+changes, whose positions are those of one database.
+"""
 _OF_ALEMBIC = "alembic_version"
 _BITS = 256
 

@@ -87,7 +87,7 @@ def _fields_changed(verdict: Verdict) -> dict[str, int]:
 def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:
     sealed = [each.signed_at for each in verdict.signatures if each.signed_at and not each.is_document_time_stamp]
     signed = [each.signed_at for each in archive.signatures if each.signed_at]
-    return bool(sealed and signed) and max(sealed) + _LATEST < max(signed)
+    return bool(sealed and signed) and max(signed) - max(sealed) > _LATEST
 
 
 _RANKS: Mapping[Outcome, int] = {

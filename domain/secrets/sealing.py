@@ -55,19 +55,19 @@ def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], byt
 
 
 def content_root(skeleton: bytes, cuts: Sequence[Cut]) -> str | None:
-    """Return the Merkle root over the parts of a request (RFC 6962), in hex: the texts between cuts, files with their
-    spellings, and blinded digests of sealed values. None if a value has none. Pure.
+    """Return the Merkle root over the parts of a request (RFC 6962), in hex: the texts up to and with the placeholder
+    of each cut, files with their spellings, and blinded digests of sealed values. None if a value has none. Pure.
     """
     parts, position = list[list[object]](), 0
     for cut in cuts:
-        parts.append(["text", sha256(skeleton[position : cut.skeleton_offset]).hexdigest()])
+        begin, position = position, cut.skeleton_offset + len(placeholder(cut))
+        parts.append(["text", sha256(skeleton[begin:position]).hexdigest()])
         if isinstance(cut, ContentCut):
             parts.append(["file", cut.content.sha256, spelling_json(cut.spelling)])
         elif cut.blinded:
             parts.append(["sealed", cut.blinded])
         else:
             return None
-        position = cut.skeleton_offset + len(placeholder(cut))
     parts.append(["text", sha256(skeleton[position:]).hexdigest()])
     return root_of(leaf_hash(canonical(each)) for each in parts).hex()
 

@@ -25,7 +25,7 @@ from models.access import Action, Caller, Outcome
 _MOST_PER_COMMIT = 500
 _LONGEST = 255
 _DIGEST_DIGITS = 16
-_NO_FILTERS = {"cursor", "limit", "page", "sort", "columns"}
+_NO_FILTERS = {"after", "cursor", "limit", "page", "sort", "columns"}
 _MOST_SENT_AT_ONCE = 500
 _LEASE_S = 60.0
 _ME = secrets.token_hex(8)

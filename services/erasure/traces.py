@@ -15,6 +15,7 @@ from models.access import AccessRow, UnsentAccessRow
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.changes import ChangeRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
@@ -174,6 +175,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             FileRow,
             SignedDocumentRow,
             ReceiptRow,
+            ChangeRow,  # after what it is about
         )
     },
     SessionEventRow: _of_process(SessionEventRow),

@@ -20,7 +20,7 @@ from adapters.store.objects.requests import StoredRequest, stored_request, store
 from adapters.store.ocfl import CUTS, SCANS, SKELETON, VERDICT
 from adapters.tables.archives import archives
 from adapters.words.languages import texts
-from domain.anchors import fact_of_content, leaf_text, statement_text
+from domain.anchors import fact_of_content, fact_of_delivery, leaf_text, statement_text
 from domain.archive.file_names import safe_names
 from domain.archive.validation_report import validation_report
 from domain.payments.reconciliation import reconcile
@@ -234,10 +234,11 @@ def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> I
 def _proof_of(request: StoredRequest) -> AnchorProof | None:
     """Return the proof by the newest anchor that has the archive as it is, with this receipt and its content root."""
     proof = proof_of(request.reference)
-    leaf, root = proof.inclusion.leaf if proof else None, request.kept_root
-    if leaf is None or request.receipt_id not in leaf.receipt_ids:
+    if proof is None or request.receipt_id not in proof.inclusion.leaf.receipt_ids:
         return None
-    return proof if root is None or fact_of_content(request.receipt_id, root) in leaf.facts else None
+    facts = set() if request.is_version else {fact_of_delivery(request.receipt_id, request.version)}
+    facts |= {fact_of_content(request.receipt_id, request.kept_root)} if request.kept_root else set()
+    return proof if facts.issubset(proof.inclusion.leaf.facts) else None
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

@@ -145,7 +145,7 @@ def _keep_failures(reference: str) -> None:
 
 def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredRequest | None:
     """Return the archived receipt; None if it is new. A delivery with a damaged record is written again, for the
-    version that says the same.
+    version that says the same: which was there when it arrived, since an anchor has its number.
     """
     if before is None:
         return None
@@ -154,8 +154,9 @@ def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredReq
     except Conflict:
         if not body.is_from_inbox:
             raise
-        wanted = _statement(staged.scan.document, staged.cuts)
-        for number in range(before.head, 0, -1):
+        wanted, arrived_at = _statement(staged.scan.document, staged.cuts), receipts.get(staged.receipt_id).received_at
+        newest_first = range(before.head, 0, -1)
+        for number in sorted(newest_first, key=lambda number: before.versions[number - 1].created_at > arrived_at):
             if _statement_of_version(version_in(before, number)) == wanted:
                 stage_what_rebuilds(staged)
                 keep_delivery(ocfl.reference_of(before), staged.receipt_id, number, staged.content)

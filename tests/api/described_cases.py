@@ -41,7 +41,7 @@ LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 PEOPLE = "POST /api/people/test"
-ACCESS, ANCHORS = "GET /api/access", "GET /api/anchors"
+ACCESS, ANCHORS, CHANGES = "GET /api/access", "GET /api/anchors", "GET /api/changes"
 TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
     *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
@@ -474,6 +474,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
     (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
     (ACCESS, 503, "UNAVAILABLE"): _without_database("GET", "/api/access"),
+    (CHANGES, 200, ""): _get("/api/changes"),
+    (CHANGES, 401, "UNAUTHORIZED"): _plain("GET", "/api/changes"),
+    (CHANGES, 422, "BAD_PARAMETER"): _get("/api/changes?after=unknown"),
+    (CHANGES, 503, "UNAVAILABLE"): _without_database("GET", "/api/changes"),
     (ANCHORS, 200, ""): _get("/api/anchors"),
     (ANCHORS, 401, "UNAUTHORIZED"): _plain("GET", "/api/anchors"),
     (ANCHORS, 422, "BAD_PARAMETER"): _get("/api/anchors?cursor=last"),

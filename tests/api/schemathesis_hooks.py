@@ -1,5 +1,6 @@
 """What schemathesis learns: an address of its own for each request, since guesses are limited; a cursor of any list."""
 
+import os
 from itertools import count
 from typing import Any
 
@@ -11,6 +12,7 @@ _ANYWHERE = "MjAyMzAxMDEgMjAyMzAxMDE="
 """`20230101 20230101`: a place in each list, whether it is ordered by times, by words or by numbers."""
 
 schemathesis.openapi.format("cursor", strategies.just(_ANYWHERE))
+schemathesis.openapi.format("sealed-cursor", strategies.just(os.environ["SEALED_CURSOR"]))
 
 
 @schemathesis.hook

@@ -198,7 +198,7 @@ def test_each_role_does_what_the_rules_permit_and_each_act_has_its_row(doors: Do
     assert {each: recorded.count(each) for each in set(recorded)} == rows
 
 
-def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors: Doors) -> None:
+def test_only_what_a_page_or_a_program_asks_by_itself_is_recorded_once_an_hour(doors: Doors) -> None:
     before = _rows(doors)
     for path in (f"archives/{HERE}", "archives?q=x", "arrivals?since=200{}", "activity?since=200{}"):
         for number in range(3):
@@ -213,6 +213,13 @@ def test_only_a_part_that_a_page_loads_by_itself_is_recorded_once_an_hour(doors:
     for method, its in (("GET", {}), ("POST", form), ("POST", form)):
         operator.request(method, "/console/payments/reports", headers=of_a_part, **its)
     assert _rows(doors) - before == 3 + 3 + 1 + 1 + 1 + 2
+
+    presented, after = {"authorization": f"Bearer {doors.tokens['other source']}"}, ""  # a program polls
+    for _ in range(3):
+        page = doors.receiver.client.get(f"/api/changes{after}", headers=presented).json()
+        after = f"?after={page['next']}"
+    assert page["items"] == []
+    assert _rows(doors) - before == 3 + 3 + 1 + 1 + 1 + 2 + 1
 
 
 def _rows(doors: Doors) -> int:

@@ -172,12 +172,17 @@ def _page_updates(
 
 
 def _is_alike(before: object, after: object) -> bool:
-    """Return whether two values are equal, but for the last digits of a box: MuPDF and pypdf write numbers shorter."""
-    if not isinstance(before, ArrayObject) or not isinstance(after, ArrayObject) or len(before) != len(after):
+    """Return whether two values are equal, but for the last digits of a box: MuPDF and pypdf write numbers shorter.
+
+    A tiny box, which a large unit of the page enlarges, has other last digits.
+    """
+    if before == after or not (isinstance(before, ArrayObject) and isinstance(after, ArrayObject)):
         return before == after
-    pairs = list(zip(before, after, strict=True))
-    is_box = all(isinstance(number, int | float | Decimal) for pair in pairs for number in pair)
-    return before == after or (is_box and all(abs(float(old) - float(new)) < _ROUNDED for old, new in pairs))
+    if not len(before) == len(after) == 4 or not all(isinstance(each, int | Decimal) for each in (*before, *after)):
+        return False
+    left, bottom, right, top = map(float, before)
+    rounded = min(_ROUNDED, abs(right - left) / 1000, abs(top - bottom) / 1000)
+    return all(abs(float(old) - float(new)) < rounded for old, new in zip(before, after, strict=True))
 
 
 def check_comment(annotation: object) -> None:

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
 )
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b.*?\bEI\b", re.DOTALL)
+END_OF_IMAGE = re.compile(rb"EI(?=\s|\Z)")
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 _CURVES = {b"c", b"v", b"y"}
 _LINES = {b"l", b"re"}
@@ -222,6 +223,8 @@ def tokens_of(content: bytes) -> Iterator[tuple[str, bytes]]:
             yield "string", content[found.start() : place]
         elif found.lastgroup and found.lastgroup != "comment":
             yield found.lastgroup, found[0]
+        if found[0] == b"ID" and (end := END_OF_IMAGE.search(content, place)):
+            place = end.end()
 
 
 def _string_end(content: bytes, place: int) -> int:

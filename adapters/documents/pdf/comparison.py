@@ -29,7 +29,7 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
-from adapters.documents.pdf.document import all_fields, entry
+from adapters.documents.pdf.document import TWIN, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
@@ -78,8 +78,8 @@ def _leave_out_unknown(handler: HistoricalResolver) -> None:
         if not isinstance(name, TextStringObject):
             continue
         before = known[full_name] if full_name == name else 0
-        if "." in name or before:
-            field["/T"] = _Name(f"{name}.{before}" if before else name)  # a lock of the name also locks what is below
+        if "." in name or before:  # a lock of the name also locks what is below it
+            field["/T"] = _Name(f"{name}{TWIN}{before}" if before else name)
             field["/T"].autodetected_encoding = name.autodetected_encoding
         known[full_name] += 1
 

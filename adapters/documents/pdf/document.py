@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from secrets import token_hex
 from typing import Any, BinaryIO, TypeVar
 
 from pyhanko.pdf_utils import generic
@@ -37,6 +38,8 @@ _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15
 DAMAGES = (PdfReadError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
 """What pyHanko raises at a damaged part of a document."""
 _HOLDERS = (generic.DictionaryObject, generic.ArrayObject)
+TWIN = f".{token_hex(8)}."
+"""Behind the name of a further field of one name. A document cannot know it, so no lock can name it."""
 _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 

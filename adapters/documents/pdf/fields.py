@@ -30,7 +30,7 @@ from adapters.documents.pdf.appearance import (
     shown_stream,
     tokens_of,
 )
-from adapters.documents.pdf.document import Document, all_fields, entry
+from adapters.documents.pdf.document import TWIN, Document, all_fields, entry
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, cut_off_words
 from adapters.documents.trust.certificates import storable
@@ -85,7 +85,7 @@ def field_changes(document: Document, signatures: Iterable[EmbeddedPdfSignature]
                 unseen.setdefault((name, *change), []).append(storable(signature.field_name))
     changes = list(unseen.items())[:_MOST_CHANGES]
     return tuple(
-        FieldChange(storable(name), storable(before), storable(after), tuple(signers))
+        FieldChange(storable(name.partition(TWIN)[0]), storable(before), storable(after), tuple(signers))
         for (name, before, after), signers in changes
     )
 

@@ -1,15 +1,16 @@
-"""Decodes the text that a font of a PDF shows.
+"""Decodes the text that a font of a PDF shows, and says how wide its letters are.
 
-Source: ISO 32000-2, 7.3.4 (strings), 9.10.3 (ToUnicode CMaps).
+Source: ISO 32000-2, 7.3.4 (strings), 9.10.3 (ToUnicode CMaps), 9.6.2, 9.6.4 and 9.7.4.3 (widths).
 """
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from pyhanko.pdf_utils.generic import DictionaryObject, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 
-from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.document import DAMAGES, entry
 
 Decoder = Callable[[bytes], str]
 
@@ -20,6 +21,16 @@ _CHARACTER = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>")
 _RANGE = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:<([0-9A-Fa-f]+)>|\[([^\]]*)\])")
 _HEXADECIMAL = re.compile(rb"<([0-9A-Fa-f]+)>")
 _LARGEST_RANGE = 1 << 16
+_LAST_CODE = 0xFFFF
+_HELVETICA = (
+    "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 "
+    "584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 667 944 "
+    "667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 "
+    "278 556 500 722 500 500 500 334 260 334 584"
+)
+_OF_HELVETICA = {code: int(width) / 1000 for code, width in enumerate(_HELVETICA.split(), start=32)}
+"""Viewers know the widths of their own fonts. Those of Helvetica come near the others."""
+_OTHER_WIDTH = 0.5
 _OWN_LETTERS = {"/FontDescriptor", "/DescendantFonts", "/CharProcs", "/Encoding"}
 
 
@@ -79,6 +90,43 @@ def _text(digits: bytes) -> str:
 def _shifted(digits: bytes, by: int) -> str:
     number = int(digits, 16) + by
     return number.to_bytes(max(2, (len(digits) + 1) // 2)).decode("utf-16-be", "replace")
+
+
+def widths_of(font: DictionaryObject) -> tuple[Mapping[int, float], float]:
+    """Return the widths of the codes of a font, and of all others, as parts of the size."""
+    with suppress(*DAMAGES):
+        return _stated_widths(font)
+    return _OF_HELVETICA, _OTHER_WIDTH
+
+
+def _stated_widths(font: DictionaryObject) -> tuple[Mapping[int, float], float]:
+    inner, widths = entry(font, "/DescendantFonts"), entry(font, "/Widths")
+    if isinstance(inner, ArrayObject):
+        found, other = _widths_of_glyphs(entry(inner[0], "/W") or ArrayObject()), entry(inner[0], "/DW")
+        return found, float(1000 if other is None else other) / 1000
+    if not isinstance(widths, ArrayObject):
+        is_fixed = "cour" in str(entry(font, "/BaseFont")).lower()
+        return ({}, 0.6) if is_fixed else (_OF_HELVETICA, _OTHER_WIDTH)
+    matrix, about = entry(font, "/FontMatrix"), entry(font, "/FontDescriptor")
+    unit = abs(float(matrix[0])) if matrix else 1 / 1000
+    missing = entry(about, "/MissingWidth") if isinstance(about, DictionaryObject) else None
+    known = enumerate(map(float, widths), start=int(entry(font, "/FirstChar") or 0))
+    return {code: width * unit for code, width in known}, _OTHER_WIDTH if missing is None else float(missing) * unit
+
+
+def _widths_of_glyphs(listed: ArrayObject) -> Mapping[int, float]:
+    found: dict[int, float] = {}
+    place = 0
+    while place + 1 < len(listed):
+        first, held = int(listed[place]), listed[place + 1]
+        is_list = isinstance(held, ArrayObject)
+        found |= dict(
+            enumerate((float(each) / 1000 for each in held), start=first)
+            if is_list
+            else dict.fromkeys(range(first, min(int(held), _LAST_CODE) + 1), float(listed[place + 2]) / 1000)
+        )
+        place += 2 if is_list else 3
+    return found
 
 
 def is_of_every_viewer(font: object) -> bool:

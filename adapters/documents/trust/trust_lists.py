@@ -68,17 +68,21 @@ def best(tiers: Sequence[Tier | None]) -> Tier:
 
 
 def read_lists(paths: Sequence[str]) -> tuple[Listed, ...]:
-    """Return the authorities of these files. An unchanged file is read once in a process.
+    """Return the authorities of these files. Unchanged files are read once in a process.
 
     Raises:
         BadList: a file is no trust list, or is not signed with a certificate beside it.
         OSError: a file cannot be read.
     """
-    return tuple(each for path in paths for each in _read(path, Path(path).stat().st_mtime_ns))
+    return tuple(each for path in paths for each in _read(path, _changed_at(path), _changed_at(f"{path}.pem")))
+
+
+def _changed_at(path: str) -> int | None:
+    return Path(path).stat().st_mtime_ns if Path(path).exists() else None
 
 
 @lru_cache(maxsize=64)
-def _read(path: str, _changed_at: int) -> tuple[Listed, ...]:
+def _read(path: str, *_changed_at: int | None) -> tuple[Listed, ...]:
     data = Path(path).read_bytes()
     try:
         is_xml = data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")

@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel, select
 
 import migrations
@@ -61,7 +61,8 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
         its = {"reference": reference, "position": 0, "outcome": "sound", "verdict": {}, "judgements": judgements}
         put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
-        for table in ("noted", "tombstone", "tombstone_mark", "hold", "form_column"):
+        _drop_triggers_of_changes(connection)
+        for table in ("noted", "tombstone", "tombstone_mark", "hold", "form_column", "change"):
             connection.execute(text(f"DROP TABLE {table}"))
         for index in (
             "run_ended_at",
@@ -92,6 +93,15 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
     assert (noted.of, noted.row["by"], noted.row["at"]) == ("action", "Dana", NOON.isoformat())
     known = all_of(select(SignedDocumentRow).order_by(SignedDocumentRow.reference))
     assert [each.judged_at for each in known] == [NOON, None]
+
+
+def _drop_triggers_of_changes(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DROP FUNCTION note_change() CASCADE"))
+        return
+    names = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'change_of_%'"
+    for name in connection.execute(text(names)).scalars().all():
+        connection.execute(text(f"DROP TRIGGER {name}"))
 
 
 def test_migrate_creates_the_folder_of_the_database(configure: Configure, tmp_path: Path) -> None:

@@ -202,3 +202,73 @@ def test_stamp_over_an_image_covers_what_the_image_may_show(judge: Judge) -> Non
     verdict = judge(signed_over(signed(layouts.table(forms.wrapped_lines())), (495, 775, 530, 810)))
 
     assert (verdict.outcome, [each.words for each in verdict.covered]) == (Outcome.COVERED, [""])
+
+
+_GLYPHS = b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-%b/DescendantFonts[<</Subtype/CIDFontType2%b>>]>>"
+_LINE_OF_TEXT = b"BT 72 720 Td (I owe you 100) Tj ET"
+_OVER = (70, 721, 145, 732)
+
+PLACED: dict[str, tuple[bytes, Box, bytes]] = {
+    "raised": (b"BT /Helv 12 Tf 300 Ts 72 420 Td (100) Tj ET", _OVER, b""),
+    "stretched": (b"BT /Helv 12 Tf 400 Tz 10 720 Td (I owe 100) Tj ET", (100, 716, 300, 732), b""),
+    "with gaps of letters": (b"BT /Helv 12 Tf 72 720 Td 60 Tc (1000) Tj ET", (130, 716, 300, 732), b""),
+    "with gaps of words": (b'BT /Helv 12 Tf 72 720 Td 200 0 (a 100) " ET', (270, 716, 340, 732), b""),
+    "in letters that stand apart": (b"BT /F 12 Tf 72 720 Td (100) Tj ET", (70, 716, 95, 732), b"[9000 9000]"),
+    "in letters without a width": (b"BT /F 12 Tf 72 720 Td (1) Tj 7 0 Td (0) Tj ET", _OVER, b"[0 0]"),
+    "behind wide letters": (b"BT /Helv 12 Tf 40 720 Td (%b 100) Tj ET" % (b"W" * 30), (383, 716, 405, 732), b""),
+    "behind narrow glyphs": (
+        b"BT /F 12 Tf 72 720 Td <%b> Tj ET" % (b"0020" * 40 + b"0003" * 4 + b"0031" * 3),
+        (193, 716, 205, 732),
+        _GLYPHS % (b"H", b"/DW 250/W[3[250]4 32 250]"),
+    ),
+    "from top to bottom": (b"BT /F 12 Tf 100 800 Td <003100300030> Tj ET", (94, 770, 106, 790), _GLYPHS % (b"V", b"")),
+    "in a font of the state": (b"/G gs " + _LINE_OF_TEXT, _OVER, b"<</Font[10 0 R 12]>>"),
+    "in a font that is restored": (b"/Helv 12 Tf q /Helv .1 Tf Q " + _LINE_OF_TEXT, _OVER, b""),
+    "in a font of minus twelve": (b"BT /Helv -12 Tf -1 0 0 -1 72 720 Tm (100) Tj ET", _OVER, b""),
+    "in a font of the caller": (b"/Helv 12 Tf /X Do", _OVER, forms.stream(b"/Subtype/Form", _LINE_OF_TEXT)),
+    "in a pattern": (
+        b"/Pattern cs /P scn 0 0 595 842 re f",
+        _OVER,
+        forms.stream(b"/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 595 842]/XStep 595/YStep 842", _LINE_OF_TEXT),
+    ),
+    "behind an image": (b"BI /W 1/H 1/BPC 8/CS/G ID ( EI /Helv 12 Tf " + _LINE_OF_TEXT, _OVER, b""),
+    "behind an image with an end inside": (
+        b"BI /W 8/H 1/BPC 8/CS/G ID a EI ( b EI /Helv 12 Tf " + _LINE_OF_TEXT + b"\n% )",
+        _OVER,
+        b"",
+    ),
+    "in a part of a number": (b"BT /Helv 12 Tf 100 720 Td (1000000) Tj ET", (125, 716, 180, 732), b""),
+}
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_stamp_over_an_amount_is_never_sound_wherever_viewers_show_it(judge: Judge, name: str) -> None:
+    content, box, thing = PLACED[name]
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/FirstChar 48/LastChar 49/Widths%b>>" % thing
+    resources = b"/XObject<</X 15 0 R>>/ExtGState<</G 15 0 R>>/Pattern<</P 15 0 R>>/Font<</F 15 0 R"
+    page = forms.replaced(forms.form(), forms.PAGE, b"/Resources<</Font<<", b"/Resources<<" + resources)
+    made = {**page, forms.CONTENT: forms.stream(b"", content), 15: font if thing.startswith(b"[") else thing or b"null"}
+
+    assert judge(signed(signed(layouts.table(made)), "Second", box=box)).outcome in (Outcome.COVERED, Outcome.CHANGED)
+
+
+_SHOWN = b"BT /Helv 12 Tf 2 5 Td (100) Tj ET"
+_OVER_AMOUNT = (72, 560, 272, 580)
+SHOWN_BY_VIEWERS: dict[str, tuple[bytes, bytes, Box]] = {
+    "a field without an appearance": (b"/AP<</N 11 0 R>>", b"", _OVER_AMOUNT),
+    "a field that viewers draw anew": (b"/AP<</N 11 0 R>>", b"/AP<</N 12 0 R>>", _OVER_AMOUNT),
+    "a field that turns its appearance": (b"/AP<</N 11 0 R>>", b"/AP<</N 15 0 R>>", (235, 558, 272, 582)),
+    "a pressed button": (b"/FT/Tx", b"/FT/Btn/AS/Yes", _OVER_AMOUNT),
+    "a comment without an appearance": (b"/Subtype/Widget", b"/Subtype/FreeText/Contents(100)", _OVER_AMOUNT),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN_BY_VIEWERS)
+def test_stamp_over_what_viewers_show_of_an_annotation_is_never_sound(judge: Judge, name: str) -> None:
+    old, new, box = SHOWN_BY_VIEWERS[name]
+    turned = b"/Subtype/Form/Matrix[-1 0 0 -1 0 0]/BBox[0 0 200 20]/Resources<</Font<</Helv 10 0 R>>>>"
+    drawn = forms.replaced(forms.form(), forms.FORM, b"/DA", b"/NeedAppearances true/DA" if "anew" in name else b"/DA")
+    made = {**forms.replaced(drawn, forms.AMOUNT, old, new), 15: forms.stream(turned, _SHOWN)}
+    pdf = writers.signed_by_update(layouts.table(made), b"First", writers.Kind())
+
+    assert judge(signed(pdf, "Second", box=box)).outcome is Outcome.COVERED

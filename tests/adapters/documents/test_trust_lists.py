@@ -198,3 +198,14 @@ def test_bad_list_is_refused_and_stops_the_examination(judge_by: JudgeBy, tmp_pa
         read_lists([str(tmp_path / "bad")])
     with pytest.raises(Transient, match="CELLAR_TRUST_LISTS"):
         judge_by(pdfs.signed(pdfs.form()), text)
+
+
+def test_list_counts_no_longer_once_the_certificate_of_its_signer_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(signed(xml()))
+    (tmp_path / "list.pem").write_bytes(pdfs.authority("Operator of lists").pem)
+    assert len(read_lists([str(tmp_path / "list")])) == 1
+
+    (tmp_path / "list.pem").write_bytes(pdfs.authority("Somebody").pem)
+
+    with pytest.raises(BadList, match="not signed"):
+        read_lists([str(tmp_path / "list")])

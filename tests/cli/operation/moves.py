@@ -40,7 +40,7 @@ from tests.samples import sample_body
 from tests.session_events import body, journaled
 
 WAITING = sample_body("waiting")
-LEFT_BEHIND = {"worker", "claim", "lease", "login", "wrong_tokens"}
+LEFT_BEHIND = {"change", "worker", "claim", "lease", "login", "wrong_tokens"}
 
 
 async def filled() -> None:

@@ -114,7 +114,7 @@ def test_warning_of_changed_fields_counts_fields_and_signers_and_names_none() ->
         said_of_its_certificate(RevocationStatus.UNKNOWN),
         digested_by(None),
         sealed_at(SIGNED_AT - timedelta(hours=23)),
-        sealed_at(datetime(2100, 1, 1, tzinfo=UTC)),
+        sealed_at(datetime.max.replace(tzinfo=UTC)),
         replace(SOUND, signatures=(SIGNATURE, replace(SIGNATURE, signed_at=SIGNED_AT - timedelta(days=9)))),
     ],
 )

@@ -14,13 +14,13 @@ from sqlmodel import select
 
 from adapters.files.store import store
 from adapters.inbox import session_events as inbox
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import lines, ocfl
 from domain.completeness.session_events import events_in
 from models.completeness.processes import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
 from services.completeness.session_events import take_in, take_in_left
-from tests.conftest import Configure, bucket_at, make_tables
+from tests.conftest import IN_BOTH_KINDS, Configure, bucket_at, make_tables
 from tests.installations import database_that_is_away, installed
 from tests.records import all_of
 from tests.services.completeness.taken_in import kill_before_write, writes_of_taking_in
@@ -50,6 +50,7 @@ def waiting() -> list[str]:
     return [name for name in inbox.place().names("*") if name]  # the S3 server of the tests lists an emptied folder
 
 
+@IN_BOTH_KINDS
 def test_events_are_in_store_and_database_and_no_longer_in_the_inbox(installation: Settings, store_kind: str) -> None:
     bodies = [body(kind) for kind in SessionEventType]
     journaled(bodies[:4])
@@ -211,12 +212,18 @@ def test_damaged_file_in_the_store_is_written_again_before_the_inbox_forgets_it(
     assert kept() == written
 
 
-@pytest.mark.parametrize("inbox_kind", ["folder", "bucket"])
+@pytest.mark.parametrize(
+    ("installation", "store_kind", "inbox_kind"),
+    [("sqlite", "folder", "folder"), ("postgres", "bucket", "folder"), ("sqlite", "bucket", "bucket")],
+    indirect=["installation", "store_kind"],
+)
 def test_taking_in_that_is_killed_before_any_write_is_finished_by_the_next(
     installation: Settings, store_kind: str, inbox_kind: str, configure: Configure, request: pytest.FixtureRequest
 ) -> None:
+    place = settings().store_location
+
     def fill(attempt: str) -> None:
-        values = {"store_url": f"{installation.store_location}-{attempt}"}
+        values = {"store_url": f"{place}-{attempt}"}
         if inbox_kind == "bucket":
             endpoint = request.getfixturevalue("s3_server")
             values |= {"inbox_url": f"s3://archives/inbox-{id(request)}-{attempt}"} | bucket_at(endpoint)

@@ -23,7 +23,7 @@ from services.custody.verifying import verify_objects
 from services.processing.completion import load
 from services.receipts import stored_archive
 from tests import pdfs
-from tests.conftest import Configure
+from tests.conftest import IN_BOTH_KINDS, Configure
 from tests.flows.databases import in_new_database, rows
 from tests.insider.objects import opened
 from tests.insider.stores import place_of
@@ -78,6 +78,7 @@ def recorded_verdict_on(document: bytes) -> Mapping[str, object]:
     return found
 
 
+@IN_BOTH_KINDS
 @pytest.mark.usefixtures("installation", "store_kind")
 def test_roots_that_are_added_later_make_a_signer_trusted(configure: Configure, tmp_path: Path) -> None:
     archived("process-1", body_with(pdfs.signed(pdfs.form())))

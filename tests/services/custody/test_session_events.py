@@ -14,9 +14,11 @@ from models.store.fixity import Fault
 from services.completeness.session_events import take_in
 from services.custody.rebuilding import rebuild
 from services.custody.verifying_records import verify_beside
+from tests.conftest import IN_BOTH_KINDS
 from tests.records import all_of, change
 from tests.session_events import NOON, body, journaled, large_body
 
+pytestmark = IN_BOTH_KINDS
 LARGE = large_body()
 BODY_KEY = f"events/bodies/{hashlib.sha256(LARGE).hexdigest()}"
 

@@ -48,6 +48,7 @@ from services.erasure import removing
 from services.erasure.spellings import redacted_text
 from services.erasure.traces import FOLDERS, KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
+from tests import changes
 from tests.batches import driven
 from tests.conftest import Configure
 from tests.installations import archived, closed_url
@@ -119,8 +120,9 @@ def test_nothing_of_an_erased_archive_is_left(
 
     with reading() as session:
         named = named_by(session, session.get_one(ArchiveRow, REFERENCE), digest_of(REFERENCE))
-    rows = counted(named)
-    assert {name for name, number in rows.items() if not number} == {"waiting", "noted"}  # a run on its way; nothing
+    # No run is on its way, and nothing waits for the store.
+    assert {name for name, number in counted(named).items() if not number} == {"waiting", "noted"}
+    assert changes.unnamed(named) == (changes.COLUMNS, {*changes.TABLES}, changes.REPLACED)
 
     found = erased(REFERENCE)
 

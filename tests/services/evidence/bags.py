@@ -72,12 +72,14 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
     bodies = {
         "plain": in_clear("plain", attachments=attachments(("a.txt", b"text"))),
         "הסכם/2": in_clear("הסכם/2", attachments=hebrew),
-        "no files": in_clear("no files"),
+        "no files": in_clear("no files", n="long").replace(b'"long"', b"9" * 5000),
         "signed": in_clear("signed", signed_document=sample_document()["signed_document"]),
         "sealed": sample_body("sealed"),
         "sealed without files": sample_body("sealed without files", signed_document=None, attachments=[]),
         "equal files": in_clear("equal files", attachments=attachments(("a", b"same"), ("b", b"same"))),
     }
+    repeated = b'"attachments": [{"filename": "first", "content": "Zmlyc3Q="}], "attachments"'
+    bodies["equal files"] = bodies["equal files"].replace(b'"attachments"', repeated)
     for reference, body in bodies.items():
         yield reference, archived(reference, body)
     for name, changed in {"grown": in_clear, "sealed and grown": sample_body}.items():

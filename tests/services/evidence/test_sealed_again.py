@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from adapters.anchors import anchors
 from adapters.settings.settings import settings
 from models.access import CELLAR
 from services.anchors.making import make
@@ -290,6 +291,40 @@ def test_every_unsealed_part_of_a_bag_with_payments_is_proven(
                 accepted.append((reference, number))
             capsys.readouterr()
     assert (changed >= 40, accepted) == (True, [])
+
+
+@pytest.mark.usefixtures("made")
+def test_delivery_that_was_changed_and_signed_again_by_its_holder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = sample_body("told twice", attachments=attachments(("a.txt", b"one"), ("b.txt", b"two")))
+    archived("told twice", body)
+    receipt_id = archived("told twice", json.dumps(json.loads(body), indent=1).encode())
+    archived(
+        "told twice", sample_body("told twice", attachments=attachments(("a.txt", b"one"), ("b.txt", b"two")), n=1)
+    )
+    root = make(datetime.now(UTC), whole=True).anchor.root
+    whole = bag_of("told twice", receipt_id, tmp_path / "whole")
+    assert check.main([str(whole), "--root", root]) == 0, capsys.readouterr().out
+    for number, change in enumerate((files_exchanged, of_json("data/delivery.json", of_version_2))):
+        bag = Path(shutil.copytree(whole, tmp_path / str(number)))
+        change(bag, bag)
+        kept_anew(bag)
+        sealed_again(bag)
+        (bag / SEAL).write_bytes(anchors.signed((bag / "tagmanifest-sha256.txt").read_bytes())[0])
+        assert check.main([str(bag), "--root", root]) == 1, capsys.readouterr().out
+
+
+def files_exchanged(bag: Path, _: Path) -> None:
+    exchanged(f"{FILES}/a.txt", f"{FILES}/b.txt")(bag, bag)
+    skeleton = (bag / "data/skeleton.json").read_bytes()
+    places = re.sub(rb'"content": "([01])"', lambda found: b'"content": "%d"' % (1 - int(found[1])), skeleton)
+    assert skeleton != places
+    (bag / "data/skeleton.json").write_bytes(places)
+
+
+def of_version_2(document: dict[str, Any]) -> None:
+    document["version"] = 2
 
 
 def kept_anew(bag: Path) -> None:

@@ -3,14 +3,18 @@
 import base64
 import json
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from adapters.files.store import store
+from adapters.store.objects.deliveries import kept_key
 from adapters.store.ocfl import CUTS, SCANS, SKELETON
 from domain.secrets.card_secrets import secret_ranges
 from models.errors import Conflict
+from services.anchors.anchors import hold
+from services.anchors.making import make
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.processing import staging
@@ -131,3 +135,17 @@ def test_damaged_cuts_are_repaired_although_clamav_has_changed_its_result(config
     assert store().read_bytes(request.keys[SCANS]) == scans
     assert verify_object(object_of("process-1")).findings == ()
     assert validation_errors() == []
+
+
+def test_delivery_with_a_damaged_record_keeps_the_version_that_it_repeats() -> None:
+    again = json.dumps(json.loads(body()), indent=1).encode()
+    archived("process-1", body())
+    receipt_id = archived("process-1", again)
+    archived("process-1", body(data=[]))
+    archived("process-1", json.dumps(json.loads(body()), indent=2).encode())
+    root = make(datetime.now(UTC)).anchor.root
+    store().overwrite_bytes(b"{}", kept_key("process-1", receipt_id, "receipt.json"))
+
+    persist("process-1", received("process-1", again).receipt_id)
+
+    assert hold(root).findings == ()

@@ -20,11 +20,12 @@ from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.views import archive_list
 from services.views.differences import version_differences
-from tests.conftest import Configure
+from tests.conftest import IN_BOTH_KINDS, Configure
 from tests.flows.databases import in_new_database
 from tests.installations import accepted, archive_of, archived, finished, stored_body
 from tests.samples import sample_body
 
+pytestmark = IN_BOTH_KINDS
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HERE = datetime(2022, 12, 21, 22, 29, 17, 603290, tzinfo=UTC)
 """The time of submission that the sample states, read in UTC. Jerusalem was two hours before it."""

@@ -8,7 +8,7 @@ Specification: PDF Certification (2021), with evil annotations (EAA) and sneaky 
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pyhanko.pdf_utils.generic import ArrayObject, TextStringObject
+from pyhanko.pdf_utils.generic import ArrayObject, FloatObject, TextStringObject
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from tests.adapters.documents.corpus import forms, layouts
@@ -162,9 +162,9 @@ def field_removed(pdf: bytes) -> bytes:
     return updated(pdf, remove)
 
 
-def page_turned(pdf: bytes) -> bytes:
+def page_turned(pdf: bytes, key: str = "CropBox", box: tuple[float, ...] = (0, 0, 595, 700)) -> bytes:
     def turn(writer: Writer) -> None:
-        page(writer)["/CropBox"] = names(R=[0, 0, 595, 700])["/R"]
+        page(writer).update(names(**{key: [FloatObject(side) for side in box]}))
 
     return updated(pdf, turn)
 
@@ -213,6 +213,9 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
     "two-faced form": two_faced_form,
     "contradictory form": overlay_form,
     "reserving form": _reserved_form,
+    "tiny form": lambda: layouts.table(
+        forms.replaced(forms.form(), forms.PAGE, b"[0 0 595 842]", b"[0 0 .0595 .0842]/UserUnit 10000")
+    ),
 }
 
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -242,6 +245,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "Amount not printed": partial(field_hidden, flags=0),
     "Amount removed": field_removed,
     "page cropped": page_turned,
+    "page cropped by a hundredth of a point": partial(page_turned, key="MediaBox", box=(0, 0, 0.0595, 0.0745)),
     "annotation removed": annotation_removed,
     "XFA added": calculated,
     "layers added": layers_added,

@@ -146,6 +146,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "signed, locking Re.marks": partial(signed, lock=locked(FieldMDPAction.INCLUDE, ["Re.marks"])),
     "signed, locking Amount": partial(signed, lock=locked(FieldMDPAction.INCLUDE, ["Amount"])),
     "signed, locking all but Remarks": partial(signed, lock=locked(FieldMDPAction.EXCLUDE, ["Remarks"])),
+    "signed, locking all but Amount.1": partial(signed, lock=locked(FieldMDPAction.EXCLUDE, ["Amount.1"])),
     "signed, locking all": partial(signed, lock=locked(FieldMDPAction.ALL)),
     "document time stamp": time_stamped,
     "validation data": with_validation_data,

@@ -270,6 +270,7 @@ STEPS: Mapping[str, Callable[[bytes], bytes]] = {
         ),
     ),
     "Remarks filled by an update": filled_by_update,
+    "Amount refilled by an update": partial(filled_by_update, number=forms.AMOUNT),
     "signed again, with another parent tree": partial(signed_again_tagged, tree=_parent_tree()),
     "signed again, with another element of the text": partial(signed_again_tagged, tree=_parent_tree(b"18 0 R")),
     "Remarks with an empty rich text": _with_empty_rich_text,
