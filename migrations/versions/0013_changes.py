@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from alembic import op
 
 revision = "0013_changes"
-down_revision = "0011_content_root"
+down_revision = "0012_tables"
 branch_labels = None
 depends_on = None
 
