@@ -59,6 +59,16 @@ def text_of(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def plain_text(value: Any) -> str:
+    """Return a value of a column as text: equal values as equal texts. A decimal has no zeros at its end, and all other
+    digits, which arithmetic would round.
+    """
+    if isinstance(value, Decimal):
+        digits = f"{value:f}"
+        return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return value.isoformat() if isinstance(value, date) else text_of(value)
+
+
 def narrowest(value: Any) -> tuple[ColumnType | None, Typed]:
     """Return the narrowest type of a JSON value, and the value as that type; no type of what is blank.
 
