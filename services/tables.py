@@ -31,7 +31,7 @@ from models.messages.notification import EventRow, EventType
 from models.tables import NO_NAMES, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, personal_parts, words_of
+from services.templates import called, judged_parts, words_of
 from services.views.masks import personal_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTab
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template", where="table")
     rows = settle(template_id, caller)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id), personal_parts(template_id)))
+    columns = (*LEAD, *columns_of_form(rows, words_of(template_id), judged_parts(template_id)))
     return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from domain.archive.reading import coordinates
 from domain.masking import MASK
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
-from domain.tables.values import Seen, UnfitError, narrowest, text_of, typed, wider
+from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
 from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
 from models.templates import PartId, PartWords, TemplateWords, is_part
 
@@ -100,17 +100,20 @@ def settled(
 
 
 def columns_of_form(
-    rows: Iterable[FormColumnRow], words: TemplateWords, learned: Collection[PartId]
+    rows: Iterable[FormColumnRow], words: TemplateWords, judged: Mapping[PartId, bool]
 ) -> Iterator[Column]:
     """Yield the columns of a form table: two of degrees for a location, and one of any other values that it has.
 
-    A field is personal as its template's page says, or if nobody can say; a date only if people say so, since most
-    dates look like numbers of people.
+    A field is personal as its template's page says, or if nobody can say; a date or a flag only if people say so, since
+    most dates look like numbers of people.
+
+    Args:
+        judged: whether parts are personal, as the page says. It knows no field that only older archives have.
     """
     for row in rows:
         part, type_ = f"field:{row.element}", ColumnType(row.type or ColumnType.TEXT)
         said = words.parts.get(part, PartWords())
-        looks_so = (part in learned and type_ is not ColumnType.DATE) or row.is_location
+        looks_so = row.is_location or (judged.get(part, True) and type_ not in (ColumnType.DATE, ColumnType.BOOLEAN))
         is_personal = bool(said.personal) or looks_so or row.element is None or not is_part(part)
         its = Column(
             name=row.name,
@@ -175,5 +178,5 @@ def shown_values(columns: Iterable[Column], values: Values, how: Treatment, key:
         elif how is Treatment.MASKED:
             shown.append([MASK] * len(its))
         elif how is Treatment.KEYED:
-            shown.append([None if each is None else key(text_of(each)) for each in its])
+            shown.append([None if each is None else key(plain_text(each)) for each in its])
     return shown

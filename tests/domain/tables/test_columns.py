@@ -122,7 +122,7 @@ def test_values_stand_in_their_columns_and_what_is_unfit_is_null_with_its_place(
 
     values, unfit = filled(rows, archives)
 
-    assert [each.name for each in columns_of_form(rows, WORDS, ())] == [
+    assert [each.name for each in columns_of_form(rows, WORDS, {})] == [
         *("Monthly_rent", "Monthly_rent_2", "DAY", "PLACE_latitude", "PLACE_longitude"),
     ]
     assert values == [
@@ -137,7 +137,7 @@ def test_values_stand_in_their_columns_and_what_is_unfit_is_null_with_its_place(
         *((2, Unfit("Monthly_rent", "data[0]")), (2, Unfit("PLACE", "data[1]"))),
     ]
     later = rows_after(*archives, kept=rows)
-    assert [each.name for each in columns_of_form(later, WORDS, ())][-2:] == ["PLACE", "OTHER"]  # beside its degrees
+    assert [each.name for each in columns_of_form(later, WORDS, {})][-2:] == ["PLACE", "OTHER"]  # beside its degrees
     assert filled(later, archives)[0][-2:] == [[None, None, "at home"], [None, 1, None]]
 
 
@@ -153,12 +153,13 @@ def test_template_has_a_bounded_number_of_columns() -> None:
 
 def test_personal_columns_are_what_people_say_else_what_looks_so_but_dates() -> None:
     archive = [
-        *of(("RENT", 1), ("MAIL", 2), ("PHONE", "050-1"), ("BORN", "1/2/1980"), (None, 5)),
-        (5, "PLACE", "location", "1,2"),
+        *of(("RENT", 1), ("MAIL", 2), ("PHONE", "050-1"), ("BORN", "1/2/1980"), (None, 5), ("GONE", "x")),
+        (6, "PLACE", "location", "1,2"),
     ]
-    found = columns_of_form(rows_after(archive), WORDS, {"field:PHONE", "field:BORN", "field:PLACE"})
+    judged = {"RENT": False, "PHONE": True, "BORN": True, "PLACE": True}
+    found = columns_of_form(rows_after(archive), WORDS, {f"field:{id_}": its for id_, its in judged.items()})
 
-    assert {each.name for each in found if each.is_personal} == {"MAIL", "PHONE", "field"}
+    assert {each.name for each in found if each.is_personal} == {"MAIL", "PHONE", "GONE", "field"}
 
 
 def test_each_treatment_hides_personal_values_of_any_type() -> None:
