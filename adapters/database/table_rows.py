@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Row, Text, and_, case, cast, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Text, and_, case, cast, func, literal, select, tuple_
 
 from adapters.database.transactions import engine, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
@@ -28,7 +28,7 @@ ARCHIVE = _ARCHIVE.c
 _LEAD = (_VERSION.c.version, _RECEIPT.c.receipt_id, _RECEIPT.c.received_at)
 
 
-def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) -> Iterator[list[Row[Any]]]:
+def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) -> Iterator[list[Any]]:
     """Yield pages of rows of a table, in the order of its key.
 
     A row begins with reference, version, receipt and its arrival, null where there are none; then come the columns.
@@ -87,7 +87,7 @@ def _with_version(joined: FromClause, receipt_id: Any) -> FromClause:
     return with_receipt.outerjoin(_VERSION, _VERSION.c.receipt_id == receipt_id)
 
 
-def _all(asked: Any) -> Sequence[Row[Any]]:
+def _all(asked: Any) -> Sequence[Any]:
     with reading() as session:
         return session.connection().execute(asked).all()
 
