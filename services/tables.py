@@ -84,7 +84,7 @@ def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTab
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template", where="table")
     rows = settle(template_id, caller)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id), personal_parts(template_id)))
+    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
     return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
 
 
@@ -104,7 +104,8 @@ def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
         archives += len(page)
     if not kept and not archives:
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
-    decide = partial(settled, template_id, seen=seen, words=words_of(template_id))
+    words, learned = words_of(template_id), personal_parts(template_id)
+    decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
     return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
 
 
