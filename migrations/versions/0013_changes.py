@@ -94,7 +94,8 @@ def _triggers(differs: str) -> Iterator[dict[str, str]]:
             changed = " OR ".join(f"old.{name} {differs} new.{name}" for name in columns.split())
             for row in rows:
                 its = f"{row}.{_NAMED_BY.get(table, _NAMED_BY.get(kind, 'reference'))}"
-                tests = [f"{its} IS NOT NULL", only.format(row=row), changed and event == "UPDATE" and f"({changed})"]
+                is_other = f"({changed})" if changed and event == "UPDATE" else ""
+                tests = [f"{its} IS NOT NULL", only.format(row=row), is_other]
                 when = " AND ".join(filter(None, tests))
                 name = f"change_of_{table}_{kind}_{event}_{row}".lower()
                 yield {"name": name, "event": event, "table": table, "when": when, "its": its, "kind": kind, "row": row}

@@ -226,19 +226,21 @@ LONG_NAME_BYTES = 180
 
 
 def letters(name: str) -> str:
-    """Return letters and digits of a name: no system forbids these."""
-    return "".join(each for each in unicodedata.normalize("NFD", name) if each.isalnum())
+    """Return what no system forbids in a name: letters, digits, and signs that are no ASCII."""
+    kept = (each for each in unicodedata.normalize("NFD", name) if not unicodedata.combining(each))
+    return "".join(each for each in kept if each.isalnum() or (each > "\x7f" and each.isprintable()))
 
 
 def is_called(name: str, called: str) -> bool:
     """Return whether a file of the bag is called as the request calls it, but for what a system may forbid, a number
     that tells it from others, and the end of a long name.
     """
+    called = unicodedata.normalize("NFC", re.sub("[\0\ud800-\udfff]", "\ufffd", called))
     said, without_number = letters(called), NUMBER.sub("", name)
-    if len(called.encode(errors="replace")) > LONG_NAME_BYTES:
+    if len(called.encode()) > LONG_NAME_BYTES:
         extension = EXTENSION.findall(without_number)[0]
         stem = without_number[: len(without_number) - len(extension)]
-        return said.startswith(letters(stem)) and said.endswith(letters(extension))
+        return said.startswith(letters(stem)) and letters(extension) in said
     return said in (letters(name), letters(without_number)) or (not said and name.startswith("unnamed"))
 
 

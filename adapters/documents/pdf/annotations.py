@@ -21,7 +21,15 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from adapters.documents.pdf.appearance import DARKEST_MARKER, drawing_of, lightness
 from adapters.documents.pdf.document import DAMAGES, entry, filled_fields
 from adapters.documents.pdf.page_text import covered_words, inherited
-from adapters.documents.pdf.stamps import Stamp, annotations_of, dictionary_of, is_stamp, later_stamps, pages
+from adapters.documents.pdf.stamps import (
+    Stamp,
+    annotations_of,
+    dictionary_of,
+    is_stamp,
+    later_stamps,
+    lengthens_number,
+    pages,
+)
 
 Update = tuple[ModificationLevel, ReferenceUpdate]
 
@@ -148,6 +156,8 @@ def _check_stamp(page: DictionaryObject, reference: Reference, stamp: Stamp) -> 
     words = covered_words(page, dictionary_of(reference), reference)
     if any(words) and not is_stamp(dictionary_of(reference), words, stamp):
         raise SuspiciousModification("a signature field was laid over text of the page")
+    if lengthens_number(page, reference, stamp):
+        raise SuspiciousModification("a signature field shows digits beside a number of the page")
 
 
 def _page_updates(

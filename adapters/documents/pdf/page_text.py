@@ -40,6 +40,7 @@ _HEIGHT_OF_A_LETTER = 0.7
 _NARROWEST, _WIDEST = 0.2, 1  # of the size of the font, as letters are drawn, whatever the font says
 _COVERED = 0.5
 _LEAST_HEIGHT = 1  # point
+_BESIDE = 1.5  # heights of a digit
 _GAP_OF_WORDS = 0.2  # of the size of the font
 _NO_ROTATE = 16
 _POINTS = ("/QuadPoints", "/L", "/Vertices", "/InkList", "/CL", "/Path")
@@ -80,6 +81,24 @@ def covered_words(
         reached = [_reach(annotation, each) for each in boxes]
         boxes = [(west - near, south - near, east + near, north + near) for west, south, east, north in reached]
     return [word.text for word in words if any(_covers(each, word, is_near=bool(near)) for each in boxes)]
+
+
+def numbers_beside(page: DictionaryObject, annotation: DictionaryObject, besides: object) -> list[str]:
+    """Return the numbers that an annotation shows right beside a number of the page, as if they were its digits."""
+    shown = [each for each in _words_of_appearance(annotation) if _may_be_number(each)]
+    words = (*_words(page), *_words_of_annotations(page, besides)) if shown else ()
+    numbers = [each for each in words if _may_be_number(each)]
+    return [own.text for own in shown if any(_is_beside(own.box, each.box) for each in numbers)]
+
+
+def _may_be_number(word: Word) -> bool:
+    return any(each.isdigit() or each == UNKNOWN for each in word.text)
+
+
+def _is_beside(box: Box, number: Box) -> bool:
+    height = number[3] - number[1]
+    gap = max(box[0], number[0]) - min(box[2], number[2])
+    return -height / 2 < gap < _BESIDE * height and min(box[3], number[3]) > max(box[1], number[1])
 
 
 def _stays_upright(annotation: DictionaryObject) -> bool:
@@ -124,7 +143,7 @@ def _covers(box: Box, word: Word, *, is_near: bool) -> bool:
     if is_near or not word.text or not word.is_placed or min(width, height) <= 0:
         return width > 0 and height > 0
     letter = max(east - west, north - south) / len(word.text)
-    if any(each.isdigit() or each == UNKNOWN for each in word.text):
+    if _may_be_number(word):
         return width >= _COVERED * min(east - west, letter) and height >= _COVERED * min(north - south, letter)
     return width * height >= _COVERED * (east - west) * (north - south)
 
@@ -143,17 +162,21 @@ def _words_of_annotations(page: DictionaryObject, besides: object) -> Iterator[W
         is_itself = isinstance(held, IndirectObject) and held.reference == besides
         if not isinstance(annotation, DictionaryObject) or is_itself or is_hidden(annotation):
             continue
-        stream, target = shown_stream(annotation), _rectangle(annotation, "/Rect")
-        own = _rectangle(stream, "/BBox") if stream is not None else None
-        if stream is not None and target and own:
-            inner = _product([float(part) for part in entry(stream, "/Matrix") or ()], _UNITY)
-            fitted = _fitted(_box(inner, own[::2], own[1::2]), target)
-            yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_product(list(inner), fitted)), 0)
+        yield from _words_of_appearance(annotation)
         form = entry(held.get_pdf_handler().root, "/AcroForm") if isinstance(held, IndirectObject) else None
         is_drawn_by_viewers = isinstance(form, DictionaryObject) and bool(entry(form, "/NeedAppearances"))
-        value = _value(annotation)
-        if target and value and (stream is None or is_drawn_by_viewers or value.startswith("/")):
+        target, value = _rectangle(annotation, "/Rect"), _value(annotation)
+        if target and value and (shown_stream(annotation) is None or is_drawn_by_viewers or value.startswith("/")):
             yield Word(target, value.removeprefix("/"), is_placed=False)
+
+
+def _words_of_appearance(annotation: DictionaryObject) -> Iterator[Word]:
+    stream, target = shown_stream(annotation), _rectangle(annotation, "/Rect")
+    own = _rectangle(stream, "/BBox") if stream is not None else None
+    if stream is not None and target and own:
+        inner = _product([float(part) for part in entry(stream, "/Matrix") or ()], _UNITY)
+        fitted = _fitted(_box(inner, own[::2], own[1::2]), target)
+        yield from _drawn(stream.data, entry(stream, "/Resources"), _State(_product(list(inner), fitted)), 0)
 
 
 def _value(annotation: DictionaryObject) -> str:
@@ -275,15 +298,17 @@ class _Font:
         if entry(known, "/Subtype") == "/Type3":
             self.widest, self.height = inf, max(self._widths.values(), default=0) or self.height
         self.is_downward = self.code_bytes == 2 and str(entry(known, "/Encoding")).endswith("V")
+        self._known: dict[bytes, tuple[str, float, float]] = {}
         self._decode = decoder_of(font) if "/ToUnicode" in known else None
 
-    def width(self, code: bytes) -> float:
-        return self._widths.get(int.from_bytes(code), self._other)
-
-    def text(self, code: bytes) -> str:
-        if self._decode:
-            return self._decode(code)
-        return code.decode("latin-1") if self.code_bytes == 1 else UNKNOWN
+    def glyph(self, code: bytes) -> tuple[str, float, float]:
+        """Return what a code says, empty for a blank; how wide it is, and how wide it is drawn."""
+        if code not in self._known:
+            letters = self._decode(code) if self._decode else code.decode("latin-1") if self.code_bytes == 1 else ""
+            width = self._widths.get(int.from_bytes(code), self._other)
+            drawn = min(max(width, _NARROWEST), self.widest)
+            self._known[code] = "" if letters.isspace() else letters or UNKNOWN, width, drawn
+        return self._known[code]
 
 
 @dataclass(slots=True)
@@ -341,13 +366,13 @@ class _State:
                 place -= float(token) / 1000 * self.size
             shown, step = string_bytes(token) if kind == "string" else b"", self.font.code_bytes
             for code in (shown[at : at + step] for at in range(0, len(shown), step)):
-                letters, width = self.font.text(code), self.font.width(code)
-                if word and (letters.isspace() or abs(place - end) > _GAP_OF_WORDS * abs(self.size)):
+                letters, width, drawn = self.font.glyph(code)
+                if word and (not letters or abs(place - end) > _GAP_OF_WORDS * abs(self.size)):
                     yield from self._word(start, end, word)
                     word = ""
-                if not letters.isspace():
+                if letters:
                     start = start if word else place
-                    end, word = place + min(max(width, _NARROWEST), self.font.widest) * self.size, word + letters
+                    end, word = place + drawn * self.size, word + letters
                 place += width * self.size + self.letter_gap + self.word_gap * (code == b" ")
         yield from self._word(start, end, word)
         self.text = _product([1, 0, 0, 1, place * self.stretch / 100, 0], self.text)

@@ -21,7 +21,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from adapters.documents.pdf.appearance import drawing_of, shown_stream
 from adapters.documents.pdf.document import Document, all_fields, entry, filled_fields
 from adapters.documents.pdf.embedded_signature import Signature
-from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words, cut_off_words
+from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words, cut_off_words, numbers_beside
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import CoveredWords
 
@@ -32,7 +32,10 @@ _LABELS = (
     "serialnumber=|email=|email|valid|name|date|time|cn=|ou=|st=|dn:|o=|c=|l=|by|on|at|utc|gmt"
 )
 _HEBREW_LABELS = "דיגיטלית|אלקטרונית|באמצעות|חתימה|תאריך|מיקום|עלידי|נחתם|חתום|סיבה|שעה|שם"
-_TIME = r"\d{1,2}:\d\d(?::\d\d(?:\.\d{3})?)?(?:am|pm|z)?(?:utc|gmt)?(?:[+-]\d\d[':]?\d\d)?|am|pm|(?<=\d)[tz]"
+_TIME = (
+    r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{3})?)?(?:am|pm|z)?(?:utc|gmt)?(?:[+-]\d\d[':]?\d\d)?"
+    r"|am|pm|(?<=\d)[tz]"
+)
 _DATE = (
     "{0:%Y}[-./]0?{0.month}[-./]0?{0.day}|0?{0.day}[-./]0?{0.month}[-./](?:{0:%Y}|{0:%y})"
     "|0?{0.month}[-./]0?{0.day}[-./](?:{0:%Y}|{0:%y})|0?{0.day}[-.,]?{0:%b}[a-z]*[-.,]?{0:%Y}|{0:%b}[a-z]*0?{0.day},?{0:%Y}|{0:%A}"
@@ -85,6 +88,15 @@ def is_stamp(annotation: DictionaryObject, covered: Sequence[str], stamp: Stamp)
     if not _is_of(drawing.text, signature, hides_number=hides_number):
         return False
     return not (hides_number and (drawing.pictures or drawing.outlines > _MOST_OF_A_BORDER))
+
+
+def lengthens_number(page: DictionaryObject, reference: Reference, stamp: Stamp) -> bool:
+    """Return whether a stamp shows digits right beside a number of a page, which are no date, time or identity."""
+    beside = numbers_beside(page, dictionary_of(reference), reference)
+    if stamp.field is None or not beside:
+        return bool(beside)
+    signature = Signature(stamp.field.get_container_ref().get_pdf_handler(), stamp.field, stamp.name)
+    return not all(_is_of(each, signature, hides_number=True) for each in beside)
 
 
 def _is_of(text: str, signature: EmbeddedPdfSignature, *, hides_number: bool) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from asn1crypto import core, pem, x509
-from cryptography.x509 import load_pem_x509_certificates
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
 
 from models.archive.verdict import Tier
 
@@ -142,7 +142,9 @@ def _signed(data: bytes, signers: Path) -> bytes:
     from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier  # noqa: PLC0415
 
     _root(data)
-    for signer in load_pem_x509_certificates(signers.read_bytes()) if signers.is_file() else ():
+    held = signers.read_bytes() if signers.is_file() else b""
+    known = load_pem_x509_certificates(held) if pem.detect(held) else [load_der_x509_certificate(held)] if held else ()
+    for signer in known:
         config = XAdESSignatureConfiguration(expect_references=True, verification_time=signer.not_valid_before_utc)
         with suppress(SignXMLException, LxmlError):
             for found in XAdESVerifier().verify(data, x509_cert=signer, expect_config=config):

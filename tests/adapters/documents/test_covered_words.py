@@ -144,6 +144,8 @@ FORGED = {
     "a stamp with an amount as its reason": stamped(_WHITE + _OWE, stated=b"/Reason(I owe you 900)"),
     "a stamp with an amount of the digits of a date": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"1,312,202")),
     "a stamp with an amount like a time zone": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"+9000")),
+    "a stamp with an amount like a time": stamped(_WHITE + _OWE.replace(b"I owe you 900", b"90:00")),
+    "a stamp with digits beside an amount": stamped(b"BT /Helv 12 Tf 88 30 Td (000) Tj ET"),
     "a stamp whose words are white": stamped(b"1 g 0 0 340 50 re f BT /Helv 9 Tf 2 30 Td (Signed by Signer ec) Tj ET"),
     "a stamp whose words are cut off": stamped(_WHITE + b"BT /Helv 9 Tf 2 300 Td (Signed by Signer ec) Tj ET"),
     "a stamp whose mask hides a part": stamped(_PICTURE, b"\xf0\0"),

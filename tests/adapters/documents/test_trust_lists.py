@@ -202,7 +202,7 @@ def test_bad_list_is_refused_and_stops_the_examination(judge_by: JudgeBy, tmp_pa
 
 def test_list_counts_no_longer_once_the_certificate_of_its_signer_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "list").write_text(signed(xml()))
-    (tmp_path / "list.pem").write_bytes(pdfs.authority("Operator of lists").pem)
+    (tmp_path / "list.pem").write_bytes(pdfs.authority("Operator of lists").certificate.public_bytes(Encoding.DER))
     assert len(read_lists([str(tmp_path / "list")])) == 1
 
     (tmp_path / "list.pem").write_bytes(pdfs.authority("Somebody").pem)

@@ -226,6 +226,15 @@ def test_names_that_cellar_gives_are_those_of_the_request(
         assert check.is_called(given_name, name or "")
 
 
+def test_end_of_a_long_name_is_no_extension_and_signs_are_part_of_a_name() -> None:
+    long = f"{'a' * 190}.{'b' * 20}{'c' * 60}"
+    for name in (long, "\udfff" * 80, "\u0958" * 60):
+        first, second = safe_names([UNSTORABLE.sub("\ufffd", name)] * 2, [None] * 2)
+        assert check.is_called(first, name)
+        assert check.is_called(second, name)
+    assert not check.is_called("\N{THUMBS DOWN SIGN}.pdf", "\N{THUMBS UP SIGN}.pdf")
+
+
 # RFC 8032, section 7.1, tests 1 to 3: secret key, message, signature.
 VECTORS = [
     (
