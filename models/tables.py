@@ -71,14 +71,6 @@ class TableSource:
         return "reference" in self.of.c
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A value that its column cannot take: which one, and where it stands in the payload, never the value itself."""
-
-    column: str | None
-    place: str
-
-
 class FormColumnRow(SQLModel, table=True):
     """The column of a field of a template: its name for good, and its type so far, which is only ever widened.
 

@@ -9,7 +9,7 @@ from domain.archive.reading import coordinates
 from domain.masking import MASK
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
 from domain.tables.values import Seen, UnfitError, narrowest, text_of, typed, wider
-from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
+from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import PartId, PartWords, TemplateWords, is_part
 
 FieldId: TypeAlias = tuple[str | None, int]
@@ -22,6 +22,8 @@ Cell: TypeAlias = tuple[int, int, str | None, Any]
 """A value of a field: the number of its archive, the place among the fields, its declared type, the JSON value."""
 Fields: TypeAlias = Iterable[tuple[int, str | None, str | None, Any]]
 """The fields of an archive, each with its place, its id, its declared type and its JSON value."""
+Unfit: TypeAlias = tuple[int, str | None, str]
+"""A value that its column cannot take: the number of its archive, the column, and the place in the payload."""
 
 
 def by_field(archives: Iterable[Fields]) -> dict[FieldId, list[Cell]]:
@@ -136,9 +138,9 @@ def columns_of_form(rows: Iterable[FormColumnRow], words: TemplateWords) -> Iter
             yield its
 
 
-def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[Values, list[tuple[int, Unfit]]]:
-    """Return the values of some archives by column, and what is unfit, each with the number of its archive."""
-    fields, values, unfit = by_field(archives), list[list[Any]](), list[tuple[int, Unfit]]()
+def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[Values, list[Unfit]]:
+    """Return the values of some archives by column, and what is unfit."""
+    fields, values, unfit = by_field(archives), list[list[Any]](), list[Unfit]()
     for row in rows:
         cells = fields.pop((row.element, row.occurrence), [])
         if row.is_location:
@@ -155,9 +157,9 @@ def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[V
                     values[-1][at] = found
             except UnfitError:
                 if value != MASK:
-                    unfit.append((at, Unfit(row.name, f"data[{position}]")))
+                    unfit.append((at, row.name, f"data[{position}]"))
     for cells in fields.values():
-        unfit += [(at, Unfit(None, f"data[{position}]")) for at, position, _, value in cells if narrowest(value)[0]]
+        unfit += [(at, None, f"data[{position}]") for at, position, _, value in cells if narrowest(value)[0]]
     return values, unfit
 
 

@@ -16,7 +16,7 @@ from domain.tables.catalogue import LEAD, SOURCES, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
 from domain.tables.names import form_table, taken_by
 from domain.tables.values import Seen
-from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
+from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names, PartWords, TemplateWords
 
 WORDS = TemplateWords(
@@ -138,8 +138,8 @@ def test_values_stand_in_their_columns_and_what_is_unfit_is_null_with_its_place(
         [34.5, None, None],
     ]
     assert sorted(unfit, key=str) == [
-        *((1, Unfit("DAY", "data[1]")), (1, Unfit(None, "data[2]"))),
-        *((2, Unfit("Monthly_rent", "data[0]")), (2, Unfit("PLACE", "data[1]"))),
+        *((1, "DAY", "data[1]"), (1, None, "data[2]")),
+        *((2, "Monthly_rent", "data[0]"), (2, "PLACE", "data[1]")),
     ]
     later = rows_after(*archives, kept=rows)
     assert [each.name for each in columns_of_form(later, WORDS)][-2:] == ["PLACE", "OTHER"]  # beside its degrees
@@ -153,7 +153,7 @@ def test_template_has_a_bounded_number_of_columns() -> None:
     values, unfit = filled(rows, [archive])
 
     assert len(rows) == len(values) == MOST_COLUMNS
-    assert unfit == [(0, Unfit(None, f"data[{each}]")) for each in (MOST_COLUMNS, MOST_COLUMNS + 1)]
+    assert unfit == [(0, None, f"data[{each}]") for each in (MOST_COLUMNS, MOST_COLUMNS + 1)]
 
 
 def test_personal_columns_are_what_people_say_else_what_looks_so_but_dates() -> None:
