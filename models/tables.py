@@ -71,20 +71,12 @@ class TableSource:
         return "reference" in self.of.c
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A value that its column cannot take: which one, and where it stands in the payload, never the value itself."""
-
-    column: str | None
-    place: str
-
-
 class FormColumnRow(SQLModel, table=True):
     """The column of a field of a template: its name for good, and its type so far, which is only ever widened.
 
     `key` is the digest of the field's id and of its `occurrence` among fields of the same id in an archive, from 0.
     `number` orders the columns. `type` is None as long as no archive has a value beside coordinates; if `is_location`,
-    there are columns of these.
+    there are columns of these. What has looked personal counts so for good (`is_personal`), unless people deny it.
     """
 
     __tablename__ = "form_column"
@@ -99,3 +91,4 @@ class FormColumnRow(SQLModel, table=True):
     number: int
     type: str | None = Field(default=None, max_length=16)
     is_location: bool = False
+    is_personal: bool = False

@@ -31,7 +31,7 @@ from models.messages.notification import EventRow, EventType
 from models.tables import NO_NAMES, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, judged_parts, words_of
+from services.templates import called, personal_parts, words_of
 from services.views.masks import personal_of
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTab
     if name is not None:
         return _of_catalogue(name, template_id, caller)
     if template_id is None:
-        raise Refused("BAD_PARAMETER", "expected the name of a table or a template", where="table")
+        raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
     rows = settle(template_id, caller)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id), judged_parts(template_id)))
+    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
     return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
 
 
@@ -104,7 +104,8 @@ def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
         archives += len(page)
     if not kept and not archives:
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
-    decide = partial(settled, template_id, seen=seen, words=words_of(template_id))
+    words, learned = words_of(template_id), personal_parts(template_id)
+    decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
     return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
 
 
@@ -132,7 +133,7 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTab
     source, where = SOURCES.get(name), _scope(caller)
     if source is None or not _is_for(caller, name) or (template_id and not source.is_of_archives):
         known = ", ".join(each for each in (*SOURCES, UNFIT_VALUES))
-        raise Refused("BAD_PARAMETER", f"expected one of {known}", where="table", status=404)
+        raise Refused("BAD_PARAMETER", f"expected one of {known}", status=404)
     if template_id:
         where = [*where, table_rows.ARCHIVE.template_id == template_id]
     own = dict[str, Sequence[ColumnElement[bool]]]()
@@ -162,7 +163,7 @@ def _form(template_id: str, rows: Sequence[FormColumnRow], caller: Caller) -> It
             archives = [_masked(its, people[lead[0]]) for (lead, _), its in zip(page, archives, strict=True)]
         lead = _lead(list(zip(*(each for each, _ in page), strict=True)))
         values, unfit = filled(rows, archives)
-        lost = [(*(its[at] for its in lead), template_id, each.column, each.place) for at, each in unfit]
+        lost = [(*(its[at] for its in lead), template_id, column, place) for at, column, place in unfit]
         yield [*lead, *values], [[row[number] for row in lost] for number in range(len(UNFIT))]
 
 

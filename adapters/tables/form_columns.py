@@ -23,7 +23,8 @@ def settle(table: str, decide: Decide) -> Sequence[FormColumnRow]:
             session.execute(text("LOCK TABLE form_column IN SHARE ROW EXCLUSIVE MODE"))
         rows = [each.model_dump() for each in decide(_columns(session, table))]
         put = upsert(session, FormColumnRow)
-        wider = put.on_conflict_do_update(index_elements=["table_name", "key"], set_={"type": put.excluded.type})
+        its = {each: put.excluded[each] for each in ("type", "is_personal")}
+        wider = put.on_conflict_do_update(index_elements=["table_name", "key"], set_=its)
         if rows:
             session.connection().execute(wider, rows)
         note_rows(session, FormColumnRow, rows)

@@ -97,7 +97,7 @@ def _certificate_text(signature: SignatureVerdict, sub_indication: str | None) -
 
 
 def _tier(signature: SignatureVerdict) -> Said | None:
-    if signature.is_document_time_stamp:
+    if signature.is_document_time_stamp or False in (signature.intact, signature.valid):
         return None
     if signature.tier:
         return Said(f"tier_{signature.tier}")

@@ -9,7 +9,7 @@ from domain.archive.reading import coordinates
 from domain.masking import MASK
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
 from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
-from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
+from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import PartId, PartWords, TemplateWords, is_part
 
 FieldId: TypeAlias = tuple[str | None, int]
@@ -22,6 +22,8 @@ Cell: TypeAlias = tuple[int, int, str | None, Any]
 """A value of a field: the number of its archive, the place among the fields, its declared type, the JSON value."""
 Fields: TypeAlias = Iterable[tuple[int, str | None, str | None, Any]]
 """The fields of an archive, each with its place, its id, its declared type and its JSON value."""
+Unfit: TypeAlias = tuple[int, str | None, str]
+"""A value that its column cannot take: the number of its archive, the column, and the place in the payload."""
 
 
 def by_field(archives: Iterable[Fields]) -> dict[FieldId, list[Cell]]:
@@ -46,8 +48,11 @@ def see(seen: dict[FieldId, Seen], archives: Iterable[Fields], full: Collection[
         full: the fields that are known to have texts: nothing widens these.
     """
     for id_, cells in by_field(archives).items():
-        if id_ not in full and (id_ in seen or len(seen) < MOST_COLUMNS):
-            its, (located, others) = seen.setdefault(id_, Seen()), _located(cells)
+        if id_ not in seen and len(seen) >= MOST_COLUMNS:
+            continue
+        its = seen.setdefault(id_, Seen())
+        if id_ not in full:
+            located, others = _located(cells)
             its.is_location = its.is_location or bool(located)
             its.add(cells[-1][2], (value for _, _, _, value in others))
 
@@ -67,22 +72,32 @@ def _located(cells: list[Cell]) -> tuple[list[tuple[int, float, float]], list[Ce
 
 
 def settled(
-    template_id: str, kept: Sequence[FormColumnRow], seen: Mapping[FieldId, Seen], words: TemplateWords
+    template_id: str,
+    kept: Sequence[FormColumnRow],
+    seen: Mapping[FieldId, Seen],
+    words: TemplateWords,
+    learned: Collection[PartId],
 ) -> list[FormColumnRow]:
-    """Return the columns that are new or wider than those that are kept, after what was seen of all archives."""
+    """Return the columns that are new, wider or more personal than those that are kept, after what all archives have.
+
+    A field looks personal if those of its template's newest archives do (`learned`), or those of all, if it is a
+    location, or if nobody can say. Dates do not, since most look like numbers of people.
+    """
     table, rows = form_table(template_id), {each.key: each for each in kept}
     taken = {name for each in kept for name in taken_by(each.name)}
     changed = []
     for (element, occurrence), its in seen.items():
-        key = field_key(element, occurrence)
+        key, part = field_key(element, occurrence), f"field:{element}"
         row = rows.get(key)
+        type_ = wider(ColumnType(row.type) if row and row.type else None, its.type)
+        looks_so = (part in learned or its.looks_personal) and type_ is not ColumnType.DATE
+        is_personal = looks_so or its.is_location or element is None or not is_part(part)
         if row is not None:
-            type_ = wider(ColumnType(row.type) if row.type else None, its.type)
-            if type_ != row.type:
-                changed.append(FormColumnRow(**row.model_dump() | {"type": type_}))
+            now = {"type": type_, "is_personal": row.is_personal or is_personal}
+            if now != row.model_dump(include={*now}):
+                changed.append(FormColumnRow(**row.model_dump() | now))
         elif len(rows) < MOST_COLUMNS:
-            said = words.parts.get(f"field:{element}", PartWords()).name.en
-            name = column_name(said, element, occurrence, taken)
+            name = column_name(words.parts.get(part, PartWords()).name.en, element, occurrence, taken)
             taken |= taken_by(name)
             rows[key] = FormColumnRow(
                 table_name=table,
@@ -92,35 +107,28 @@ def settled(
                 occurrence=occurrence,
                 name=name,
                 number=len(rows),
-                type=its.type,
+                type=type_,
                 is_location=its.is_location,
+                is_personal=is_personal,
             )
             changed.append(rows[key])
     return changed
 
 
-def columns_of_form(
-    rows: Iterable[FormColumnRow], words: TemplateWords, judged: Mapping[PartId, bool]
-) -> Iterator[Column]:
+def columns_of_form(rows: Iterable[FormColumnRow], words: TemplateWords) -> Iterator[Column]:
     """Yield the columns of a form table: two of degrees for a location, and one of any other values that it has.
 
-    A field is personal as its template's page says, or if nobody can say; a date or a flag only if people say so, since
-    most dates look like numbers of people.
-
-    Args:
-        judged: whether parts are personal, as the page says. It knows no field that only older archives have.
+    A field is personal as people say; where nobody says, as it has looked.
     """
     for row in rows:
-        part, type_ = f"field:{row.element}", ColumnType(row.type or ColumnType.TEXT)
+        part = f"field:{row.element}"
         said = words.parts.get(part, PartWords())
-        looks_so = row.is_location or (judged.get(part, True) and type_ not in (ColumnType.DATE, ColumnType.BOOLEAN))
-        is_personal = bool(said.personal) or looks_so or row.element is None or not is_part(part)
         its = Column(
             name=row.name,
-            type=type_,
+            type=ColumnType(row.type or ColumnType.TEXT),
             description=said.name.en or f"the field {row.element or 'without an id'}",
             place=f"data[id={row.element}][{row.occurrence}].value",
-            is_personal=is_personal and not words.is_public(part),
+            is_personal=(row.is_personal or bool(said.personal)) and not words.is_public(part),
             names=said.name,
         )
         if row.is_location:
@@ -130,9 +138,9 @@ def columns_of_form(
             yield its
 
 
-def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[Values, list[tuple[int, Unfit]]]:
-    """Return the values of some archives by column, and what is unfit, each with the number of its archive."""
-    fields, values, unfit = by_field(archives), list[list[Any]](), list[tuple[int, Unfit]]()
+def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[Values, list[Unfit]]:
+    """Return the values of some archives by column, and what is unfit."""
+    fields, values, unfit = by_field(archives), list[list[Any]](), list[Unfit]()
     for row in rows:
         cells = fields.pop((row.element, row.occurrence), [])
         if row.is_location:
@@ -149,9 +157,9 @@ def filled(rows: Sequence[FormColumnRow], archives: Sequence[Fields]) -> tuple[V
                     values[-1][at] = found
             except UnfitError:
                 if value != MASK:
-                    unfit.append((at, Unfit(row.name, f"data[{position}]")))
+                    unfit.append((at, row.name, f"data[{position}]"))
     for cells in fields.values():
-        unfit += [(at, Unfit(None, f"data[{position}]")) for at, position, _, value in cells if narrowest(value)[0]]
+        unfit += [(at, None, f"data[{position}]") for at, position, _, value in cells if narrowest(value)[0]]
     return values, unfit
 
 

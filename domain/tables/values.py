@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from domain.masking import PERSONAL, PERSONAL_TYPES
 from models.tables import ColumnType
 
 Typed: TypeAlias = str | int | Decimal | date | bool | None
@@ -174,17 +175,25 @@ class Seen:
     types: Counter[ColumnType] = field(default_factory=Counter)
     texts: set[str] = field(default_factory=set)
     is_chosen: bool = False
+    is_of_people: bool = False
     is_location: bool = False
 
     def add(self, declared: str | None, values: Iterable[Any]) -> None:
         """Add values of the field, the last of which the payload declares as a type."""
         self.is_chosen = self.is_chosen or (declared or "").lower() in _CHOSEN_TYPES
+        self.is_of_people = self.is_of_people or (declared or "").lower() in PERSONAL_TYPES
         for value in values:
             found, _ = narrowest(value)
             if found is not None:
                 self.types[found] += 1
                 if len(self.texts) <= _MOST_CHOICES:
                     self.texts.add(text_of(value)[:100])
+
+    @property
+    def looks_personal(self) -> bool:
+        """Whether these values look personal, by type or like more than half of the first different ones."""
+        alike = sum(PERSONAL.fullmatch(each) is not None for each in self.texts)
+        return self.is_of_people or alike * 2 > len(self.texts)
 
     @property
     def type(self) -> ColumnType | None:

@@ -21,5 +21,6 @@ def upgrade() -> None:
         Column("number", Integer, nullable=False),
         Column("type", String(16)),
         Column("is_location", Boolean, nullable=False),
+        Column("is_personal", Boolean, nullable=False),
         UniqueConstraint("table_name", "name"),
     )

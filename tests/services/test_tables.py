@@ -199,7 +199,7 @@ def test_personal_columns_are_as_the_role_gets_them_with_equal_keys_in_all_table
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_field_that_the_page_of_its_template_does_not_judge_is_personal() -> None:
+def test_field_that_looks_personal_in_older_archives_alone_is_personal() -> None:
     lease(1, *((f"F{each}", None) for each in range(MOST_FACETS)), ("MAIL", "dana@example.com"))
 
     assert rows(template=LEASE)[0]["MAIL"] == "dana@example.com"

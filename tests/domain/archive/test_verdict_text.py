@@ -176,6 +176,7 @@ UNKNOWN = f"{LEAST}, not known whether secure or certified"
         ({"tier": Tier.PLAIN}, f"{LEAST}; no trust list says secure or certified"),
         ({"tier": Tier.CERTIFIED}, f"certified {LEAST}, by the trust list"),
         ({"is_document_time_stamp": True}, None),
+        ({"tier": Tier.PLAIN, "valid": False}, None),
     ],
 )
 def test_rank_of_a_signature_is_said_with_the_reason_if_it_is_unknown(

@@ -1,7 +1,7 @@
 """Columns of form tables keep their names and their types, fields become values of columns, and meanings are known."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from domain.tables.catalogue import LEAD, SOURCES, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
 from domain.tables.names import form_table, taken_by
 from domain.tables.values import Seen
-from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment, Unfit
+from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names, PartWords, TemplateWords
 
 WORDS = TemplateWords(
@@ -29,12 +29,17 @@ WORDS = TemplateWords(
 Fields = list[tuple[int, str | None, str | None, Any]]
 
 
-def rows_after(*archives: Fields, kept: list[FormColumnRow] | None = None) -> list[FormColumnRow]:
+def rows_after(
+    *archives: Fields,
+    kept: list[FormColumnRow] | None = None,
+    learned: Collection[str] = (),
+    full: Collection[FieldId] = (),
+) -> list[FormColumnRow]:
     """Return the columns of a template after what some archives have."""
     seen = dict[FieldId, Seen]()
-    see(seen, archives)
+    see(seen, archives, full)
     rows = {each.key: each for each in kept or []}
-    rows |= {each.key: each for each in settled("lease", list(rows.values()), seen, WORDS)}
+    rows |= {each.key: each for each in settled("lease", list(rows.values()), seen, WORDS, learned)}
     return sorted(rows.values(), key=lambda each: each.number)
 
 
@@ -122,7 +127,7 @@ def test_values_stand_in_their_columns_and_what_is_unfit_is_null_with_its_place(
 
     values, unfit = filled(rows, archives)
 
-    assert [each.name for each in columns_of_form(rows, WORDS, {})] == [
+    assert [each.name for each in columns_of_form(rows, WORDS)] == [
         *("Monthly_rent", "Monthly_rent_2", "DAY", "PLACE_latitude", "PLACE_longitude"),
     ]
     assert values == [
@@ -133,11 +138,11 @@ def test_values_stand_in_their_columns_and_what_is_unfit_is_null_with_its_place(
         [34.5, None, None],
     ]
     assert sorted(unfit, key=str) == [
-        *((1, Unfit("DAY", "data[1]")), (1, Unfit(None, "data[2]"))),
-        *((2, Unfit("Monthly_rent", "data[0]")), (2, Unfit("PLACE", "data[1]"))),
+        *((1, "DAY", "data[1]"), (1, None, "data[2]")),
+        *((2, "Monthly_rent", "data[0]"), (2, "PLACE", "data[1]")),
     ]
     later = rows_after(*archives, kept=rows)
-    assert [each.name for each in columns_of_form(later, WORDS, {})][-2:] == ["PLACE", "OTHER"]  # beside its degrees
+    assert [each.name for each in columns_of_form(later, WORDS)][-2:] == ["PLACE", "OTHER"]  # beside its degrees
     assert filled(later, archives)[0][-2:] == [[None, None, "at home"], [None, 1, None]]
 
 
@@ -148,18 +153,22 @@ def test_template_has_a_bounded_number_of_columns() -> None:
     values, unfit = filled(rows, [archive])
 
     assert len(rows) == len(values) == MOST_COLUMNS
-    assert unfit == [(0, Unfit(None, f"data[{each}]")) for each in (MOST_COLUMNS, MOST_COLUMNS + 1)]
+    assert unfit == [(0, None, f"data[{each}]") for each in (MOST_COLUMNS, MOST_COLUMNS + 1)]
 
 
 def test_personal_columns_are_what_people_say_else_what_looks_so_but_dates() -> None:
     archive = [
-        *of(("RENT", 1), ("MAIL", 2), ("PHONE", "050-1"), ("BORN", "1/2/1980"), (None, 5), ("GONE", "x")),
-        (6, "PLACE", "location", "1,2"),
+        *of(("RENT", 1), ("MAIL", 2), ("PHONE", "050-1"), ("BORN", "1/2/1980"), (None, 5)),
+        (5, "PLACE", "location", "1,2"),
     ]
-    judged = {"RENT": False, "PHONE": True, "BORN": True, "PLACE": True}
-    found = columns_of_form(rows_after(archive), WORDS, {f"field:{id_}": its for id_, its in judged.items()})
+    rows = rows_after(archive, learned={"field:PHONE", "field:BORN", "field:PLACE"})
+    later = rows_after(archive, of(("BORN", "-")), kept=rows)
+    first = rows_after(archive)
+    then = rows_after(archive, kept=first, learned={"field:PHONE"}, full={("PHONE", 0)})
 
-    assert {each.name for each in found if each.is_personal} == {"MAIL", "PHONE", "GONE", "field"}
+    for each in (rows, later, then):  # what has looked personal stays so
+        found = columns_of_form(each, WORDS)
+        assert {column.name for column in found if column.is_personal} == {"MAIL", "PHONE", "field"}
 
 
 def test_each_treatment_hides_personal_values_of_any_type() -> None:

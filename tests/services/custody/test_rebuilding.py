@@ -34,7 +34,7 @@ from models.views.archives.archives import ArchiveFilter
 from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
 from models.views.parameters import Dismissal
-from services import holds, templates
+from services import holds, tables, templates
 from services.access.log import record
 from services.batches import batches
 from services.completeness import finding_missing
@@ -63,6 +63,7 @@ from tests.settlements import imported, line, report
 pytestmark = pytest.mark.usefixtures("prefect")
 
 AUTHORISATION = "0123456"
+TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 LATER = NOON + timedelta(hours=2)
 
 
@@ -103,9 +104,10 @@ def explain_one(reference: str | None) -> None:
 
 
 def happen() -> None:
-    """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views, holds and
-    erasures.
+    """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views, holds,
+    erasures, and columns that were given their names.
     """
+    tables.settle(TEMPLATE, CELLAR)
     holds.put(ArchiveFilter(reference="process-1"), Holding(reason="a claim"), "Dana", LATER)
     mark = TombstoneMarkRow(mark=digest("a session"), digest=buried("erased"))
     with writing() as session:
@@ -135,7 +137,7 @@ def happen() -> None:
 def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Configure) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     words = TemplateWords(name=Names(en="Lease"), title=["person", "label:CUSTOMER_TAG"], facets=["label:CUSTOMER_TAG"])
-    templates.name({"9fa70d4ccea84262b1ed2308a07a3fb4": words}, "a person", long_ago)
+    templates.name({TEMPLATE: words}, "a person", long_ago)
     run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
     run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))
     run("process-1", body_at("2026-05-02T00:00:00Z", data=[]), long_ago + timedelta(days=2))
