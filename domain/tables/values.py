@@ -66,7 +66,7 @@ def plain_text(value: Any) -> str:
     """
     if isinstance(value, Decimal):
         digits = f"{value:f}"
-        return digits.rstrip("0").rstrip(".") if "." in digits else digits
+        return (digits.rstrip("0").rstrip(".") if "." in digits else digits) if value else "0"
     return value.isoformat() if isinstance(value, date) else text_of(value)
 
 

@@ -92,6 +92,15 @@ def test_form_table_has_typed_rows_that_lead_back_and_its_columns_stay() -> None
 
 
 @BOTH
+def test_numbers_keep_their_digits_and_stay_numbers_in_structures() -> None:
+    lease(1, ("A", 123_456_789_012.345_67), ("B", {"a": [1.5, 0.1 + 0.2]}), ("C", 2**60 + 1), ("D", 10**400))
+
+    (its,) = rows(template=LEASE)
+    assert (its["A"], its["B"]) == (Decimal("123456789012.34567"), '{"a": [1.5, 0.30000000000000004]}')
+    assert (its["C"], its["D"] in ("Infinity", str(10**400))) == (2**60 + 1, True)  # SQLite has no such number
+
+
+@BOTH
 def test_a_stray_value_is_null_and_stands_in_unfit_values_without_its_value() -> None:
     for number in range(100):
         lease(number, ("RENT", "n/a" if number == 7 else str(number)))
