@@ -96,16 +96,17 @@ def _narrowest(value: Any) -> tuple[ColumnType | None, Typed]:
 
 
 def _of_text(text: str) -> tuple[ColumnType | None, Typed]:
-    plain = " ".join(_UNSEEN.sub("", text).split())
+    plain = " ".join((text if text.isascii() else _UNSEEN.sub("", text)).split())
     if not plain:
         return None, None
     if (flag := _FLAGS.get(plain.lower())) is not None:
         return ColumnType.BOOLEAN, flag
     found = _NUMBER.fullmatch(plain) if plain[0] in "-0123456789₪ש" else None
     if found is not None:
-        number = _decimal(found[1].replace(",", ""))
-        if number is not None and found[2] is None and abs(number) <= _MOST_INTEGER:
-            return ColumnType.INTEGER, int(number)
+        digits = found[1].replace(",", "")
+        if found[2] is None and abs(whole := int(digits)) <= _MOST_INTEGER:
+            return ColumnType.INTEGER, whole
+        number = _decimal(digits)
         return (ColumnType.TEXT, text) if number is None else (ColumnType.DECIMAL, number)
     day = _day(plain)
     return (ColumnType.TEXT, text) if day is None else (ColumnType.DATE, day)
@@ -115,9 +116,8 @@ def _decimal(value: str) -> Decimal | None:
     number = Decimal(value)
     if not number.is_finite():
         return None
-    digits = number.as_tuple().digits
-    exponent = int(number.as_tuple().exponent)
-    fits = -exponent <= SCALE and len(digits) + exponent <= MOST_DIGITS - SCALE
+    _, digits, exponent = number.as_tuple()
+    fits = -int(exponent) <= SCALE and len(digits) + int(exponent) <= MOST_DIGITS - SCALE
     return number if fits else None
 
 
