@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Text, and_, case, cast, func, literal, select, tuple_
 
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import engine, json_text, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.columns import table_of
 from models.runs.receipt import ReceiptRow, VersionRow
@@ -92,22 +92,14 @@ def _all(asked: Any) -> Sequence[Any]:
 
 def _fields(archives: FromClause) -> Any:
     """Return the fields of each archive as JSON, without the brackets around them."""
-    parts = (cast(_FIELD.position, Text), _json(_FIELD.id), _json(_FIELD.type), _value())
+    value = json_text(_FIELD.value, engine().dialect.name)
+    parts = (cast(_FIELD.position, Text), _json(_FIELD.id), _json(_FIELD.type), value)
     first, *others = (func.coalesce(each, "null", type_=Text) for each in parts)
     text = literal("[") + first
     for each in others:
         text = text + literal(",") + each
     its = func.aggregate_strings(text + literal("]"), ",")
     return select(its).where(_FIELD.reference == archives.c.reference).correlate(archives).scalar_subquery()
-
-
-def _value() -> Any:
-    """Return a value as JSON. SQLite keeps a number as a number, casts 15 of its digits, and has one for all large."""
-    text = cast(_FIELD.value, Text)
-    if engine().dialect.name == "postgresql":
-        return text
-    digits = func.replace(func.printf("%!.17g", _FIELD.value), "Inf", "Infinity", type_=Text())
-    return case((func.typeof(_FIELD.value) == "real", digits), else_=text)
 
 
 def _json(column: Any) -> Any:
