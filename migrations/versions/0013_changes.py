@@ -58,7 +58,8 @@ BEGIN
     IF TG_ARGV[1] = 'old' THEN changed := old; ELSE changed := new; END IF;
     IF TG_TABLE_NAME = 'condition' THEN its := changed.subject;
     ELSIF TG_TABLE_NAME = 'search_facet' THEN
-        SELECT reference INTO STRICT its FROM search_entry WHERE id = changed.entry_id;
+        SELECT reference INTO its FROM search_entry WHERE id = changed.entry_id;
+        IF its IS NULL THEN RETURN NULL; END IF;
     ELSIF TG_ARGV[0] = 'erased' THEN its := changed.digest;
     ELSE its := changed.reference; END IF;
     INSERT INTO change (position, reference, kind, at)
@@ -98,10 +99,10 @@ def _triggers(differs: str) -> Iterator[dict[str, str]]:
             changed = " OR ".join(f"old.{name} {differs} new.{name}" for name in columns.split())
             for row in rows:
                 its = f"{row}.{_NAMED_BY.get(table, _NAMED_BY.get(kind, 'reference'))}"
+                if table == "search_facet":  # on Postgres, the function asks, since a condition must not
+                    its = _OF_FACET if differs == "IS NOT" else "new.facet"
                 is_other = f"({changed})" if changed and event == "UPDATE" else ""
                 tests = [f"{its} IS NOT NULL", only.format(row=row), is_other]
-                if table == "search_facet":
-                    its, tests = _OF_FACET, [only.format(row=row)]  # Postgres asks nothing in a condition
                 when = " AND ".join(filter(None, tests))
                 name = f"change_of_{table}_{kind}_{event}_{row}".lower()
                 yield {"name": name, "event": event, "table": table, "when": when, "its": its, "kind": kind, "row": row}
