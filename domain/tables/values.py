@@ -1,8 +1,8 @@
 """Reads the values of form fields as typed values, and decides the type of a column. Pure.
 
 A type is *wider* than another if it takes all that the other takes, and text takes everything. A column has the
-narrowest type that all its values fit but one in a hundred. The rest is *unfit*, so that one slip of a pen changes no
-column for good.
+narrowest of the types that take the most of its values, and all but one in a hundred. The rest is *unfit*, so that one
+slip of a pen changes no column for good.
 """
 
 import json
@@ -201,10 +201,10 @@ class Seen:
         total = self.types.total()
         if not total:
             return None
-        for each in _SCALARS:
-            strays = total - sum(count for narrow, count in self.types.items() if takes(each, narrow))
-            if strays * _STRAYS <= total:
-                return each
+        taken = {each: sum(count for its, count in self.types.items() if takes(each, its)) for each in _SCALARS}
+        best = max(_SCALARS, key=lambda each: taken[each])  # the narrowest of those that take the most
+        if (total - taken[best]) * _STRAYS <= total:
+            return best
         few = len(self.texts) <= _MOST_CHOICES
         is_choice = few and (self.is_chosen or total >= 4 * len(self.texts))
         return ColumnType.CHOICE if is_choice else ColumnType.TEXT
