@@ -25,6 +25,7 @@ _NUMBER = re.compile(
     rf"(?:{_SHEKELS} ?)?(-?(?:0|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[1-9][0-9]*)(\.[0-9]+)?)(?: ?{_SHEKELS})?"
 )
 _DAY_FIRST = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4})")
+_ID = re.compile(r"0[0-9]{4,30}$")
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _IN_WORDS = re.compile(r"([0-9]{1,2}) (?:ב[-־ ]?)?([א-ת]+|[A-Za-z]+),? ([0-9]{4})")
 _MONTHS = {
@@ -176,6 +177,7 @@ class Seen:
     texts: set[str] = field(default_factory=set)
     is_chosen: bool = False
     is_of_people: bool = False
+    is_of_ids: bool = False
     is_location: bool = False
 
     def add(self, declared: str | None, values: Iterable[Any]) -> None:
@@ -186,6 +188,9 @@ class Seen:
             found, _ = narrowest(value)
             if found is not None:
                 self.types[found] += 1
+                self.is_of_ids = self.is_of_ids or (
+                    value.__class__ is str and value[:1] == "0" and bool(_ID.match(value))
+                )
                 if len(self.texts) <= _MOST_CHOICES:
                     self.texts.add(text_of(value)[:100])
 
@@ -202,6 +207,8 @@ class Seen:
         if not total:
             return None
         taken = {each: sum(count for its, count in self.types.items() if takes(each, its)) for each in _SCALARS}
+        if self.is_of_ids:  # which begin with a zero now and then, and are null as numbers
+            taken |= dict.fromkeys((ColumnType.INTEGER, ColumnType.DECIMAL), 0)
         best = max(_SCALARS, key=lambda each: taken[each])  # the narrowest of those that take the most
         if (total - taken[best]) * _STRAYS <= total:
             return best

@@ -127,6 +127,8 @@ COLUMNS: Sequence[tuple[str | None, Sequence[Any], ColumnType | None]] = [
     (None, [*["1"] * 99, "n/a"], INTEGER),
     (None, [*["1"] * 199, "7.50"], DECIMAL),  # an amount is never lost to a narrower type of numbers
     (None, [*map(str, range(98)), "n/a", "-"], TEXT),
+    (None, [*map(str, range(123_456_700, 123_456_899)), "012345678"], TEXT),  # identity numbers
+    (None, [*map(str, range(1000, 1199)), "0100"], INTEGER),
     (None, ["1", "2026-03-05"], TEXT),
     (None, ["true", "false", ""], BOOLEAN),
     (None, ["true", "1"], TEXT),
