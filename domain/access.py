@@ -100,14 +100,18 @@ def role_of(groups: Sequence[str], given: Sequence[GroupRole]) -> GroupRole | No
 
 
 def read_treatments(lines: Sequence[str]) -> dict[Role, Treatment]:
-    """Read what roles get of personal columns of tables, as `ROLE=TREATMENT`. Viewers see no personal value.
+    """Read what roles get of personal columns of tables, as `ROLE=TREATMENT`. Viewers see no personal value, and no
+    key: what looks personal in a row is a mask before.
 
     Raises ValueError if a line is none.
     """
-    found = {Role.VIEWER: Treatment.MASKED}
+    found = {Role.VIEWER: Treatment.MASKED, Role.DATA: Treatment.KEYED}
     for line in lines:
         role, _, how = line.partition("=")
-        if how not in set(Treatment) or role not in set(Role) or (role, how) == (Role.VIEWER, Treatment.WHOLE):
-            raise ValueError(f"expected ROLE=TREATMENT with one of {', '.join(Treatment)}; for viewers not whole")
+        of_viewers = role == Role.VIEWER and how in (Treatment.WHOLE, Treatment.KEYED)
+        if how not in set(Treatment) or role not in set(Role) or of_viewers:
+            raise ValueError(
+                f"expected ROLE=TREATMENT with one of {', '.join(Treatment)}; viewers get no values and no keys"
+            )
         found[Role(role)] = Treatment(how)
     return found

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 import models.every_table  # noqa: F401
-from adapters.database.transactions import translated
+from adapters.database.transactions import json_text, translated
 from models.errors import Conflict, System, Transient
 from models.search import TEXT_INDEX
 
@@ -24,7 +24,7 @@ _LEFT_BEHIND = {"change", "lease", "login", "wrong_tokens"}
 changes, whose positions are those of one database.
 """
 _OF_ALEMBIC = "alembic_version"
-_BITS = 256
+_BITS, _LEAST_INEXACT = 256, 1 << 63
 
 
 def tables() -> list[Table]:
@@ -104,14 +104,15 @@ def _pages(source: Engine, table: Table) -> Iterator[Any]:
     is_large = any(isinstance(each.type, LargeBinary) for each in table.columns)
     options: dict[str, Any] = {"yield_per": _LARGE_ROWS_AT_ONCE if is_large else _ROWS_AT_ONCE}
     with _of_the_other(), source.connect().execution_options(cellar_reading=True, **options) as read:
-        yield from read.execute(_select(table)).partitions()
+        yield from read.execute(_select(table, source.dialect.name)).partitions()
 
 
-def _select(table: Table) -> Any:
-    """Return a SELECT that reads JSON as text. SQLite keeps a JSON number as a number, hence the cast."""
-    return select(
-        *(cast(each, Text).label(each.name) if isinstance(each.type, JSON) else each for each in table.columns)
+def _select(table: Table, dialect: str) -> Any:
+    """Return a SELECT that reads JSON as text."""
+    read = (
+        json_text(each, dialect).label(each.name) if isinstance(each.type, JSON) else each for each in table.columns
     )
+    return select(*read)
 
 
 def _tally(of: Engine, table: Table, on_rows: Callable[[int], None]) -> tuple[int, int]:
@@ -134,7 +135,10 @@ def _parsed(text: str | None) -> Any:
 
 
 def _number(text: str) -> str:
-    return f"number {Decimal(text).normalize()}"
+    """Return a number as SQLite has it: an integer of 64 bits, else of 17 digits."""
+    number = Decimal(text)
+    is_whole = abs(number) < _LEAST_INEXACT and number == number.to_integral_value()
+    return f"number {int(number) if is_whole else float(number)}"
 
 
 @contextmanager

@@ -6,13 +6,11 @@ condition. With the condition first, Postgres sorted all rows that were left for
 
 import json
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Text, and_, case, cast, func, literal, select, tuple_
 
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import engine, json_text, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.columns import table_of
 from models.runs.receipt import ReceiptRow, VersionRow
@@ -68,13 +66,13 @@ def forms(template_id: str, own: Where, where: Where) -> Iterator[Page]:
     [(last_place,)] = _all(select(func.max(_FIELD.position)).where(_FIELD.reference.in_(sample)))
     is_wanted = and_(ARCHIVE.template_id == template_id, ARCHIVE.current_receipt_id.is_not(None), *where)
     its = select(ARCHIVE.reference, ARCHIVE.current_receipt_id, is_wanted.label("is_wanted")).where(*own)
-    read, widest, last = partial(json.loads, parse_float=Decimal), (last_place or 0) + 1, ""
+    widest, last = (last_place or 0) + 1, ""
     while True:
         most = max(1, min(_MOST_AT_ONCE, _CELLS_AT_ONCE // widest))
         cut = its.where(ARCHIVE.reference > last).order_by(ARCHIVE.reference).limit(most).subquery()
         asked = select(cut.c.reference, *_LEAD, case((cut.c.is_wanted, _fields(cut))), cut.c.is_wanted)
         found = _all(asked.select_from(_with_version(cut, cut.c.current_receipt_id)).order_by(cut.c.reference))
-        page: Page = [(tuple(lead), read(f"[{text or ''}]")) for *lead, text, is_its in found if is_its]
+        page: Page = [(tuple(lead), json.loads(f"[{text or ''}]")) for *lead, text, is_its in found if is_its]
         if page:
             yield page
         if len(found) < most:
@@ -94,7 +92,8 @@ def _all(asked: Any) -> Sequence[Any]:
 
 def _fields(archives: FromClause) -> Any:
     """Return the fields of each archive as JSON, without the brackets around them."""
-    parts = (cast(_FIELD.position, Text), _json(_FIELD.id), _json(_FIELD.type), cast(_FIELD.value, Text))
+    value = json_text(_FIELD.value, engine().dialect.name)
+    parts = (cast(_FIELD.position, Text), _json(_FIELD.id), _json(_FIELD.type), value)
     first, *others = (func.coalesce(each, "null", type_=Text) for each in parts)
     text = literal("[") + first
     for each in others:

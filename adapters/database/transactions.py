@@ -15,7 +15,20 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Executable, Row, create_engine, event, exc, inspect
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Executable,
+    Row,
+    Text,
+    case,
+    cast,
+    create_engine,
+    event,
+    exc,
+    func,
+    inspect,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -79,6 +92,17 @@ def reading() -> Iterator[Session]:
         options["isolation_level"] = "REPEATABLE READ"  # all queries see the same moment, as on SQLite
     with translated(), Session(engine().execution_options(**options), expire_on_commit=False) as session:
         yield session
+
+
+def json_text(column: Any, dialect: str) -> ColumnElement[str]:
+    """Return a JSON column as text. SQLite keeps a number as a number, of which a cast has 15 digits, and one that is
+    too large as infinite, which is no JSON.
+    """
+    text = cast(column, Text)
+    if dialect == "postgresql":
+        return text
+    digits = func.replace(func.printf("%!.17g", column), "Inf", "1e999", type_=Text())
+    return case((func.typeof(column) == "real", digits), else_=text)
 
 
 def upsert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters.lists.list_files import line_of_csv, plain_cell
-from domain.tables.values import MOST_DIGITS, SCALE
+from domain.tables.values import MOST_DIGITS, SCALE, plain_text
 from models.errors import Refused
 from models.tables import Column, ColumnType
 
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
     """Return a value as a file of text has it: flags in small letters, decimals without zeros at their end."""
     if isinstance(value, bool):
         return str(value).lower()
-    return Decimal(f"{value.normalize():f}") if isinstance(value, Decimal) else value
+    return Decimal(plain_text(value)) if isinstance(value, Decimal) else value
 
 
 def _xlsx(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
@@ -157,10 +157,10 @@ def _xml_cell(value: Any) -> str:
             return "<c/>"
         case bool():
             return f'<c t="b"><v>{value:d}</v></c>'
-        case datetime():
+        case datetime() if value.date() >= _FIRST_DAY:
             value = value.astimezone(UTC).replace(tzinfo=None)
             return f'<c s="2"><v>{(value - _MIDNIGHT) / timedelta(days=1)!r}</v></c>'
-        case date() if value >= _FIRST_DAY:
+        case date() if not isinstance(value, datetime) and value >= _FIRST_DAY:
             return f'<c s="1"><v>{(value - _MIDNIGHT.date()).days}</v></c>'
         case int() | float() | Decimal() if len(str(abs(value := _plain(value)))) <= _EXACT_DIGITS:
             return f"<c><v>{value}</v></c>"

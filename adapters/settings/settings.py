@@ -216,7 +216,8 @@ class Settings(BaseSettings):
     tables_personal: CommaSeparated = Field(
         ("viewer=masked", "data=keyed"),
         description="What roles get of personal columns of tables, as `ROLE=TREATMENT`: `whole`, `left_out`, `masked`, "
-        "or `keyed`, equal keys in place of equal values; see docs/tables.md. Other roles get them whole.",
+        "or `keyed`, equal keys in place of equal values; see docs/tables.md. Where it does not name them, viewers get "
+        "masks, `data` gets keys, and other roles get them whole.",
     )
     holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
     public_link_days: int = Field(30, ge=1, description="Days for which a public link is valid.")

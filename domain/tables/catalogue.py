@@ -37,6 +37,7 @@ _PERSONAL = frozenset(
         *("author", "recipient_id", "recipient_name", "sessions.latitude", "sessions.longitude"),
         *("signer_id", "signer_name", "filename", "media_type", "card_last4"),
         *("expected", "found", "discrepancies.transaction_id"),
+        *("entry_id", "discrepancy_id"),  # digests without a key, of a card or of what was typed too
     }
 )
 """Columns that may be about people, as `masked` of `domain/masking.py` has it."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from domain.archive.reading import coordinates
 from domain.masking import MASK
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
-from domain.tables.values import Seen, UnfitError, narrowest, text_of, typed, wider
+from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
 from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import PartId, PartWords, TemplateWords, is_part
 
@@ -80,8 +80,8 @@ def settled(
 ) -> list[FormColumnRow]:
     """Return the columns that are new, wider or more personal than those that are kept, after what all archives have.
 
-    A field looks personal if those of its template's newest archives do (`learned`), if it is a location, or if nobody
-    can say. Dates do not, since most look like numbers of people.
+    A field looks personal if those of its template's newest archives do (`learned`), or those of all, if it is a
+    location, or if nobody can say. Dates do not, since most look like numbers of people.
     """
     table, rows = form_table(template_id), {each.key: each for each in kept}
     taken = {name for each in kept for name in taken_by(each.name)}
@@ -90,7 +90,7 @@ def settled(
         key, part = field_key(element, occurrence), f"field:{element}"
         row = rows.get(key)
         type_ = wider(ColumnType(row.type) if row and row.type else None, its.type)
-        looks_so = part in learned and type_ is not ColumnType.DATE
+        looks_so = (part in learned or its.looks_personal) and type_ is not ColumnType.DATE
         is_personal = looks_so or its.is_location or element is None or not is_part(part)
         if row is not None:
             now = {"type": type_, "is_personal": row.is_personal or is_personal}
@@ -186,5 +186,5 @@ def shown_values(columns: Iterable[Column], values: Values, how: Treatment, key:
         elif how is Treatment.MASKED:
             shown.append([MASK] * len(its))
         elif how is Treatment.KEYED:
-            shown.append([None if each is None else key(text_of(each)) for each in its])
+            shown.append([None if each is None else key(plain_text(each)) for each in its])
     return shown

@@ -1,8 +1,8 @@
 """Reads the values of form fields as typed values, and decides the type of a column. Pure.
 
 A type is *wider* than another if it takes all that the other takes, and text takes everything. A column has the
-narrowest type that all its values fit but one in a hundred. The rest is *unfit*, so that one slip of a pen changes no
-column for good.
+narrowest of the types that take the most of its values, and all but one in a hundred. The rest is *unfit*, so that one
+slip of a pen changes no column for good.
 """
 
 import json
@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from domain.masking import PERSONAL, PERSONAL_TYPES
 from models.tables import ColumnType
 
 Typed: TypeAlias = str | int | Decimal | date | bool | None
@@ -57,6 +58,16 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def plain_text(value: Any) -> str:
+    """Return a value of a column as text: equal values as equal texts. A decimal has no zeros at its end, and all other
+    digits, which arithmetic would round.
+    """
+    if isinstance(value, Decimal):
+        digits = f"{value:f}"
+        return (digits.rstrip("0").rstrip(".") if "." in digits else digits) if value else "0"
+    return value.isoformat() if isinstance(value, date) else text_of(value)
 
 
 def narrowest(value: Any) -> tuple[ColumnType | None, Typed]:
@@ -164,11 +175,13 @@ class Seen:
     types: Counter[ColumnType] = field(default_factory=Counter)
     texts: set[str] = field(default_factory=set)
     is_chosen: bool = False
+    is_of_people: bool = False
     is_location: bool = False
 
     def add(self, declared: str | None, values: Iterable[Any]) -> None:
         """Add values of the field, the last of which the payload declares as a type."""
         self.is_chosen = self.is_chosen or (declared or "").lower() in _CHOSEN_TYPES
+        self.is_of_people = self.is_of_people or (declared or "").lower() in PERSONAL_TYPES
         for value in values:
             found, _ = narrowest(value)
             if found is not None:
@@ -177,15 +190,21 @@ class Seen:
                     self.texts.add(text_of(value)[:100])
 
     @property
+    def looks_personal(self) -> bool:
+        """Whether these values look personal, by type or like more than half of the first different ones."""
+        alike = sum(PERSONAL.fullmatch(each) is not None for each in self.texts)
+        return self.is_of_people or alike * 2 > len(self.texts)
+
+    @property
     def type(self) -> ColumnType | None:
         """The type of a column with these values. Few texts are choices, if declared so or each occurs four times."""
         total = self.types.total()
         if not total:
             return None
-        for each in _SCALARS:
-            strays = total - sum(count for narrow, count in self.types.items() if takes(each, narrow))
-            if strays * _STRAYS <= total:
-                return each
+        taken = {each: sum(count for its, count in self.types.items() if takes(each, its)) for each in _SCALARS}
+        best = max(_SCALARS, key=lambda each: taken[each])  # the narrowest of those that take the most
+        if (total - taken[best]) * _STRAYS <= total:
+            return best
         few = len(self.texts) <= _MOST_CHOICES
         is_choice = few and (self.is_chosen or total >= 4 * len(self.texts))
         return ColumnType.CHOICE if is_choice else ColumnType.TEXT

@@ -37,24 +37,29 @@ _FOLLOWED = (
     ("delivery", "delivery", "INSERT", "receipt_id received_at outcome flow_run_id source", ""),
     ("version", "version", "INSERT", "version event_at received_at is_from_future is_set_aside content_root", ""),
     ("run", "run", "INSERT", "trigger state failed_task cause_code cause_error cause_sentence started_at ended_at", ""),
-    ("notification", "message", "INSERT", _MESSAGE, "{row}.event <> 'archive.attention'"),
-    ("notification", "attention", "INSERT", _MESSAGE, "{row}.event = 'archive.attention'"),
+    ("notification", "message", "INSERT", _MESSAGE, "{row}.event <> 'archive.attention' AND {row}.reference <> ''"),
+    ("notification", "attention", "INSERT", _MESSAGE, "{row}.event = 'archive.attention' AND {row}.reference <> ''"),
     ("discrepancy", "finding", "INSERT", _FINDING, f"NOT {{row}}.{_DUPLICATE}"),
     ("discrepancy", "duplicate", "INSERT", _FINDING, f"{{row}}.{_DUPLICATE}"),
     ("condition", "finding", "INSERT DELETE", "", "{row}.kind = 'archive'"),
     ("settlement_entry", "settlement", "INSERT", "match reference payment_id", ""),
     ("search_entry", "content", "", "title", ""),
+    ("search_facet", "content", "INSERT", "", "{row}.kind IN ('label', 'field')"),  # it may enter a clerk's scope
     *((table, "content", "INSERT DELETE", "", "{row}.position = 0") for table in _PAYLOAD),
     *((table, "content", "UPDATE", "", "") for table in _PAYLOAD),
 )
 """Table, kind, events, columns of which an update is a change, and which rows count."""
 _NAMED_BY = {"condition": "subject", "erased": "digest"}
+_OF_FACET = "(SELECT reference FROM search_entry WHERE id = new.entry_id)"
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE changed record; its text;
 BEGIN
     IF TG_ARGV[1] = 'old' THEN changed := old; ELSE changed := new; END IF;
     IF TG_TABLE_NAME = 'condition' THEN its := changed.subject;
+    ELSIF TG_TABLE_NAME = 'search_facet' THEN
+        SELECT reference INTO its FROM search_entry WHERE id = changed.entry_id;
+        IF its IS NULL THEN RETURN NULL; END IF;
     ELSIF TG_ARGV[0] = 'erased' THEN its := changed.digest;
     ELSE its := changed.reference; END IF;
     INSERT INTO change (position, reference, kind, at)
@@ -94,6 +99,8 @@ def _triggers(differs: str) -> Iterator[dict[str, str]]:
             changed = " OR ".join(f"old.{name} {differs} new.{name}" for name in columns.split())
             for row in rows:
                 its = f"{row}.{_NAMED_BY.get(table, _NAMED_BY.get(kind, 'reference'))}"
+                if table == "search_facet":  # on Postgres, the function asks, since a condition must not
+                    its = _OF_FACET if differs == "IS NOT" else "new.facet"
                 is_other = f"({changed})" if changed and event == "UPDATE" else ""
                 tests = [f"{its} IS NOT NULL", only.format(row=row), is_other]
                 when = " AND ".join(filter(None, tests))

@@ -175,7 +175,6 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             FileRow,
             SignedDocumentRow,
             ReceiptRow,
-            ChangeRow,  # after what it is about
         )
     },
     SessionEventRow: _of_process(SessionEventRow),
@@ -187,6 +186,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
     StoredObjectRow: lambda named: col(StoredObjectRow.key) == ocfl.object_key(named.reference),
     LeaseRow: lambda named: and_(col(LeaseRow.kind) == Leased.PROCESS, col(LeaseRow.subject) == named.reference),
     NotedRow: _noted,
+    ChangeRow: _by_reference(ChangeRow),  # after what it is about: rows that go are changes too
     ArchiveRow: _by_reference(ArchiveRow),  # last: by its digest, a driver that goes on finds the reference
 }
 """How the rows of an archive are found, in the order in which they are removed."""

@@ -13,20 +13,25 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
-from adapters.database.transactions import engine, writing
+from adapters.database.transactions import engine, reading, writing
 from adapters.settings.settings import settings
 from adapters.store.tombstones import known_digests
 from adapters.tables import changes as table
 from adapters.tables.archives import archives
 from adapters.tables.changes import Place
 from adapters.tables.runs import receipts
-from models.access import CELLAR
+from models.access import CELLAR, Caller, Role
 from models.archive.archive import ArchiveRow, State
 from models.changes import ChangePage, ChangeRow
 from models.errors import Refused
+from models.messages.notification import NotificationRow
 from models.runs.receipt import RunRow
-from services import changes
-from tests.conftest import wait_until
+from models.search import Kind, SearchEntryRow, SearchFacetRow
+from models.store.condition import ConditionCode, ConditionRow, Subject
+from services import changes, derived
+from services.erasure.removing import delete_rows
+from services.erasure.traces import REMOVED, named_by
+from tests.conftest import Configure, wait_until
 from tests.killed import begun
 from tests.records import NOON, all_of, archived, buried, change, digest, document, put, registered, run_row
 
@@ -215,3 +220,46 @@ def test_new_database_begins_a_new_epoch_that_names_all_archives_and_what_was_er
     with pytest.raises(Refused, match="leave it out to begin anew"):
         read("x")
     assert archives.known(["s"]) == set()
+
+
+@pytest.mark.usefixtures("installation")
+def test_archive_that_enters_the_scope_of_a_clerk_without_any_other_change_is_named(configure: Configure) -> None:
+    clerk = Caller("clerk", Role.CLERK, scope="label:branch=Haifa")
+    archived("r", labels={"branch": "Haifa"})
+    configure(search_labels="branch,floor")
+    with writing() as session:  # as an entry that is made again after the clerk has read
+        session.execute(delete(SearchFacetRow).where(col(SearchFacetRow.kind) == Kind.LABEL))
+        session.execute(update(SearchEntryRow).values(version=0))
+    begin = changes.page(clerk, None)
+
+    derived.begin()
+    while derived.fill():
+        pass
+
+    put(SearchFacetRow(entry_id=1, kind=Kind.LABEL, facet=1))  # of no archive, as while one is erased
+    assert begin.items == []
+    assert kinds(changes.page(clerk, begin.next)) == {"content"}
+
+
+@pytest.mark.usefixtures("installation")
+def test_message_about_no_archive_is_no_change() -> None:
+    begin = read()
+    archived("r")
+    its: dict[str, Any] = {"receipt_id": "a group", "endpoint": "https://e.example", "event": "x", "state": "pending"}
+    put(NotificationRow(message_id="m", reference="", planned_at=NOON, **its))
+
+    assert "" not in {each.reference for each in read(begin.next).items}
+
+
+@pytest.mark.usefixtures("installation")
+def test_condition_that_is_found_while_its_archive_is_erased_leaves_no_change_that_names_it() -> None:
+    archived("r")
+    with reading() as session:
+        named = named_by(session, session.get_one(ArchiveRow, "r"), digest("r"))
+    its = {"kind": Subject.ARCHIVE, "code": ConditionCode.FILE_MISSING}
+    put(ConditionRow(subject="r", since=NOON, found_at=NOON, count=1, values={}, **its))
+
+    with writing() as session:
+        delete_rows(session, named, REMOVED)
+
+    assert "r" not in {each.reference for each in all_of(select(ChangeRow))}

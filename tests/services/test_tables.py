@@ -14,6 +14,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from adapters.database.transactions import insert_rows, reading, writing
+from adapters.lists.table_files import batch_of, schema_of, written
 from adapters.store import seals
 from adapters.tables import form_columns
 from adapters.tables.archives import archives
@@ -22,8 +23,9 @@ from domain.tables.values import typed
 from models.access import CELLAR, Caller, Role
 from models.archive.archive import FormFieldRow, WarningRow
 from models.errors import Refused
+from models.search import MOST_FACETS
 from models.store.happened import NotedRow
-from models.tables import ColumnType, FormColumnRow
+from models.tables import Column, ColumnType, FormColumnRow
 from models.templates import Names, PartWords, TemplateWords
 from services import templates
 from services.tables import UNFIT_VALUES, listed, opened
@@ -87,6 +89,15 @@ def test_form_table_has_typed_rows_that_lead_back_and_its_columns_stay() -> None
     noted = [(each.row["name"], each.row["type"]) for each in all_of(select(NotedRow)) if each.of == "form_column"]
     assert {("RENT", "integer"), ("RENT", "text"), ("rent_3", "integer")} <= {*noted}  # rebuilt from the store
     assert len(all_of(select(FormColumnRow).where(FormColumnRow.template_id == LEASE))) == 8
+
+
+@BOTH
+def test_numbers_keep_their_digits_and_stay_numbers_in_structures() -> None:
+    lease(1, ("A", 123_456_789_012.345_67), ("B", {"a": [1.5, 0.1 + 0.2]}), ("C", 2**60 + 1), ("D", 10**400))
+
+    (its,) = rows(template=LEASE)
+    assert (its["A"], its["B"]) == (Decimal("123456789012.34567"), '{"a": [1.5, 0.30000000000000004]}')
+    assert (its["C"], its["D"] in ("Infinity", str(10**400))) == (2**60 + 1, True)  # SQLite has no such number
 
 
 @BOTH
@@ -191,8 +202,32 @@ def test_personal_columns_are_as_the_role_gets_them_with_equal_keys_in_all_table
     assert rows(template=LEASE, caller=Caller("a", Role.AUDITOR))[0]["NAME"] == "•••"
     assert rows(template=LEASE, caller=VIEWER)[0]["NAME"] == "•••"
     assert rows(template=LEASE, caller=CELLAR)[0]["NAME"] == "client"
-    with pytest.raises(ValueError, match="CELLAR_TABLES_PERSONAL"):
-        configure(tables_personal="viewer=whole")
+    for refused in ("viewer=whole", "viewer=keyed"):
+        with pytest.raises(ValueError, match="CELLAR_TABLES_PERSONAL"):
+            configure(tables_personal=refused)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_field_that_looks_personal_in_older_archives_alone_is_personal() -> None:
+    lease(1, *((f"F{each}", None) for each in range(MOST_FACETS)), ("MAIL", "dana@example.com"))
+
+    assert rows(template=LEASE)[0]["MAIL"] == "dana@example.com"
+    assert rows(template=LEASE, caller=DATA)[0]["MAIL"] == seals.fingerprint("table:dana@example.com")
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_equal_values_have_equal_keys_also_where_the_settings_name_another_role(
+    configure: Configure,
+) -> None:
+    configure(tables_personal="auditor=masked")
+    texts = {"A": "2026-03-05", "B": "7.5", "C": "1200", "D": "Dana"}
+    words = TemplateWords(parts={f"field:{each}": PartWords(personal=True) for each in texts})
+    templates.name({"x": words, "y": words}, "a test", NOON)
+    lease(1, *zip(texts, ("2026-03-05", "7.50", 1200, "Dana"), strict=True), template="x")
+    lease(2, *zip(texts, ("5/3/2026", "7.5", "1,200.0", "Dana"), strict=True), template="y")
+
+    expected = {id_: seals.fingerprint(f"table:{text}") for id_, text in texts.items()}
+    assert [rows(template=each, caller=DATA) for each in "xy"] == [[expected], [expected]]
 
 
 @BOTH
@@ -222,7 +257,7 @@ def test_csv_and_workbook_have_the_same_rows_and_run_no_formula() -> None:
     texts = ("=1+1", 'שלום, "x"\n<&>', "\x01\ud83d", "x" * 40_000)
     for number, text in enumerate(texts):
         lease(number, ("RENT", "-1,234.50"), ("NOTE", text), ("DAY", "5/3/2026"), ("BIG", 10**17), ("PAID", "כן"))
-    lease(9, ("DAY", "1/1/1850"))
+    lease(9, ("DAY", "1/1/1850"), ("RENT", f"{10**19}.{1:018}"))
 
     lines = list(csv.DictReader(io.StringIO(exported(template=LEASE, ending="csv").decode("utf-8-sig"))))
     sheet = load_workbook(io.BytesIO(exported(template=LEASE, ending="xlsx"))).active
@@ -241,4 +276,10 @@ def test_csv_and_workbook_have_the_same_rows_and_run_no_formula() -> None:
     assert lines[1]["NOTE"] == cells[1][head.index("NOTE")] == texts[1]
     assert (len(cells[3][head.index("NOTE")]), lines[3]["NOTE"]) == (32_767, texts[3])
     assert cells[4][head.index("DAY")] == lines[4]["DAY"] == "1850-01-01"
+    assert cells[4][head.index("RENT")] == lines[4]["RENT"] == f"{10**19}.{1:018}"
     assert all(each.data_type != "f" for row in sheet.iter_rows() for each in row)
+
+    times = (Column("at", ColumnType.TIME, ""),)
+    early = batch_of(schema_of(times), [[datetime(1, 1, 1, tzinfo=UTC)]])  # as programs write no time
+    (_, (cell,)) = load_workbook(io.BytesIO(b"".join(written("xlsx", times, [early])))).active.values
+    assert cell == "0001-01-01 00:00:00+00:00"

@@ -16,7 +16,7 @@ from adapters.database.transactions import connected
 from models.columns import Moment
 from models.errors import Conflict
 
-_JSON = [{"é": [1, 2.50, 1e3, None, "\u05d0"], "a": {"z": 1, "b": True}}, [], "text", 12]
+_JSON = [{"é": [1, 2.50, 1e3, None, "\u05d0"], "a": {"z": 1, "b": True}}, [], "text", 123_456_789_012.345_67]
 _ROWS = 2
 
 

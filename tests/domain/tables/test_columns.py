@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.settlements.report import entries_of, read_format
 from domain.tables.catalogue import LEAD, SOURCES, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
 from domain.tables.names import form_table, taken_by
@@ -269,3 +270,17 @@ def test_odd_columns_have_the_types_that_a_person_gives_them(seed: int) -> None:
         archives.append([(at, name, declared, value) for at, (name, declared, value) in enumerate(its)])
 
     assert {each.element: each.type for each in rows_after(*archives)} == {name: ODD[name][2] for name in names}
+
+
+def test_id_by_which_a_card_is_guessed_without_a_key_is_personal() -> None:
+    """The id of an entry without fingerprints is a digest of the other columns, and a card has 10,000 ends."""
+    heads = "[columns]\nsettled_on = 'day'\namount = 'amount'\ncard = 'card'\ncurrency = 'currency'\ncguid = 'id'"
+    form = read_format(f"fee_tolerance_minor = 0\nlate_after_days = 7\n{heads}")
+
+    def ids(card: str) -> list[str]:
+        report = f"day,amount,card,currency,id\n2026-01-01,1.00,{card},ILS,\n"
+        return [each.entry_id for each in entries_of(report.encode(), form, str)]
+
+    assert ids("0042") == ids("0042") != ids("0043")
+    its = {(table, each.name) for table in SOURCES for each in columns_of(table) if each.is_personal}
+    assert {("settlements", "entry_id"), ("discrepancies", "discrepancy_id")} <= its

@@ -125,6 +125,7 @@ COLUMNS: Sequence[tuple[str | None, Sequence[Any], ColumnType | None]] = [
     (None, ["1,234", "7.5"], DECIMAL),
     (None, ["1", "n/a"], TEXT),
     (None, [*["1"] * 99, "n/a"], INTEGER),
+    (None, [*["1"] * 199, "7.50"], DECIMAL),  # an amount is never lost to a narrower type of numbers
     (None, [*map(str, range(98)), "n/a", "-"], TEXT),
     (None, ["1", "2026-03-05"], TEXT),
     (None, ["true", "false", ""], BOOLEAN),
