@@ -3,16 +3,17 @@
 What is personal is hidden here, by the role of the caller, and a caller with a scope gets rows of its archives alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlmodel import col
 
 from adapters.database import table_rows
-from adapters.database.transactions import reading
+from adapters.database.table_rows import Where
+from adapters.database.transactions import pages, reading
 from adapters.search.pages import matching
 from adapters.settings.settings import settings
 from adapters.store import seals
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 UNFIT_VALUES = "unfit_values"
 _NO_TEMPLATE = "no archive has this template; `cellar templates list` names the templates"
 _MOST_LISTED = 500
+_ARCHIVES_AT_ONCE = 1000
+References: TypeAlias = Collection[str] | None
+"""The archives whose rows are read, with an empty text for rows of no archive; None: all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +67,36 @@ class OpenTable:
 def listed(caller: Caller) -> list[ListedTable]:
     """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
     fixed = [name for name in SOURCES if _is_for(caller, name)]
-    ids = _template_ids(caller)[:_MOST_LISTED]
+    ids = template_ids(caller)[:_MOST_LISTED]
     forms = [ListedTable(form_table(each), each, called(each, caller)) for each in ids]
     return [*map(ListedTable, (*fixed, UNFIT_VALUES)), *forms]
 
 
-def opened(name: str | None, template_id: str | None, caller: Caller) -> OpenTable:
+def opened(name: str | None, template_id: str | None, caller: Caller, references: References = None) -> OpenTable:
     """Open a table of the catalogue, of the archives of a template if that is given; or without a name, the form table
-    of the template, whose columns are settled first by all its archives.
+    of the template, whose columns are settled first by all archives that are read.
 
     Raises:
         Refused: there is no such table for the caller, or no such template.
         Transient: database or store does not answer.
     """
     if name == UNFIT_VALUES:
-        ids = [template_id] if template_id else _template_ids(caller)
-        return _table(name, UNFIT, _unfit(ids, caller), caller)
+        ids = [template_id] if template_id else template_ids(caller)
+        return _table(name, UNFIT, _unfit(ids, caller, references), caller)
     if name is not None:
-        return _of_catalogue(name, template_id, caller)
+        return _of_catalogue(name, template_id, caller, references)
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
-    rows = settle(template_id, caller)
+    rows = settle(template_id, caller, references)
     columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
-    return _table(form_table(template_id), columns, (each for each, _ in _form(template_id, rows, caller)), caller)
+    values = (each for each, _ in _form(template_id, rows, caller, references))
+    return _table(form_table(template_id), columns, values, caller)
 
 
-def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
+def settle(template_id: str, caller: Caller, references: References = None) -> Sequence[FormColumnRow]:
     """Return the columns of a template's table, after what all its archives have.
+
+    Of some archives, those are read alone, as long as they only bring new columns.
 
     For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
     would tell of these.
@@ -99,17 +106,20 @@ def settle(template_id: str, caller: Caller) -> Sequence[FormColumnRow]:
     seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
-    for page in table_rows.forms(template_id, where):
-        see(seen, (fields for _, fields in page), full)
-        archives += len(page)
-    if not kept and not archives:
+    for own in _own(table_rows.ARCHIVE.reference, references):
+        for page in table_rows.forms(template_id, own, where):
+            see(seen, (fields for _, fields in page), full)
+            archives += len(page)
+    if not kept and not archives and references is None:
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     words, learned = words_of(template_id), personal_parts(template_id)
     decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
+    if references is not None and {each.key for each in decide(kept)} & {each.key for each in kept}:
+        return settle(template_id, caller)  # which may find that few values of all do not fit
     return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
 
 
-def _template_ids(caller: Caller) -> list[str]:
+def template_ids(caller: Caller) -> list[str]:
     """Return the templates of the archives that a caller sees."""
     its = col(ArchiveRow.template_id)
     with reading() as session:
@@ -129,7 +139,16 @@ def _scope(caller: Caller) -> list[ColumnElement[bool]]:
     return [table_rows.ARCHIVE.reference.in_(its)] if found else []
 
 
-def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTable:
+def _own(reference: Any, references: References) -> Iterator[Where]:
+    """Yield the conditions by which the rows of some archives are read, part by part; none for all rows."""
+    if references is None:
+        yield ()
+    for page in pages(references or (), _ARCHIVES_AT_ONCE):
+        its = reference.in_(page)
+        yield (or_(its, reference.is_(None)) if "" in page else its,)
+
+
+def _of_catalogue(name: str, template_id: str | None, caller: Caller, references: References) -> OpenTable:
     source, where = SOURCES.get(name), _scope(caller)
     if source is None or not _is_for(caller, name) or (template_id and not source.is_of_archives):
         known = ", ".join(each for each in (*SOURCES, UNFIT_VALUES))
@@ -143,8 +162,10 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller) -> OpenTab
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    pages = table_rows.rows(source, [each.name for each in columns], own.get(name, ()), where)
-    transposed = (list(zip(*page, strict=True)) for page in pages if page)
+    parts = _own(source.of.c.reference if source.is_of_archives else None, references)
+    names, seen = [each.name for each in columns], own.get(name, ())
+    found = (page for its in parts for page in table_rows.rows(source, names, (*seen, *its), where))
+    transposed = (list(zip(*page, strict=True)) for page in found if page)
     values = ([*_lead(its[:lead]), *its[lead : lead + len(columns)]] for its in transposed)
     return _table(name, (*LEAD, *columns), values, caller)
 
@@ -154,9 +175,12 @@ def _lead(values: Sequence[Sequence[Any]]) -> Values:
     return [*values, [each and settings().dossier_url(each) for each in values[0]]]
 
 
-def _form(template_id: str, rows: Sequence[FormColumnRow], caller: Caller) -> Iterator[tuple[Values, Values]]:
+def _form(
+    template_id: str, rows: Sequence[FormColumnRow], caller: Caller, references: References
+) -> Iterator[tuple[Values, Values]]:
     """Yield the values of a form table, and those of its unfit values."""
-    for page in table_rows.forms(template_id, _scope(caller)):
+    where, parts = _scope(caller), _own(table_rows.ARCHIVE.reference, references)
+    for page in (page for own in parts for page in table_rows.forms(template_id, own, where)):
         archives: list[Fields] = [fields for _, fields in page]
         if caller.is_masked:
             people = personal_of([lead[0] for lead, _ in page])
@@ -175,9 +199,9 @@ def _masked(fields: Fields, personal: Personal) -> Fields:
     ]
 
 
-def _unfit(template_ids: Sequence[str], caller: Caller) -> Iterator[Values]:
-    for each in template_ids:
-        for _, unfit in _form(each, settle(each, caller), caller):
+def _unfit(ids: Sequence[str], caller: Caller, references: References) -> Iterator[Values]:
+    for each in ids:
+        for _, unfit in _form(each, settle(each, caller, references), caller, references):
             yield unfit
 
 

@@ -32,7 +32,7 @@ def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) 
     A row begins with reference, version, receipt and its arrival, null where there are none; then come the columns.
 
     Args:
-        own: conditions on the rows themselves, which most rows meet.
+        own: conditions on the rows themselves, which most rows meet, or which an index finds.
         where: conditions on their archives.
     """
     its, keys = source.of.c, [source.of.c[each] for each in source.key]
@@ -56,16 +56,16 @@ def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) 
         after = [tuple_(*keys) > tuple_(*(literal(value, key.type) for value, key in last))]
 
 
-def forms(template_id: str, where: Where) -> Iterator[Page]:
+def forms(template_id: str, own: Where, where: Where) -> Iterator[Page]:
     """Yield pages of the archives of a template that have a version, in the order of references: of each what `rows`
     begins with, and its fields as lists of position, id, declared type and value.
 
-    The fields of an archive come as one text: fetching 40 rows takes three times as long.
+    The fields of an archive come as one text: fetching 40 rows takes three times as long. Conditions are as for `rows`.
     """
     sample = select(ARCHIVE.reference).where(ARCHIVE.template_id == template_id).limit(_SAMPLE)
     [(last_place,)] = _all(select(func.max(_FIELD.position)).where(_FIELD.reference.in_(sample)))
     is_wanted = and_(ARCHIVE.template_id == template_id, ARCHIVE.current_receipt_id.is_not(None), *where)
-    its = select(ARCHIVE.reference, ARCHIVE.current_receipt_id, is_wanted.label("is_wanted"))
+    its = select(ARCHIVE.reference, ARCHIVE.current_receipt_id, is_wanted.label("is_wanted")).where(*own)
     widest, last = (last_place or 0) + 1, ""
     while True:
         most = max(1, min(_MOST_AT_ONCE, _CELLS_AT_ONCE // widest))

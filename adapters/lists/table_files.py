@@ -82,15 +82,13 @@ class _Sink(io.RawIOBase):
 def schema_of(columns: Iterable[Column]) -> pa.Schema:
     """Return the Arrow schema of columns, with what each means."""
     return pa.schema(
-        [
-            pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata={"description": _meaning(each)})
-            for each in columns
-        ]
+        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns]
     )
 
 
-def _meaning(column: Column) -> str:
-    return " · ".join(dict.fromkeys(filter(None, (column.description, column.names.he))))
+def _about(column: Column) -> dict[str, str]:
+    meaning = " · ".join(dict.fromkeys(filter(None, (column.description, column.names.he))))
+    return {"description": meaning} | ({"personal": "true"} if column.is_personal else {})
 
 
 def batch_of(schema: pa.Schema, values: Sequence[Sequence[Any]]) -> pa.RecordBatch:

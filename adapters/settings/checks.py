@@ -145,7 +145,7 @@ def _check_formats(made: "Settings") -> None:
 
 
 def _check_urls(made: "Settings") -> None:
-    for name in ("inbox_url", "store_url", "settlements_url", "witness_url", "backup_url"):
+    for name in ("inbox_url", "store_url", "settlements_url", "lake_url", "witness_url", "backup_url"):
         if not is_location(getattr(made, name) or ""):
             raise ValueError(
                 f"{_variable(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows no "

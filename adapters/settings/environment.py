@@ -50,6 +50,7 @@ def settings_environment(settings: Settings) -> dict[str, str]:
         "inbox_url": settings.inbox_location,
         "store_url": settings.store_location,
         "settlements_url": settings.settlements_location,
+        "lake_url": settings.lake_location,
         "backup_url": settings.backup_location,
         "database_url": _absolute_database(settings.database_url or ""),
     }

@@ -349,6 +349,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none.",
     )
+    lake_url: str | None = Field(
+        None,
+        repr=False,
+        description="Folder or `s3://…` URL where `publish-tables` keeps tables for data teams as Delta tables; see "
+        "docs/tables.md. Default: none.",
+    )
     worker_metrics_port: int | None = Field(
         None,
         ge=1,
@@ -395,6 +401,10 @@ class Settings(BaseSettings):
     @property
     def settlements_location(self) -> str | None:
         return self._location(self.settlements_url, "") if self.settlements_url else None
+
+    @property
+    def lake_location(self) -> str | None:
+        return self._location(self.lake_url, "") if self.lake_url else None
 
     @property
     def witness_location(self) -> str | None:

@@ -68,6 +68,28 @@ def changes(after: Place | None, most: int, facets: Sequence[int] = ()) -> tuple
     return changes(after, most, facets)
 
 
+def horizon() -> Place:
+    """Return the place behind all changes that are there."""
+    with reading() as session:
+        if epoch := _epoch(session):
+            return Place(_said(session, _HORIZON), "", "", epoch)
+    _begin()
+    return horizon()
+
+
+def changed(after: int, before: Place, most: int) -> tuple[set[str] | None, bool]:
+    """Return the archives that changed from a position on and before a place, None if they are more than `most`, and
+    whether some were erased.
+    """
+    its = _CHANGE.c.position >= after, _CHANGE.c.position < before.position, ~_IS_EPOCH
+    is_erased = _CHANGE.c.kind == "erased"
+    with reading() as session:
+        asked = select(_CHANGE.c.reference).where(*its, ~is_erased).distinct().limit(most + 1)
+        found = {*session.connection().execute(asked).scalars()}
+        erased = session.connection().execute(select(_CHANGE.c.reference).where(*its, is_erased).limit(1)).first()
+    return found if len(found) <= most else None, erased is not None
+
+
 def _seen(facets: Sequence[int]) -> list[ColumnElement[bool]]:
     entry = select(_ENTRY.id).where(_ENTRY.reference == _CHANGE.c.reference, _FACET.entry_id == _ENTRY.id)
     its = [entry.where(_FACET.facet == each).exists() for each in facets]

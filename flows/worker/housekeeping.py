@@ -24,6 +24,7 @@ from flows.execution.engine import BY_ITSELF, Execution, Interruption
 from flows.find_missing import find_missing, search
 from flows.import_reports import import_reports, new_reports
 from flows.notify_people import notify_people, send_letters
+from flows.publish_tables import publish, publish_tables
 from flows.sweep_inbox import sweep, sweep_inbox
 
 log = structlog.get_logger()
@@ -33,6 +34,7 @@ _WORKS: Mapping[str, Callable[..., Coroutine[Any, Any, list[Any]]]] = {
     find_missing.name: search,
     import_reports.name: new_reports,
     notify_people.name: send_letters,
+    publish_tables.name: publish,
     sweep_inbox.name: sweep,
 }
 _SHOWN_AFTER_S = 2

@@ -33,6 +33,7 @@ from flows.import_reports import import_reports
 from flows.judge_signatures import judge_signatures
 from flows.notify_people import notify_people
 from flows.process_archive import process_archive
+from flows.publish_tables import publish_tables
 from flows.reevaluate_payments import reevaluate_payments
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
@@ -54,6 +55,7 @@ FLOWS: Mapping[Flow[..., Any], Action] = {
     deliver_messages: Action.REDELIVER,
     find_missing: Action.DECIDE,
     notify_people: Action.READ_TROUBLES,
+    publish_tables: Action.EXPORT_TABLE,
     verify_archives: Action.READ_TROUBLES,
     judge_signatures: Action.DECIDE,
     anchor_archives: Action.READ_TROUBLES,

@@ -223,6 +223,14 @@ def known(references: Iterable[str]) -> set[str]:
         return {each for its in asked for each in session.exec(select(ArchiveRow.reference).where(its))}
 
 
+def templates_of(references: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the archives that have a template, each with it."""
+    its = select(ArchiveRow.reference, ArchiveRow.template_id).where(col(ArchiveRow.template_id).is_not(None))
+    with reading() as session:
+        found = (session.exec(its.where(col(ArchiveRow.reference).in_(page))) for page in pages(references))
+        return [(name, template) for rows in found for name, template in rows if template]
+
+
 def identity(reference: str) -> Identity:
     """Return by what people find an archive, as far as the database knows it."""
     with reading() as session:

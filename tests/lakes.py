@@ -1,0 +1,99 @@
+"""Reads a lake by its files alone, changes archives, and kills publishers of it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from adapters.database.transactions import writing
+from adapters.files.bucket import client
+from adapters.settings.settings import settings
+from domain.tables.catalogue import SOURCES
+from domain.tables.names import form_table
+from models.access import Caller, Role
+from models.archive.archive import ArchiveRow
+from services.erasure.removing import delete_rows
+from services.erasure.traces import REMOVED, named_by
+from services.tables import UNFIT_VALUES, template_ids
+from tests.records import archived, buried, document
+from tests.tables import table as exported
+
+DATA = Caller("data", Role.DATA)
+"""Who gets tables as the lake has them."""
+
+
+def lease(number: int, *fields: tuple[str | None, Any], template: str = "lease", version: int = 1) -> None:
+    """Load a version of an archive of a template, with these fields alone."""
+    its = document(f"p-{number}", template={"id": template})
+    its["data"] = [its["data"][0] | {"id": id_, "value": value, "type": "text"} for id_, value in fields]
+    archived(f"p-{number}", f"{number} {version}", minute=version, payload=its)
+
+
+def erase(reference: str) -> None:
+    """Erase the rows of an archive, as an erasure does."""
+    digest = buried(reference)
+    with writing() as session:
+        delete_rows(session, named_by(session, session.get_one(ArchiveRow, reference), digest), REMOVED)
+
+
+def mirrored(folder: Path) -> Path:
+    """Return the folder of the lake: itself, or a copy of the bucket."""
+    place = str(settings().lake_location)
+    if not place.startswith("s3://"):
+        return Path(place)
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/"):
+        for each in page.get("Contents", []):
+            target = folder / each["Key"].removeprefix(f"{prefix}/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            client().download_file(bucket, each["Key"], str(target))
+    return folder
+
+
+def files(folder: Path) -> list[str]:
+    """Return the data files of a table, as its log names them."""
+    there, since = dict[str, None](), -1
+    if checkpoints := sorted(folder.glob("_delta_log/*.checkpoint.parquet")):
+        since = int(checkpoints[-1].name.split(".")[0])
+        found = duckdb.read_parquet(str(checkpoints[-1])).filter("add IS NOT NULL").select("add.path")
+        there = dict.fromkeys(each for (each,) in found.fetchall())
+    for log in sorted(folder.glob("_delta_log/*.json")):
+        for action in map(json.loads, log.read_text().splitlines() if int(log.stem) > since else []):
+            if "add" in action:
+                there[action["add"]["path"]] = None
+            elif "remove" in action:
+                there.pop(action["remove"]["path"], None)
+    return [str(folder / each) for each in there]
+
+
+def _differing(folder: Path, name: str, template: str | None) -> int:
+    """Return how many rows a table of the lake and its export for the same role do not share, by DuckDB."""
+    export = exported(None if template else name, template, DATA)
+    own = duckdb.from_arrow(export)
+    if not (found := files(folder / name)):
+        return len(own)
+    its = duckdb.read_parquet(found, union_by_name=True).select(*export.column_names)
+    assert its.types == own.types
+    sql = "SELECT count(*) FROM ((FROM its EXCEPT ALL FROM own) UNION ALL (FROM own EXCEPT ALL FROM its))"
+    return sum(count for (count,) in (duckdb.sql(sql) or its).fetchall())
+
+
+def assert_current() -> None:
+    """Check that the lake has all tables as they are exported for the same role."""
+    tables = dict.fromkeys((*SOURCES, UNFIT_VALUES)) | {form_table(each): each for each in template_ids(DATA)}
+    with TemporaryDirectory() as folder:
+        lake = mirrored(Path(folder))
+        assert [name for name, template in tables.items() if _differing(lake, name, template)] == []
+
+
+def texts() -> Iterator[str]:
+    """Yield all that stands in any file of the lake."""
+    with TemporaryDirectory() as folder:
+        for each in mirrored(Path(folder)).rglob("*"):
+            if each.suffix == ".parquet":
+                yield str(duckdb.read_parquet(str(each)).fetchall())
+            elif each.is_file():
+                yield each.read_text()

@@ -1,0 +1,211 @@
+"""Tables of the lake equal the database row for row, for a reader that knows only files, whatever happens meanwhile."""
+
+import os
+import random
+import secrets
+import shutil
+import sys
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from subprocess import Popen
+
+import deltalake
+import pytest
+from sqlmodel import col, update
+
+from domain.tables.catalogue import SOURCES
+from models.changes import ChangeRow
+from models.errors import Conflict, Transient
+from models.templates import Names, PartWords, TemplateWords
+from services import publishing, templates
+from services.tables import UNFIT_VALUES
+from tests.conftest import Configure, answers, bucket_at, free_port, running, wait_until
+from tests.killed import begun
+from tests.lakes import assert_current, erase, lease, texts
+from tests.records import NOON, change
+
+LEASE = "form_lease"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, configure: Configure, sqlite_installation: None) -> Path:
+    configure(lake_url=str(tmp_path / "lake"))
+    return tmp_path / "lake"
+
+
+def written() -> dict[str, int | None]:
+    """Publish, check the lake, and return of how many archives each table was written, but `templates`."""
+    found = {each.table: each.archives for each in publishing.publish()}
+    assert_current()
+    assert publishing.publish() == []
+    return {name: count for name, count in found.items() if name != "templates"}
+
+
+@pytest.mark.usefixtures("installation")
+def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, configure: Configure) -> None:
+    configure(lake_url=str(tmp_path / "lake"))
+    for number in range(3):
+        lease(number, ("RENT", "1,200"), ("DAY", "5/3/2026"), ("NAME", "Dana"))
+    assert written() == dict.fromkeys([*SOURCES.keys() - {"templates"}, UNFIT_VALUES, LEASE])
+
+    lease(1, ("RENT", 7), ("CITY", "חיפה"), version=2)  # a new column
+    lease(9, ("RENT", 7), template="o'ther")
+    every = written()
+    assert every.pop(LEASE) == 1
+    assert every.pop("form_o_ther_" + next(iter(every.keys() - {*SOURCES, UNFIT_VALUES}))[-12:]) is None  # is new
+    assert set(every.values()) == {2}
+    lease(1, ("RENT", 8), template="o'ther", version=3)  # leaves the table of its template
+    assert {*written().values()} == {1}
+
+    lease(2, ("RENT", "much"), ("DAY", "5/3/2026"), version=2)  # one of few: the column is a text now
+    assert written()[LEASE] is None
+    words = TemplateWords(
+        parts={"field:RENT": PartWords(name=Names(en="Rent")), "field:NAME": PartWords(personal=True)}
+    )
+    templates.name({"lease": words}, "a test", NOON)
+    lease(0, ("RENT", "5"), ("NAME", "Dana"), version=2)
+    assert written()[LEASE] is None
+    assert "Dana" not in "".join(texts())
+
+
+def test_erased_archive_is_in_no_file(lake: Path) -> None:
+    for number in range(3):
+        lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
+    written()
+    lease(1, ("RENT", 7), ("NOTE", "secret-1-later"), version=2)
+    written()
+    assert any("secret-1" in each for each in texts())
+    lease(1, template="left", version=3)
+    written()
+    lease(1, template="another", version=4)
+    written()
+    erase("p-1")
+    lease(2, ("RENT", 7), version=2)
+
+    assert written()[LEASE] == 1
+
+    assert not [each for each in texts() if "secret-1" in each or "p-1" in each]
+    assert any("secret-0" in each for each in texts())
+
+
+def test_what_another_program_touched_is_written_anew(lake: Path, configure: Configure) -> None:
+    lease(1, ("RENT", 1))
+    written()
+    table = deltalake.DeltaTable(lake / "files")
+    table.delete()
+    deltalake.DeltaTable(lake / "payments").alter.set_table_name("ours")
+    shutil.rmtree(lake / "events")
+    for each in (lake / "sessions").glob("*.parquet"):
+        each.unlink()
+    lease(1, ("RENT", 2), version=2)
+    every = written()
+    assert {name for name, count in every.items() if count is None} == {"files", "payments", "events", "sessions"}
+
+    for each in (lake / "archives").glob("*.parquet"):
+        each.unlink()
+    lease(1, ("RENT", 3), version=3)
+    assert {*written().values()} == {None}
+    (lake / "runs" / "_delta_log" / "00000000000000099999.json").write_text("{")
+    lease(1, ("RENT", 4), version=4)
+    with pytest.raises(Conflict, match="remove its folder"):
+        publishing.publish()
+    shutil.rmtree(lake / "runs")
+    assert written()["runs"] is None
+
+    change(update(ChangeRow).where(col(ChangeRow.position) == 0).values(reference="of.another.server"))
+    assert {*written().values()} == {None}  # a new epoch
+    configure(lake_url=str(lake), tables_personal="data=whole")
+    assert {*written().values()} == {None}
+    assert any("'client'" in each for each in texts())
+    configure(lake_url=str(lake), tables_personal="data=left_out")
+    assert {*written().values()} == {None}
+    assert not any("'client'" in each for each in texts())
+
+
+class Publisher:
+    """Changes archives at random, and publishes them in processes that are killed, or whose bucket goes."""
+
+    def __init__(self, stop: Callable[[ForkServerProcess], None]) -> None:
+        self._stop, self._random, self._there, self._made = stop, random.Random(7), dict[int, int](), 0
+
+    def _change(self) -> None:
+        for _ in range(self._random.randint(1, 4)):
+            number = self._random.choice([self._made, *self._there])
+            self._made += number == self._made
+            if number in self._there and self._random.random() < 0.3:
+                del self._there[number]
+                erase(f"p-{number}")
+            else:
+                version = self._there[number] = self._there.get(number, 0) + 1
+                rent = self._random.choice([number, f"{number}.5", "much", None])
+                fields = ("RENT", rent), (f"FIELD_{self._random.randint(1, 9)}", f"secret-{number}.")
+                lease(number, *fields, template=self._random.choice(["lease", "other"]), version=version)
+
+    def rounds(self, kills: int) -> None:
+        """Stop so many publishers before they end."""
+        longest_s, stopped = 4.0, 0
+        while stopped < kills:
+            self._change()
+            process = begun(publishing.publish)
+            process.join(self._random.uniform(0, longest_s))
+            if process.is_alive():
+                self._stop(process)
+                stopped += 1
+            else:
+                longest_s *= 0.9
+            process.join()
+            if self._random.random() < 0.3:
+                publishing.publish()
+                assert_current()
+        publishing.publish()
+        assert_current()
+        said = "".join(texts())
+        assert not [each for each in range(self._made) if each not in self._there and f"secret-{each}." in said]
+
+
+def test_lake_is_right_after_kills(lake: Path) -> None:
+    Publisher(ForkServerProcess.kill).rounds(5)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("installation")
+def test_lake_is_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
+    configure(lake_url=str(tmp_path / "lake"))
+    Publisher(ForkServerProcess.kill).rounds(50)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_lake_in_a_bucket_is_right_after_kills_and_while_the_bucket_goes(
+    tmp_path: Path, configure: Configure, s3_server: str
+) -> None:
+    port, at = free_port(), f"s3://archives/{secrets.token_hex(8)}"
+    configure(lake_url=at, **bucket_at(f"http://127.0.0.1:{port}"))
+    relayed = [sys.executable, "-m", "tests.relay", str(port), s3_server.rpartition(":")[2]]
+
+    def relay() -> Popen[bytes]:
+        made = running(relayed, dict(os.environ), tmp_path / "relay.log", ROOT).__enter__()
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"))
+        return made
+
+    relays = [relay()]
+
+    def stop(process: ForkServerProcess) -> None:
+        if len(relays) % 2:
+            relays[-1].kill()
+            relays[-1].wait()
+            process.join()
+            assert process.exitcode == 1
+        else:
+            process.kill()
+        relays.append(relay() if relays[-1].poll() is not None else relays[-1])
+
+    try:
+        Publisher(stop).rounds(2)
+        relays[-1].kill()
+        relays[-1].wait()
+        with pytest.raises(Transient, match="the lake does not answer"):
+            publishing.publish()
+    finally:
+        relays[-1].kill()
