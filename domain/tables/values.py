@@ -188,9 +188,8 @@ class Seen:
             found, _ = narrowest(value)
             if found is not None:
                 self.types[found] += 1
-                self.is_of_ids = self.is_of_ids or (
-                    value.__class__ is str and value[:1] == "0" and bool(_ID.match(value))
-                )
+                if value.__class__ is str and value[:1] == "0" and _ID.match(value):
+                    self.is_of_ids = True
                 if len(self.texts) <= _MOST_CHOICES:
                     self.texts.add(text_of(value)[:100])
 
