@@ -32,7 +32,8 @@ from tests.samples import sample_body
 pytestmark = pytest.mark.usefixtures("prefect")
 
 MOST_WRITES = 60
-HISTORY = {"run", "lease", "notification_attempt", "task_result"}  # has rows for every attempt, and must differ
+HISTORY = {"change", "run", "lease", "notification_attempt", "task_result"}
+"""Tables that have rows for every attempt, and must differ."""
 WRITER = re.compile("/content/[0-9a-f]{8}/")
 TIMES = {
     "archive.completed_at",

@@ -99,7 +99,8 @@ def _bury() -> None:
     named = {name: each for name, each in session(GONE).items() if name != "reference"}
     archived(GONE, payload=document(GONE, **named))
     buried(GONE)
-    for table in SQLModel.metadata.sorted_tables:
+    # Rows that go are changes themselves.
+    for table in sorted(SQLModel.metadata.sorted_tables, key=lambda each: each.name == "change"):
         if table.name not in ("access", "tombstone", "tombstone_mark"):
             with engine().begin() as connection:
                 connection.execute(table.delete())
