@@ -19,8 +19,8 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import DARKEST_MARKER, drawing_of, lightness
-from adapters.documents.pdf.document import DAMAGES, entry, filled_fields
-from adapters.documents.pdf.page_text import covered_words, inherited
+from adapters.documents.pdf.document import DAMAGES, entry, filled_fields, inherited
+from adapters.documents.pdf.page_text import covered_words
 from adapters.documents.pdf.stamps import (
     Stamp,
     annotations_of,

@@ -33,7 +33,7 @@ _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
 _ANY_END = re.compile(rb"[\s>]startxref[\s\0]*\d+[\s\0]*%%EOF")
 """The end as the most tolerant viewer reads it. `startxref` alone may also be in the text of a field."""
 _NEARBY_BYTES = 2048
-_MOST_LINE_ENDS = 64
+_MOST_LINE_ENDS, _MOST_NODES_ABOVE = 64, 32
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s")
 DAMAGES = (PdfReadError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
 """What pyHanko raises at a damaged part of a document."""
@@ -276,3 +276,14 @@ def is_unambiguous(document: Document, revision: int) -> bool:
     begins = document.file.read(_NEARBY_BYTES).lstrip()[:4]
     is_in_place = begins == b"xref" or begins[:1].isdigit()
     return is_in_place and isinstance(sections, Sections) and sections.hides_only_new_objects(revision)
+
+
+def inherited(node: Any, key: str) -> Any:
+    """Return an entry of a page or of the nearest node above it."""
+    for _ in range(_MOST_NODES_ABOVE):
+        if not isinstance(node, generic.DictionaryObject):
+            return None
+        if entry(node, key) is not None:
+            return entry(node, key)
+        node = entry(node, "/Parent")
+    return None

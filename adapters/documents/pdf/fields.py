@@ -31,8 +31,9 @@ from adapters.documents.pdf.appearance import (
     tokens_of,
 )
 from adapters.documents.pdf.document import TWIN, Document, all_fields, entry
+from adapters.documents.pdf.drawn_words import RIGHT_TO_LEFT
 from adapters.documents.pdf.fonts import is_of_every_viewer
-from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, cut_off_words
+from adapters.documents.pdf.page_text import cut_off_words
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import FieldChange
 

@@ -20,8 +20,9 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import drawing_of, shown_stream
 from adapters.documents.pdf.document import Document, all_fields, entry, filled_fields
+from adapters.documents.pdf.drawn_words import RIGHT_TO_LEFT
 from adapters.documents.pdf.embedded_signature import Signature
-from adapters.documents.pdf.page_text import RIGHT_TO_LEFT, covered_words, cut_off_words, numbers_beside
+from adapters.documents.pdf.page_text import covered_words, cut_off_words, numbers_beside
 from adapters.documents.trust.certificates import storable
 from models.archive.verdict import CoveredWords
 
