@@ -95,8 +95,8 @@ def reading() -> Iterator[Session]:
 
 
 def json_text(column: Any, dialect: str) -> ColumnElement[str]:
-    """Return a JSON column as text. SQLite keeps a number as a number, of which a cast has 15 digits, and one that is
-    too large as infinite, which is no JSON.
+    """Return a JSON column as text. SQLite stores a JSON number as a number: a cast would keep 15 of its digits, and
+    would make `Inf`, which is no JSON, of a number that is too large.
     """
     text = cast(column, Text)
     if dialect == "postgresql":

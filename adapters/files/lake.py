@@ -2,7 +2,7 @@
 
 Each commit of ours has the number of the version that it makes. Where the last version has none, another program wrote
 it, or an erasure was not ended: then nobody knows what the table has, and it has no position. Of two publishers, the
-second to commit fails. Nothing of `deltalake`'s errors is told, since they have what was written.
+second to commit fails. Our errors repeat no text of `deltalake`'s errors, which may show the rows that were written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -170,6 +170,6 @@ def _passed(batches: Iterable[pa.RecordBatch], rows: list[int], failed: list[Exc
         for each in batches:
             rows.append(each.num_rows)
             yield each
-    except Exception as error:
+    except Exception as error:  # it is raised again, here and by the caller
         failed.append(error)
         raise

@@ -151,7 +151,7 @@ def _xml(row: Iterable[Any]) -> str:
 
 
 def _xml_cell(value: Any) -> str:
-    """Return a cell of a sheet. Text is no formula there; one that is too long for a cell ends with an ellipsis."""
+    """Return a cell of a sheet. A text is never a formula; a text that is too long for a cell ends with an ellipsis."""
     match value:
         case None:
             return "<c/>"
