@@ -97,7 +97,7 @@ def _reach(annotation: DictionaryObject, box: Box) -> Box:
 
 
 def _covers(box: Box, word: Word, *, is_near: bool) -> bool:
-    """Return whether a rectangle covers half of a word, or half of a letter where it may be a number, or any of an image."""
+    """Return whether a rectangle covers half of a word, or of a letter where it may be a number, or any of an image."""
     west, south, east, north = word.box
     width, height = min(box[2], east) - max(box[0], west), min(box[3], north) - max(box[1], south)
     if is_near or not word.text or not word.is_placed or min(width, height) <= 0:
