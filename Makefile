@@ -18,7 +18,7 @@ up: .venv/runtime
 # that archives waits for some 80 syncs.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 AT_ONCE ?= 3
-test: .venv/development
+test: .venv/development .venv-readers/made
 	@linted=$$(mktemp); make --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint || { cat $$linted; tests=2; }; rm $$linted; exit $$tests
@@ -30,7 +30,7 @@ lint: .venv/development
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-test-faults: .venv/development
+test-faults: .venv/development .venv-readers/made
 	$(BIN)/python -m pytest -m "faults or hypothesis" --hypothesis-profile=thorough
 
 soak: .venv/development
@@ -140,11 +140,22 @@ console-vendor: .venv/development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+# What data teams read tables with: dbt, DuckDB, Polars, pandas, a notebook, and the maker of clients. It does not fit
+# beside cellar, and cellar runs without it. dbt 1.12 needs a file that is not on PyPI.
+.venv-readers/made: requirements-readers.lock
+	$(PYTHON) -m venv .venv-readers
+	.venv-readers/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-readers.lock
+	touch $@
+
 # The locks are for Python 3.11 to 3.13. uv resolves them in seconds, pip in minutes.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build
+READERS := dbt-core<1.12 dbt-duckdb dbt-postgres deltalake duckdb pyarrow psycopg[binary] openapi-python-client polars pandas \
+  nbclient ipykernel
 lock:
 	$(LOCK) --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	echo "$(READERS)" | tr ' ' '\n' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --output-file requirements-readers.lock -
 
 clean:
-	rm -rf dist .venv .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf dist .venv .venv-checks .venv-readers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
