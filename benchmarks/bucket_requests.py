@@ -5,7 +5,7 @@ import re
 import threading
 from asyncio import IncompleteReadError, StreamReader, StreamWriter
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,9 +63,7 @@ class CountedBucket:
 @contextmanager
 def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
     """Run a proxy before the S3 server at a URL, on a free loopback port. It delays each request by `latency_s`."""
-    address = urlsplit(endpoint)
-    made, ready = CountedBucket(""), threading.Event()
-    stopping: list[Callable[[], object]] = []
+    address, made = urlsplit(endpoint), CountedBucket("")
 
     async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection(address.hostname, address.port)
@@ -78,9 +76,20 @@ def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
             server_writer.close()
             writer.close()
 
+    with serving(_connected) as port:
+        made.endpoint = f"http://127.0.0.1:{port}"
+        yield made
+
+
+@contextmanager
+def serving(connected: Callable[[StreamReader, StreamWriter], Awaitable[None]]) -> Iterator[int]:
+    """Serve connections in a thread, and yield the loopback port."""
+    ready, ports = threading.Event(), list[int]()
+    stopping: list[Callable[[], object]] = []
+
     async def _serve() -> None:
-        listener = await asyncio.start_server(_connected, "127.0.0.1", 0)
-        made.endpoint = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+        ports.append(listener.sockets[0].getsockname()[1])
         ended = asyncio.Event()
         stopping.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
         ready.set()
@@ -91,7 +100,7 @@ def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
     thread.start()
     ready.wait()
     try:
-        yield made
+        yield ports[0]
     finally:
         stopping[0]()
         thread.join()

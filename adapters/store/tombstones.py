@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from adapters.database.noted import note, note_rows
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import asking, insert_new, reading, writing
 from adapters.store import seals
 from adapters.tables.erased import is_any
 from models.archive.archive import ArchiveRow
@@ -96,7 +96,7 @@ def is_receipt_of_erased(receipt_id: str) -> bool:
 
 def find(digest: str) -> TombstoneRow | None:
     """Return the tombstone of a digest, None if there is none."""
-    with reading() as session:
+    with asking() as session:
         return session.get(TombstoneRow, digest)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.database.transactions import asking, pages, reading, upsert, writing
 from adapters.search import entries
 from domain.search import facets_of
 from models.search import Kind
@@ -86,7 +86,7 @@ def of_archives_within(session: Session, references: Collection[str]) -> dict[st
 def references(reference: str | None = None) -> set[str]:
     """Return the references of the archives with open conditions, or of one of them if it has any."""
     its = select(ConditionRow.subject).where(ConditionRow.kind == Subject.ARCHIVE)
-    with reading() as session:
+    with asking() as session:
         return set(session.exec(its if reference is None else its.where(ConditionRow.subject == reference)))
 
 

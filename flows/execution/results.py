@@ -34,7 +34,8 @@ class StoredResults(WritableFileSystem):
     _block_type_slug: ClassVar[str] = "cellar-store"
 
     async def aread_path(self, path: str) -> bytes:
-        found = await asyncio.to_thread(task_results.find, str(runtime.flow_run.id), path)
+        is_first = runtime.flow_run.run_count == 1  # then there is no result yet, of which each task would ask
+        found = None if is_first else await asyncio.to_thread(task_results.find, str(runtime.flow_run.id), path)
         if found is None:
             raise FileNotFoundError(f"there is no result {path}")
         return found

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from adapters.database.transactions import one_moment
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
@@ -197,15 +198,16 @@ def archive_url(reference: str) -> str:
 def archive_summary(archived: StoredArchive, version: int) -> str:
     """Return the summary of a run of an archive, for Prefect's UI."""
     reference, receipt_id = archived.archive.reference, archived.receipt_id
-    return summary(
-        archived.archive,
-        recorded.not_closed(reference, MOST_ROWS),
-        notifications.of_receipt(receipt_id),
-        discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
-        version=version,
-        archive_url=settings().dossier_url(reference),
-        terms=archived.request.payment_terms,
-    )
+    with one_moment():
+        return summary(
+            archived.archive,
+            recorded.not_closed(reference, MOST_ROWS),
+            notifications.of_receipt(receipt_id),
+            discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
+            version=version,
+            archive_url=settings().dossier_url(reference),
+            terms=archived.request.payment_terms,
+        )
 
 
 def delivery_refused(group: str, at: datetime) -> Event:

@@ -47,7 +47,10 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
     Peers come first or together with the archive, because the archive's recorded discrepancies still name its peers.
     """
     with reading() as session:
-        peers = _peers(session, reference) - {reference}
+        concerned = _concerned(session, reference)
+    if not concerned:
+        return
+    peers = concerned - {reference}
     at_once = len(peers) < AT_ONCE
     for references in [peers | {reference}] if at_once else [peers, {reference}]:
         reconcile_judged(references, DUPLICATE_CODES, _judge, now)
@@ -141,9 +144,10 @@ def _in_byte_order(collation: str | None, column: Any) -> Any:
     return column.collate(collation) if collation else column
 
 
-def _peers(session: Session, reference: str) -> set[str]:
-    """Return the archives whose duplicates may change now that this archive was loaded: archives that share a group
-    in which this archive is among the first, and archives that share a recorded duplicate that it no longer has.
+def _concerned(session: Session, reference: str) -> set[str]:
+    """Return the archives whose duplicates may change now that this archive was loaded: those of a group of several
+    payments in which this archive is among the first; and if it has recorded duplicates, itself and the archives that
+    share one that it no longer has.
     """
     first_of_transactions = _first_of_transactions(session, [reference])
     first_of_providers = _first_of_providers(session, [reference])
@@ -156,7 +160,8 @@ def _peers(session: Session, reference: str) -> set[str]:
 
 
 def _with(groups: Groups, reference: str) -> list[str]:
-    return [key for key, booked in groups.items() if any(each.reference == reference for each in booked)]
+    its = (key for key, booked in groups.items() if any(each.reference == reference for each in booked))
+    return [key for key in its if len(groups[key]) > 1]
 
 
 def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[str]:
@@ -166,12 +171,15 @@ def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[st
 
 
 def _left(session: Session, reference: str) -> Iterator[str]:
-    """Yield the archives that share a recorded duplicate that this archive no longer has."""
-    own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
-    transactions = {transaction_id for transaction_id, _ in own}
+    """Yield an archive with recorded duplicates, and the archives that share one of these that it no longer has."""
     its = session.exec(
         sqlmodel.select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)
     ).all()
+    if not its:
+        return
+    yield reference
+    own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
+    transactions = {transaction_id for transaction_id, _ in own}
     of_transactions = {row.transaction_id for row in its if row.code == DiscrepancyCode.DUPLICATE_TRANSACTION}
     of_providers = {
         row.subject

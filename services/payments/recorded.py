@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Row, bindparam
 from sqlmodel import Session, col, exists, func, or_, select
 
-from adapters.database.transactions import pages, reading, streamed
+from adapters.database.transactions import asking, pages, reading, streamed
 from domain.payments.discrepancies import by_id, sentence, since_opened
 from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
@@ -62,7 +62,7 @@ def may_have_discrepancies(
     `codes` that are not closed. One query.
     """
     asked = {"its_reference": reference, "codes": list(codes), "standings": list(standings)}
-    with reading() as session:
+    with asking() as session:
         return bool(session.connection().execute(_MAY_HAVE, asked).scalar_one())
 
 
@@ -99,7 +99,7 @@ def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
     state = col(DiscrepancyRow.state)
     its = DiscrepancyRow.reference == reference, state != DiscrepancyState.CLOSED
     counted = select(state, func.count()).where(*its).group_by(state)
-    with reading() as session:
+    with asking() as session:
         counts = {DiscrepancyState(each): count for each, count in session.exec(counted)}
     return {each: counts.get(each, 0) for each in (DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED)}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from adapters.database.transactions import one_moment
 from adapters.platform.cancellation import checkpoint
 from adapters.store.objects import history
 from adapters.store.objects.requests import stored_version
@@ -166,7 +167,9 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> lis
         Transient: store, database or the inbox's bucket does not answer.
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
-    events = events_of(archived, now) if read_back(archived, reconciled) else []
+    _check_whole(archived)
+    with one_moment():
+        events = events_of(archived, now) if _has_its_rows(archived, reconciled) else []
     for each in events:
         announce(each)
     receipts.set_state(receipt_id, State.COMPLETED, now)
@@ -175,13 +178,20 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> lis
     return events
 
 
-def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
-    """Check that store and database return what was written, and return whether the receipt is the current version.
+def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> None:
+    """Check that store and database return what was written. Raises as `complete` does."""
+    _check_whole(archived)
+    with one_moment():
+        _has_its_rows(archived, reconciled)
 
-    Raises as `complete` does.
-    """
+
+def _check_whole(archived: StoredArchive) -> None:
     if not archived.request.is_whole():  # byte for byte, since the body leaves the inbox
         raise _not_read_back(Sentence.body_differs(receipt=archived.receipt_id))
+
+
+def _has_its_rows(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
+    """Check that the database returns what was written, and return whether the receipt is the current version."""
     if not archived.request.is_version:  # it has no rows of its own
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:

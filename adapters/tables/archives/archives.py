@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
-from adapters.database.transactions import insert_rows, pages, reading, writing
+from adapters.database.transactions import asking, insert_rows, pages, reading, writing
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from adapters.settings.settings import settings
@@ -233,7 +233,7 @@ def templates_of(references: Iterable[str]) -> list[tuple[str, str]]:
 
 def identity(reference: str) -> Identity:
     """Return by what people find an archive, as far as the database knows it."""
-    with reading() as session:
+    with asking() as session:
         archive = session.get(ArchiveRow, reference)
     if archive is None:
         return Identity(reference)
@@ -285,7 +285,7 @@ def has_version(receipt_id: str) -> bool:
 
 def ages(reference: str) -> list[Age]:
     """Return the ages of all versions of a process. A delivery may have made a version newer than its payload says."""
-    with reading() as session:
+    with asking() as session:
         return _ages(session, reference)
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import asking, insert_new, reading, writing
 from models.messages.notification import EndpointRow
 
 
 def known() -> list[EndpointRow]:
     """Return the endpoints that are not removed, by name."""
-    with reading() as session:
+    with asking() as session:
         there = select(EndpointRow).where(col(EndpointRow.removed_at).is_(None))
         return list(session.exec(there.order_by(EndpointRow.name)))
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.database.transactions import asking, insert_new, pages, reading, writing
 from domain.words.catalogue import in_words
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
 from models.runs.receipt import ReceiptRow
@@ -63,7 +63,7 @@ def find(message_id: str) -> NotificationRow | None:
 
 def undelivered(receipt_id: str) -> list[str]:
     """Return the ids of the messages about a receipt that are to be delivered, or were not."""
-    with reading() as session:
+    with asking() as session:
         return list(
             session.exec(
                 select(NotificationRow.message_id)
@@ -91,7 +91,7 @@ def pending_by_endpoint() -> dict[str, int]:
 
 
 def of_receipt(receipt_id: str) -> list[NotificationRow]:
-    with reading() as session:
+    with asking() as session:
         found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)
         return list(session.exec(found.order_by(NotificationRow.message_id)))
 

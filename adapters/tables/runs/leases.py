@@ -137,7 +137,9 @@ def claimed() -> set[str]:
 
 def _is_taken(session: Session, kind: Leased, subject: str, holder: str, lasts_s: float) -> bool:
     row = _row(session, kind, subject, holder, lasts_s)
-    is_free = or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < _now(session))
+    is_free = or_(
+        col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < row["expires_at"] - timedelta(seconds=lasts_s)
+    )
     its = update(LeaseRow).where(col(LeaseRow.kind) == kind, col(LeaseRow.subject) == subject, is_free)
     return session.connection().execute(its.values(row)).rowcount == 1 or insert_new(session, LeaseRow, row)
 

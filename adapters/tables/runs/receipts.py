@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.database.transactions import asking, insert_new, pages, reading, writing
 from adapters.search import entries
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
@@ -172,7 +172,7 @@ def newest_receipt_id(reference: str) -> str | None:
 
 def current_receipt_id(reference: str) -> str | None:
     """Return the receipt of the current version, or the newest receipt if no version is current."""
-    with reading() as session:
+    with asking() as session:
         archive = session.get(ArchiveRow, reference)
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
 
@@ -239,7 +239,7 @@ def completed(references: Sequence[str]) -> dict[str, Completed]:
 
 
 def find(receipt_id: str) -> ReceiptRow | None:
-    with reading() as session:
+    with asking() as session:
         return session.get(ReceiptRow, receipt_id)
 
 
@@ -252,13 +252,13 @@ def references(receipt_ids: Iterable[str]) -> dict[str, str]:
 
 
 def get(receipt_id: str) -> ReceiptRow:
-    with reading() as session:
+    with asking() as session:
         return session.get_one(ReceiptRow, receipt_id)
 
 
 def delivery_ids(receipt_id: str) -> list[str]:
     """Return the ids of the registered deliveries of a receipt."""
-    with reading() as session:
+    with asking() as session:
         return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
@@ -280,7 +280,7 @@ def traceparent(receipt_id: str) -> str | None:
 
 def failed(reference: str) -> list[str]:
     """Return the failed receipts of a process."""
-    with reading() as session:
+    with asking() as session:
         theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
         return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.database.transactions import asking, pages, reading, upsert, writing
 from models.runs.receipt import TaskResultRow
 
 
 def find(flow_run_id: str, name: str) -> bytes | None:
     """Return a result, None if there is none."""
-    with reading() as session:
+    with asking() as session:
         row = session.get(TaskResultRow, (flow_run_id, name))
         return row.content if row else None
 

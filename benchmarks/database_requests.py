@@ -1,0 +1,55 @@
+"""Counts the requests to a Postgres server, as a proxy before it. It may delay each request."""
+
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.bucket_requests import serving
+
+_PORT = 5432
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class CountedDatabase:
+    """A database behind a proxy. A request is what a client sends before it waits for an answer."""
+
+    url: str
+    requests: int = 0
+
+
+@contextmanager
+def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
+    """Run a proxy before the database at a URL of Postgres, on a free loopback port."""
+    parts, made = urlsplit(url), CountedDatabase("")
+    folder = parse_qs(parts.query).get("host", [""])[0]
+
+    async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
+        if folder:
+            ways = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{parts.port or _PORT}")
+        else:
+            ways = await asyncio.open_connection(parts.hostname, parts.port or _PORT)
+        try:
+            await asyncio.gather(_asked(reader, ways[1]), _passed(ways[0], writer))
+        finally:
+            for each in (ways[1], writer):
+                each.close()
+
+    async def _asked(reader: StreamReader, server: StreamWriter) -> None:
+        while data := await reader.read(_PIECE_BYTES):
+            made.requests += 1
+            await asyncio.sleep(latency_s)
+            server.write(data)
+        server.close()
+
+    async def _passed(server: StreamReader, writer: StreamWriter) -> None:
+        while data := await server.read(_PIECE_BYTES):
+            writer.write(data)
+
+    with serving(_connected) as port:
+        user = f"{parts.username}@" if parts.username else ""
+        made.url = f"postgresql://{user}127.0.0.1:{port}{parts.path}"
+        yield made
