@@ -38,5 +38,7 @@ async def publish() -> "list[Published]":
 
 def _row(written: "Published") -> dict[str, str | int]:
     archives = "all, written anew" if written.archives is None else written.archives
-    link = f"[{written.table}]({settings().receiver_url}/console/tables)"
-    return {"table": link, "rows": written.rows, "changed archives": archives, "version": written.version}
+    link = f"[{written.table}]({settings().receiver_url}/console/tables#{written.table})"
+    place = f"{settings().lake_location}/{written.table}"
+    counts = {"rows": written.rows, "changed archives": archives, "version": written.version}
+    return {"table": link, **counts, "place": place}
