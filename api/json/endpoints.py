@@ -50,8 +50,7 @@ async def add(asked: views.NewEndpoint, caller: CallerOf) -> views.AddedEndpoint
 
 
 @router.get(
-    "/{name}",
-    **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED),
+    "/{name}", **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED)
 )
 def read(name: Text) -> views.EndpointView:
     return endpoints.view(name)

@@ -31,13 +31,7 @@ from models.archive.archive import ArchiveRow
 from models.columns import Moment
 from models.erasures import TombstoneRow
 from models.errors import System, Transient
-from models.messages.notification import (
-    Event,
-    EventRow,
-    EventType,
-    NotificationRow,
-    NotificationState,
-)
+from models.messages.notification import Event, EventRow, EventType, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.runs.receipt import DeliveryRow, RunRow
