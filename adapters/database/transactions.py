@@ -125,6 +125,18 @@ def read_row(table: type[Found], key: Any) -> Found | None:
         return session.get(table, key)
 
 
+@overload
+def read_among(column: Any, values: Iterable[Any], asked: SelectOfScalar[Item]) -> list[Item]: ...
+@overload
+def read_among(column: Any, values: Iterable[Any], asked: Select[*Columns]) -> list[tuple[*Columns]]: ...
+def read_among(column: Any, values: Iterable[Any], asked: Any) -> Any:
+    """Return all that a select finds whose column has one of many values, a query for each page of values. Otherwise as
+    `read_all`.
+    """
+    with reading() as session:
+        return [each for page in pages(values) for each in session.exec(asked.where(column.in_(page)))]
+
+
 def json_text(column: Any, dialect: str) -> ColumnElement[str]:
     """Return a JSON column as text. SQLite stores a JSON number as a number: a cast would keep 15 of its digits, and
     would make `Inf`, which is no JSON, of a number that is too large.

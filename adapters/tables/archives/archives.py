@@ -11,8 +11,8 @@ from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, 
 
 from adapters.database.transactions import (
     insert_rows,
-    pages,
     read_all,
+    read_among,
     read_first,
     read_one,
     read_row,
@@ -222,17 +222,14 @@ def references() -> Iterator[str]:
 
 def known(references: Iterable[str]) -> set[str]:
     """Return those of the references that the database has."""
-    with reading() as session:
-        asked = (col(ArchiveRow.reference).in_(page) for page in pages(references))
-        return {each for its in asked for each in session.exec(select(ArchiveRow.reference).where(its))}
+    return set(read_among(col(ArchiveRow.reference), references, select(ArchiveRow.reference)))
 
 
 def templates_of(references: Iterable[str]) -> list[tuple[str, str]]:
     """Return the archives that have a template, each with it."""
     its = select(ArchiveRow.reference, ArchiveRow.template_id).where(col(ArchiveRow.template_id).is_not(None))
-    with reading() as session:
-        found = (session.exec(its.where(col(ArchiveRow.reference).in_(page))) for page in pages(references))
-        return [(name, template) for rows in found for name, template in rows if template]
+    found = read_among(col(ArchiveRow.reference), references, its)
+    return [(name, template) for name, template in found if template]
 
 
 def identity(reference: str) -> Identity:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, pages, read_all, read_row, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_among, read_row, reading, writing
 from domain.words.catalogue import in_words
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
 from models.runs.receipt import ReceiptRow
@@ -72,9 +72,7 @@ def undelivered(receipt_id: str) -> list[str]:
 def with_pending(receipt_ids: Iterable[str]) -> set[str]:
     """Return those of the receipts about which a message waits."""
     pending = select(NotificationRow.receipt_id).where(NotificationRow.state == NotificationState.PENDING).distinct()
-    with reading() as session:
-        asked = (pending.where(col(NotificationRow.receipt_id).in_(page)) for page in pages(receipt_ids))
-        return {receipt_id for each in asked for receipt_id in session.exec(each)}
+    return set(read_among(col(NotificationRow.receipt_id), receipt_ids, pending))
 
 
 def pending_by_endpoint() -> dict[str, int]:

@@ -8,7 +8,16 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import insert_new, pages, read_all, read_first, read_row, reading, writing
+from adapters.database.transactions import (
+    insert_new,
+    pages,
+    read_all,
+    read_among,
+    read_first,
+    read_row,
+    reading,
+    writing,
+)
 from adapters.search import entries
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
@@ -77,13 +86,10 @@ def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
     found = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
         ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
     )
-    registered = {}
-    with reading() as session:
-        for page in pages(delivery_ids):
-            these = col(DeliveryRow.delivery_id).in_(page)
-            for delivery_id, outcome, state, flow_run_id in session.exec(found.where(these)):
-                registered[delivery_id] = Registration(Outcome(outcome), State(state), flow_run_id)
-    return registered
+    return {
+        delivery_id: Registration(Outcome(outcome), State(state), flow_run_id)
+        for delivery_id, outcome, state, flow_run_id in read_among(col(DeliveryRow.delivery_id), delivery_ids, found)
+    }
 
 
 def set_triggered(delivery_id: str, flow_run_id: str) -> State:
@@ -242,10 +248,8 @@ def find(receipt_id: str) -> ReceiptRow | None:
 
 def references(receipt_ids: Iterable[str]) -> dict[str, str]:
     """Return the references of those of the receipts that are known."""
-    with reading() as session:
-        asked = (col(ReceiptRow.receipt_id).in_(page) for page in pages(receipt_ids))
-        found = (session.exec(select(ReceiptRow.receipt_id, ReceiptRow.reference).where(each)) for each in asked)
-        return {receipt_id: reference for each in found for receipt_id, reference in each}
+    its = select(ReceiptRow.receipt_id, ReceiptRow.reference)
+    return dict(read_among(col(ReceiptRow.receipt_id), receipt_ids, its))
 
 
 def get(receipt_id: str) -> ReceiptRow:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, exists, func, select, update
 
-from adapters.database.transactions import insert_new, pages, read_all, read_first, read_one, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_among, read_first, read_one, reading, writing
 from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, set_state_within
 from models.archive.archive import ArchiveRow, State
@@ -161,33 +161,18 @@ def ids_of(reference: str) -> set[str]:
 
 def ids_of_receipts(receipt_ids: Iterable[str]) -> set[str]:
     """Return the ids of the flow runs of receipts."""
-    found: set[str] = set()
-    with reading() as session:
-        for page in pages(receipt_ids):
-            found.update(session.exec(select(RunRow.flow_run_id).where(col(RunRow.receipt_id).in_(page))))
-    return found
+    return set(read_among(col(RunRow.receipt_id), receipt_ids, select(RunRow.flow_run_id)))
 
 
 def receipts_of(flow_run_ids: Iterable[str]) -> dict[str, str]:
     """Return the id of the receipt of each flow run that archives one receipt."""
-    found: dict[str, str] = {}
-    with reading() as session:
-        for page in pages(flow_run_ids):
-            rows = select(RunRow.flow_run_id, RunRow.receipt_id).where(col(RunRow.flow_run_id).in_(page))
-            found.update(dict(session.exec(rows).all()))
-    return found
+    return dict(read_among(col(RunRow.flow_run_id), flow_run_ids, select(RunRow.flow_run_id, RunRow.receipt_id)))
 
 
 def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
     """Return the flow runs that have an attempt which began at or after a time."""
-    with reading() as session:
-        return {
-            found
-            for page in pages(flow_run_ids)
-            for found in session.exec(
-                select(RunRow.flow_run_id).where(col(RunRow.flow_run_id).in_(page), col(RunRow.started_at) >= at)
-            )
-        }
+    begun = select(RunRow.flow_run_id).where(col(RunRow.started_at) >= at)
+    return set(read_among(col(RunRow.flow_run_id), flow_run_ids, begun))
 
 
 def newest_since(reference: str, at: datetime) -> str | None:
