@@ -355,6 +355,11 @@ class Settings(BaseSettings):
         description="Folder or `s3://…` URL where `publish-tables` keeps tables for data teams as Delta tables; see "
         "docs/tables.md. Default: none.",
     )
+    share: bool = Field(
+        False,
+        description="Whether `publish-tables` keeps tables for data teams in the Postgres of `CELLAR_DATABASE_URL`, "
+        "where the schema `cellar_share` shows them; see docs/tables.md.",
+    )
     worker_metrics_port: int | None = Field(
         None,
         ge=1,
