@@ -269,6 +269,11 @@ WORDS: Mapping[str, str] = {
     "filter_signer": "Signer",
     "filter_warning": "Warning",
     "filter_verdict": "Verdict",
+    # how the shape of a template changes
+    "drift_appeared": "New",
+    "drift_vanished": "Vanished",
+    "drift_retyped": "Another type",
+    "drift_choice_added": "Another choice",
     # names of the parts of the system
     "part_receiver": "Receiver",
     "part_workers": "Workers",
