@@ -70,8 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
         in_background(
-            supervised("the record of uses", _record_uses),
-            supervised("sending the access log", _send_access_log),
+            supervised("the record of uses", _record_uses), supervised("sending the access log", _send_access_log)
         ),
     ):
         yield

@@ -50,8 +50,7 @@ async def add_endpoint(asked: views.NewEndpoint, caller: CallerOf) -> views.Adde
 
 
 @router.get(
-    "/{name}",
-    **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED),
+    "/{name}", **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED)
 )
 def read_endpoint(name: Text) -> views.EndpointView:
     return endpoints.view(name)

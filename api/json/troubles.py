@@ -71,8 +71,7 @@ def list_missing(query: Annotated[views.MissingQuery, Query()], caller: CallerOf
 
 
 @missing.post(
-    "/{missing_id}/dismiss",
-    **does(Action.DECIDE, "Dismiss a missing process", "The finding, closed.", _NOT_DISMISSED),
+    "/{missing_id}/dismiss", **does(Action.DECIDE, "Dismiss a missing process", "The finding, closed.", _NOT_DISMISSED)
 )
 def dismiss_missing(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> views.MissingView:
     """The finding stays in the history with the reason. A later submission of the process opens another finding."""
