@@ -81,9 +81,9 @@ class Table(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where tables are kept. `table` opens a table by its name."""
+    """Where tables are kept: their names follow `before`. `table` opens a table by its name."""
 
-    name: str
+    before: str
     table: Callable[[str], Table]
 
 
@@ -141,11 +141,11 @@ def _places() -> Iterator[_Place]:
     if settings().lake_location is not None:
         from adapters.files.lake import LakeTable  # noqa: PLC0415 -- likewise
 
-        yield _Place("lake", LakeTable)
+        yield _Place(f"{settings().lake_location}/", LakeTable)
     if settings().share:
         from adapters.database.share import VIEWS, ShareTable  # noqa: PLC0415 -- likewise
 
-        yield _Place(VIEWS, ShareTable)
+        yield _Place(f"{VIEWS}.", ShareTable)
 
 
 def _publish(place: _Place) -> list[Published]:
@@ -298,7 +298,8 @@ def _replaced(table: Table, changed: _Changed, its: References, write: _Write) -
     rows = write(parts, wholly=wholly) if parts else 0
     table.tidy(before, wholly=wholly)
     count = None if its is None else len({*its} - {""})
-    return None if count == 0 else Published(changed.place.name, table.name, rows, count, table.version)
+    place = f"{changed.place.before}{table.name}"
+    return None if count == 0 else Published(place, table.name, rows, count, table.version)
 
 
 def _parts(references: References) -> _Parts:
