@@ -39,5 +39,6 @@ async def publish() -> "list[Published]":
 
 def _row(written: "Published") -> dict[str, str | int]:
     archives = "all, written anew" if written.archives is None else written.archives
-    link = f"[{written.table}]({settings().receiver_url}/console/tables)"
-    return {"place": written.place, "table": link, "rows": written.rows, "changed archives": archives}
+    link = f"[{written.table}]({settings().receiver_url}/console/tables#{written.table})"
+    counts = {"rows": written.rows, "changed archives": archives, "version": written.version}
+    return {"table": link, **counts, "place": written.place}

@@ -29,7 +29,7 @@ from domain.tables.catalogue import SOURCES, UNFIT
 from domain.tables.meanings import row_of
 from domain.tables.names import form_table
 from models.access import Action, Caller, Role
-from models.errors import Conflict
+from models.errors import CellarError, Conflict
 from models.tables import Treatment
 from services.access.log import record
 from services.tables import UNFIT_VALUES, References, form, opened, template_ids
@@ -54,12 +54,13 @@ _Write: TypeAlias = Callable[[str | None, References], int]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was written of a table: rows, and of how many archives, None for all."""
+    """What was written of a table, and where it lies: rows, of how many archives, None for all, its version since."""
 
     place: str
     table: str
     rows: int
     archives: int | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +83,34 @@ class _Changed:
 def publish() -> list[Published]:
     """Write what changed since the last run into the tables of each place; return what was written.
 
+    A place that fails keeps no other from being written.
+
     Raises:
         Conflict: a table cannot be read or written. In the lake, its folder must be removed.
         Locked: personal columns are keyed, and the key is away.
         Transient: the place does not answer, or another publisher was faster. A new run goes on.
         Unusable: the user of the database may make no schema for the share.
     """
-    return [each for place in _places() for each in _publish(place)]
+    written, failed = list[Published](), list[CellarError]()
+    for place in _places():
+        try:
+            written += _publish(place)
+        except CellarError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return written
 
 
 def _places() -> "Iterator[_Place]":
-    if settings().share:  # first, since a bucket is away more often
-        from adapters.database.share import ShareTable  # noqa: PLC0415 -- needs the driver of Postgres
-
-        yield ShareTable
     if settings().lake_location is not None:
         from adapters.files.lake import LakeTable  # noqa: PLC0415 -- takes 50 MB
 
         yield LakeTable
+    if settings().share:
+        from adapters.database.share import ShareTable  # noqa: PLC0415 -- needs the driver of Postgres
+
+        yield ShareTable
 
 
 def _publish(place: "_Place") -> list[Published]:
@@ -233,7 +244,7 @@ def _ended(table: "_Table", schema: pa.Schema, changed: _Changed, its: Reference
     table.put(schema, (), _NOTHING, changed.to, is_sound=not wholly)
     table.tidy(wholly=wholly)
     count = None if its is None else len({*its} - {""})
-    return None if count == 0 else Published(table.place, table.name, rows, count)
+    return None if count == 0 else Published(table.place, table.name, rows, count, table.version)
 
 
 def _parts(references: References) -> Iterator[tuple[str | None, References]]:

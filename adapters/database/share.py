@@ -53,18 +53,15 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version WHERE its.version = 
 _HOLD = f"SELECT version FROM {_TABLES}._state WHERE name = %(name)s AND version = %(version)s FOR UPDATE"
 _MOVE = f"UPDATE {_TABLES}._state SET of = %s, position = %s, columns = %s WHERE name = %s"
 
-_NO_HEAD = csv.WriteOptions(include_header=False)
 _Driver: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 
 class ShareTable:
     """A table of the share, as `LakeTable` is one of the lake."""
 
-    place = _VIEWS
-
     def __init__(self, name: str) -> None:
         """Open a table, or what will be one. Raises as `put` does."""
-        self.name = name
+        self.name, self.place = name, f"{_VIEWS}.{name}"
         self._table, self._new, self._view = f'{_TABLES}."{name}"', f'{_TABLES}."_new_{name}"', f'{_VIEWS}."{name}"'
         self.version, self._columns = -1, list[pa.Field]()
         self._at: tuple[str | None, int | None] = (None, None)
@@ -73,11 +70,8 @@ class ShareTable:
                 return
             asked = f"SELECT version, of, position, columns FROM {_TABLES}._state WHERE name = %s"
             if found := driver.execute(asked, [name]).fetchone():
-                self.version, *at, columns = found
-                self._at, self._columns = (
-                    (at[0], at[1]),
-                    [*pa.ipc.read_schema(pa.py_buffer(columns))] if columns else [],
-                )
+                self.version, self._at, columns = found[0], found[1:3], found[3]
+                self._columns = [*pa.ipc.read_schema(pa.py_buffer(columns))] if columns else []
 
     def position(self, of: str) -> int | None:
         return self._at[1] if self._at[0] == of else None
@@ -110,33 +104,38 @@ class ShareTable:
             Transient: the database does not answer, readers keep the table, or another publisher was faster.
             Unusable: the user of the database may make no schema.
         """
-        fields, rows = [*schema][:_MOST_COLUMNS], 0
-        names, there = [each.name for each in fields], {each.name for each in self._columns}
-        with self._transaction() as driver:
-            driver.execute(_MADE)
-            self._own(driver, _CLAIM)
-            columns = ", ".join(f'"{each.name}" {_TYPES[each.type]}' for each in fields)
-            driver.execute(f"DROP TABLE IF EXISTS {self._new}; CREATE TABLE {self._new} ({columns})")
-        self.version += 1
-        for batch in batches:
-            rows += batch.num_rows
-            with self._transaction() as driver, driver.cursor() as cursor:
-                self._own(driver, _HOLD)
-                with cursor.copy(f"COPY {self._new} ({_names(names)}) FROM STDIN (FORMAT csv)") as copy:
-                    csv.write_csv(batch.select(names), copied := pa.BufferOutputStream(), _NO_HEAD)
-                    copy.write(copied.getvalue())
+        schema, there = pa.schema([*schema][:_MOST_COLUMNS], schema.metadata), {each.name for each in self._columns}
         few = {*_CODES, *_said(schema.metadata, b"choices").split()}
-        indexed = [each for each in names if each in few and (where is None or each not in there)][:_MOST_INDEXES]
+        indexed = [each for each in schema.names if each in few and (where is None or each not in there)]
+        self._begin(schema)
+        rows = sum(self._copy(each.select(schema.names)) for each in batches)
         if where is None:
             self._index(self._new, ["_archive", *indexed])
+            with self._transaction() as driver:
+                driver.execute(f"ANALYZE {self._new}")
         try:
-            at = position or (self._at if is_sound else (None, None))
-            self._turn(pa.schema(fields, schema.metadata), where, at, is_sound=is_sound)
+            self._turn(schema, where, position or (self._at if is_sound else (None, None)), is_sound=is_sound)
         except errors.LockNotAvailable:
             raise Transient(f"readers keep the table {self.name} of the share; the next run goes on") from None
         if where is not None:
             self._index(self._table, indexed)
         return rows
+
+    def _begin(self, schema: pa.Schema) -> None:
+        columns = ", ".join(f'"{each.name}" {_TYPES[each.type]}' for each in schema)
+        with self._transaction() as driver:
+            driver.execute(_MADE)
+            self._own(driver, _CLAIM)
+            driver.execute(f"DROP TABLE IF EXISTS {self._new}; CREATE TABLE {self._new} ({columns})")
+        self.version += 1
+
+    def _copy(self, batch: pa.RecordBatch) -> int:
+        csv.write_csv(batch, text := pa.BufferOutputStream(), csv.WriteOptions(include_header=False))
+        with self._transaction() as driver, driver.cursor() as cursor:
+            self._own(driver, _HOLD)
+            with cursor.copy(f"COPY {self._new} ({_names(batch.schema.names)}) FROM STDIN (FORMAT csv)") as copy:
+                copy.write(text.getvalue())
+        return int(batch.num_rows)
 
     @stamina.retry(on=errors.LockNotAvailable, attempts=None, timeout=_TRIES_FOR_S, wait_max=5)
     def _turn(self, schema: pa.Schema, where: str | None, at: tuple[str | None, int | None], *, is_sound: bool) -> None:
@@ -150,9 +149,8 @@ class ShareTable:
             made += [*self._shown(columns, self._new, schema), f"DROP TABLE IF EXISTS {self._table}"]
             made += [f'ALTER TABLE {self._new} RENAME TO "{self.name}"']
         else:
-            made = (
-                [f"LOCK TABLE {self._view} IN ACCESS EXCLUSIVE MODE"] if added else []
-            )  # before the table, as readers
+            lock = f"LOCK TABLE {self._view} IN ACCESS EXCLUSIVE MODE"  # before the table, as readers do
+            made = [lock] if added else []
             made += [f'ALTER TABLE {self._table} ADD COLUMN "{each.name}" {_TYPES[each.type]}' for each in added]
             made += self._shown(columns, self._table, schema) if added else []
             made += [f"DELETE FROM {self._table} WHERE {where}"]
@@ -175,11 +173,11 @@ class ShareTable:
         yield _READ.format(view=self._view)
 
     def _index(self, table: str, columns: list[str]) -> None:
-        for each in columns:
+        for each in columns[:_MOST_INDEXES]:
             with suppress(Conflict), self._transaction() as driver:  # texts of some KiB fit into no index
                 self._own(driver, _HOLD)
-                its = each if each == "_archive" else f'"{each}", _archive'
-                driver.execute(f"CREATE INDEX ON {table} ({its}); ANALYZE {table}")
+                its = "_archive" if each == "_archive" else f'"{each}", _archive'
+                driver.execute(f"CREATE INDEX ON {table} ({its})")
 
     def tidy(self, *, wholly: bool) -> None:
         """Let the place of removed rows be used again, and joins need no rows, if `wholly`; else Postgres does so."""

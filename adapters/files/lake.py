@@ -28,8 +28,6 @@ _UNLOGGED = {"delta.logRetentionDuration": "interval 0 seconds"}
 class LakeTable:
     """A table of the lake, as it was when it was opened and is after each call. `where` is SQL of any database."""
 
-    place = "lake"
-
     def __init__(self, name: str) -> None:
         """Open a table, or what will be one.
 
@@ -37,11 +35,11 @@ class LakeTable:
             Conflict: what lies there cannot be read.
             Transient: the place does not answer.
         """
-        self.name, self._url = name, f"{settings().lake_location}/{name}"
-        self._options = _options(self._url)
+        self.name, self.place = name, f"{settings().lake_location}/{name}"
+        self._options = _options(self.place)
         self._table: DeltaTable | None = None
         with self._errors(), suppress(TableNotFoundError):
-            self._table = DeltaTable(self._url, storage_options=self._options)
+            self._table = DeltaTable(self.place, storage_options=self._options)
         self._opened_at = self.version
 
     @property
@@ -92,7 +90,7 @@ class LakeTable:
         try:
             with self._errors():
                 write_deltalake(
-                    self._table or self._url,
+                    self._table or self.place,
                     new,
                     mode="overwrite",
                     schema_mode="merge" if where else "overwrite",
@@ -102,7 +100,7 @@ class LakeTable:
                     writer_properties=_written(len(schema)),
                     commit_properties=self._commit(moved, is_sound=is_sound),
                 )
-                self._table = self._table or DeltaTable(self._url, storage_options=self._options)
+                self._table = self._table or DeltaTable(self.place, storage_options=self._options)
         except CellarError:
             if failed:
                 raise failed[0] from None
