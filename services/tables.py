@@ -116,6 +116,8 @@ def opened(name: str | None, template_id: str | None, caller: Caller, references
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
     its = form(template_id, caller, references)
+    if not its.fields and template_id not in template_ids(caller):
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     return OpenTable(form_table(template_id), its.columns, (batch for batch, _ in its.read(references)))
 
 
@@ -127,14 +129,10 @@ def form(template_id: str, caller: Caller, references: References = None) -> Ope
 
     For a caller with a scope, the columns follow from its archives alone, and are not kept: columns that others have
     filled would tell of these.
-
-    Raises Refused if the caller sees no archive of the template.
     """
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
     seen = _seen(template_id, caller, references, full)
-    if not kept and not seen and references is None and template_id not in template_ids(caller):
-        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     words, learned = words_of(template_id), personal_parts(template_id)
     decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
     if references is not None:
