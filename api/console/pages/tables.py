@@ -11,7 +11,7 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread_of_exports
 from models.access import Action
-from services import tables
+from services import table_process, tables
 
 PATH = f"{ROOT}/tables"
 FORM = "form"
@@ -34,9 +34,7 @@ async def export(
     name: str, ending: Literal["parquet", "csv", "xlsx"], caller: CallerOf, template: str | None = None
 ) -> StreamingResponse:
     """Return a table as a file, as the caller's role gets it."""
-    from adapters.lists.table_files import written  # noqa: PLC0415 -- pyarrow takes 60 MB, and no other page needs it
-
-    table = await in_thread_of_exports(tables.opened, None if name == FORM else name, template, caller)
-    headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
-    pieces = written(ending, table.columns, table.batches)
-    return StreamingResponse(pieces, media_type=_TYPES[ending], headers=headers)
+    known = None if name == FORM else name
+    named, pieces = await in_thread_of_exports(table_process.exported, known, template, caller, ending)
+    headers = {"content-disposition": f'attachment; filename="{named}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
+    return StreamingResponse((piece for _, piece in pieces), media_type=_TYPES[ending], headers=headers)
