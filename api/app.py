@@ -127,6 +127,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     lifespan=_lifespan,
     # FastAPI exports paths, with references, and messages of exceptions, by itself; see `adapters.observation.tracing`.
     telemetry={"tracing": False, "metrics": False, "logs": False},
+    generate_unique_id_function=lambda route: route.name,  # names of functions in clients that are made of the schema
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )

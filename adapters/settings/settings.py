@@ -262,6 +262,10 @@ class Settings(BaseSettings):
     """Folder or `s3://…` URL where `publish-tables` keeps tables for data teams as Delta tables; see docs/tables.md.
     Default: none.
     """
+    share: bool = False
+    """Whether `publish-tables` keeps tables for data teams in the Postgres of `CELLAR_DATABASE_URL`, where the schema
+    `cellar_share` shows them; see docs/tables.md.
+    """
     worker_metrics_port: int | None = Field(None, ge=1, le=65535)
     """Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under `cellar up`, the
     receiver serves these metrics too. Default: none.

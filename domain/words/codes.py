@@ -176,6 +176,11 @@ WORDS: Mapping[str, str] = {
     "sort_arrival": "Newest first",
     "sort_amount": "Largest amount first",
     "sort_deadline": "Nearest deadline first",
+    # how the shape of a template changes
+    "drift_appeared": "New",
+    "drift_vanished": "Vanished",
+    "drift_retyped": "Another type",
+    "drift_choice_added": "Another choice",
     # names of the parts of the system
     **_spelled("receiver workers housekeeping database search store inbox sources witness", "part_"),
     "part_disk of data": "Disk of the data",

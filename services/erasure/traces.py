@@ -42,6 +42,7 @@ from models.settlements.settlement import (
     SettlementEntryRow,
     SettlementReportRow,
 )
+from models.shapes import ShapeMemberRow, ShapeRow
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
 from models.tables import FormColumnRow
@@ -154,7 +155,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             *(SearchEntryRow, NotificationRow, EventRow, DiscrepancyRow, DiscrepancyLogRow, SettlementCandidateRow),
             *(PaymentRow, PaymentKeyRow, ActionRow, HoldRow, DeliveryRow, RunRow, WaitingRow, VersionRow),
             *(WarningRow, FormFieldRow, SignatureRow, SessionRow, InvitationRow, IntegrationRow, LabelRow),
-            *(FileRow, SignedDocumentRow, ReceiptRow),
+            *(FileRow, SignedDocumentRow, ShapeRow, ReceiptRow),
         )
     },
     SessionEventRow: _of_process(SessionEventRow),
@@ -182,6 +183,7 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
     LetterRow: ("title", "text"),
     NoticeRow: ("detail",),
     DerivedRow: ("last",),
+    ShapeMemberRow: ("reference",),
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 

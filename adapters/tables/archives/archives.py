@@ -22,6 +22,7 @@ from adapters.database.transactions import (
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from adapters.settings.settings import settings
+from adapters.tables import shapes
 from domain.archive.versions import Age, newest_first, repeated
 from domain.person import person_facets
 from domain.search import judged_facets
@@ -79,6 +80,7 @@ def load(
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows, terms or settings().source_terms)
+            shapes.queue(session, version)
         entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)
