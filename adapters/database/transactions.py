@@ -1,7 +1,8 @@
 """Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it.
 
-Queries are written in one way: table rows by `session.exec(select(Row))`, changes by `session.execute(update(Row))`,
-plain tuples, without the ORM, by `session.connection().execute`.
+Queries are written in one way: table rows by `session.exec(select(Row))`, or by `read_all` and the functions beside it
+where a transaction has one query; changes by `session.execute(update(Row))`, plain tuples, without the ORM, by
+`session.connection().execute`.
 """
 
 import atexit
