@@ -30,7 +30,7 @@ from models.access import Action, Caller, Role
 from models.errors import Conflict, Refused
 from models.tables import Treatment
 from services.access.log import record
-from services.tables import UNFIT_VALUES, OpenTable, References, opened, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, OpenTable, References, dictionary, opened, template_ids
 
 _PUBLISHER = Caller("publish-tables", Role.DATA)
 _MOST_CHANGED, _ARCHIVES_PER_COMMIT = 200_000, 10_000
@@ -131,6 +131,7 @@ def _published(changed: _Changed, last: LakeTable) -> list[Published]:
     written = [_table(UNFIT_VALUES, None, changed, changed.archives)]
     for template, its in changed.of_template.items():
         written.append(_table(None, template, changed, None if changed.archives is None else its))
+    written.append(_table(DICTIONARY, None, changed, changed.archives))
     of_archives = None if changed.archives is None else changed.archives | {""}
     for name in sorted(SOURCES, key=lambda name: name == _LAST):
         written.append(_table(name, None, changed, of_archives if SOURCES[name].is_of_archives else None))
@@ -145,7 +146,8 @@ def _table(name: str | None, template_id: str | None, changed: _Changed, referen
         return None  # this was done before a kill
     if references is not None and position is not None and lake.takes(_schema(name, template_id, references)):
         with suppress(Conflict):  # files are missing, which nobody needs who writes the whole table
-            parts = _unfit(changed) if name == UNFIT_VALUES else _parts(name, template_id, references)
+            made = {UNFIT_VALUES: _unfit, DICTIONARY: _dictionary}.get(name or "")
+            parts = made(changed) if made else _parts(name, template_id, references)
             return _put(lake, parts, changed, len({*references} - {""}))
     return _put(lake, _parts(name, template_id, None), changed, None)
 
@@ -182,6 +184,12 @@ def _unfit(changed: _Changed) -> _Parts:
         is_kept = form.position(changed.to[0]) is not None and form.takes(_schema(None, template, its))
         for where, table in _parts(UNFIT_VALUES, template, its if is_kept else None):
             yield f"{of} AND ({where})" if where else of, table
+
+
+def _dictionary(changed: _Changed) -> _Parts:
+    """Yield the part of `dictionary` with all tables but those of templates that no archive has changed."""
+    tables = *SOURCES, UNFIT_VALUES, DICTIONARY, *map(form_table, changed.of_template)
+    yield f"table_name IN ({', '.join(map(quoted, tables))})", dictionary(_PUBLISHER, changed.of_template)
 
 
 def _opened(name: str | None, template_id: str | None, references: References) -> OpenTable:

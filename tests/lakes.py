@@ -17,7 +17,7 @@ from models.access import Caller, Role
 from models.archive.archive import ArchiveRow
 from services.erasure.removing import delete_rows
 from services.erasure.traces import REMOVED, named_by
-from services.tables import UNFIT_VALUES, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, template_ids
 from tests.records import archived, buried, document
 from tests.tables import table as exported
 
@@ -83,7 +83,9 @@ def _differing(folder: Path, name: str, template: str | None) -> int:
 
 def assert_current() -> None:
     """Check that the lake has all tables as they are exported for the same role."""
-    tables = dict.fromkeys((*SOURCES, UNFIT_VALUES)) | {form_table(each): each for each in template_ids(DATA)}
+    tables = dict.fromkeys((*SOURCES, UNFIT_VALUES, DICTIONARY)) | {
+        form_table(each): each for each in template_ids(DATA)
+    }
     with TemporaryDirectory() as folder:
         lake = mirrored(Path(folder))
         assert [name for name, template in tables.items() if _differing(lake, name, template)] == []

@@ -269,6 +269,16 @@ WORDS: Mapping[str, str] = {
     "filter_signer": "Signer",
     "filter_warning": "Warning",
     "filter_verdict": "Verdict",
+    # types of columns of tables
+    "column_text": "Text",
+    "column_integer": "Integer",
+    "column_decimal": "Decimal number",
+    "column_date": "Day",
+    "column_boolean": "Yes or no",
+    "column_choice": "One of few texts",
+    "column_location": "Degrees",
+    "column_number": "Number",
+    "column_time": "Moment",
     # names of the parts of the system
     "part_receiver": "Receiver",
     "part_workers": "Workers",

@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
-from api.console.frame.threads import in_thread_of_exports
+from api.console.frame.threads import in_thread, in_thread_of_exports
+from domain.tables.names import form_table
 from models.access import Action
 from services import tables
 
@@ -21,6 +22,7 @@ _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_MOST_SHOWN = 200
 router = APIRouter()
 
 
@@ -40,3 +42,13 @@ async def export(
     headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
     pieces = written(ending, table.columns, table.batches)
     return StreamingResponse(pieces, media_type=_TYPES[ending], headers=headers)
+
+
+@router.get("/tables/{name}", dependencies=[acts(Action.EXPORT_TABLE)])
+async def describe(request: Request, name: str, caller: CallerOf, template: str | None = None) -> Response:
+    """Show the columns of a table, as the caller's role gets them."""
+    its = await in_thread_of_exports(tables.described, None if name == FORM else name, template, caller)
+    shown = form_table(template or "") if name == FORM else name
+    more = max(0, len(its) - _MOST_SHOWN)
+    found = sorted(its, key=lambda each: -(each.filled or 0))[:_MOST_SHOWN] if more else its
+    return await in_thread(render, request, "columns.html", name=shown, columns=found, more=more)
