@@ -1,6 +1,5 @@
-"""Writes the sources of the dbt package from the catalogue and docs/tables.md: `make dbt-sources`."""
+"""Writes the sources of the dbt package from the catalogue and the pages about tables: `make dbt-sources`."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import yaml
 
 from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
+from domain.tables.meanings import row_of
 from models.archive.archive import State
 from models.archive.content import Role
 from models.discrepancies import DiscrepancyState
@@ -16,8 +16,7 @@ from models.payments import Standing
 from models.runs.receipt import Outcome
 from models.tables import Column
 
-DOCS = Path(__file__).parent
-FILE = DOCS.parent / "deploy" / "dbt" / "models" / "sources.yml"
+FILE = Path(__file__).parents[1] / "deploy" / "dbt" / "models" / "sources.yml"
 _VALUES: dict[str, type[StrEnum]] = {
     "archives.state": State,
     "deliveries.outcome": Outcome,
@@ -33,10 +32,9 @@ _FRESHNESS = {"warn_after": {"count": 1, "period": "day"}, "error_after": {"coun
 
 def sources() -> str:
     """Return the sources as YAML."""
-    rows = _rows_of_tables()
-    tables = [_table(name, columns_of(name), rows[name]) for name in SOURCES]
-    tables += [_table("unfit_values", UNFIT[len(LEAD) :], rows["unfit_values"])]
-    tables += [_table("dictionary", ENTRY[len(LEAD) :], rows["dictionary"])]
+    columns = {each: columns_of(each) for each in SOURCES}
+    columns |= {"unfit_values": UNFIT[len(LEAD) :], "dictionary": ENTRY[len(LEAD) :]}
+    tables = [_table(*each) for each in columns.items()]
     about = "Tables of cellar, from the lake or from the schema cellar_share; see docs/tables.md."
     source = {"name": "cellar", "description": about, "schema": "cellar_share", "config": {"meta": {"plugin": "delta"}}}
     whole = {"version": 2, "sources": [source | {"tables": tables}]}
@@ -49,15 +47,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _rows_of_tables() -> dict[str, str]:
-    """Return what a row of each table is of, as the page says it of several tables at once."""
-    page = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", (DOCS / "tables.md").read_text("utf-8").partition("\n## ")[0])
-    lines = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*) \|$", page, re.MULTILINE)
-    said = {tuple(re.findall(r"\w+", names)): re.split("; ", text) for names, text in lines}
-    return {name: text for names, texts in said.items() for name, text in zip(names, texts, strict=False)}
-
-
-def _table(name: str, columns: tuple[Column, ...], row: str) -> dict[str, Any]:
+def _table(name: str, columns: tuple[Column, ...]) -> dict[str, Any]:
     meta = {"delta_table_path": f"{{{{ env_var('DBT_LAKE_URL', 'data/lake') }}}}/{name}"}
     if name == "dictionary":
         meta["materialization"] = "table"  # a macro reads it, and views of the plugin are not there for macros
@@ -65,7 +55,7 @@ def _table(name: str, columns: tuple[Column, ...], row: str) -> dict[str, Any]:
     if name in _FRESH:
         config |= {"loaded_at_field": _FRESH[name], "freshness": _FRESHNESS}
     key = SOURCES[name].key if name in SOURCES else ()
-    found: dict[str, Any] = {"name": name, "description": f"A row for each {row}.", "config": config}
+    found: dict[str, Any] = {"name": name, "description": row_of(name), "config": config}
     if len(key) > 1:
         found["data_tests"] = [{"unique_together": {"arguments": {"columns": [*map(str, key)]}}}]
     return found | {"columns": [_column(name, each, key) for each in (*LEAD, *columns)]}

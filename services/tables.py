@@ -35,7 +35,7 @@ from models.messages.notification import EventRow, EventType
 from models.tables import NO_NAMES, Column, ColumnType, Described, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, personal_parts, words_of
+from services.templates import called, name_of, personal_parts, words_of
 from services.views.masks import personal_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ _MOST_LISTED = 500
 _ARCHIVES_AT_ONCE = 1000
 _MOST_COUNTED = 1000
 """In how many rows of a table, the last by its key, values are counted. A form table has the newest 200 archives."""
+Decide: TypeAlias = Callable[[Sequence[FormColumnRow]], list[FormColumnRow]]
+"""Returns the columns that are new or changed, beside those that are there."""
 References: TypeAlias = Collection[str] | None
 """The archives whose rows are read, with an empty text for rows of no archive; None: all rows."""
 
@@ -69,6 +71,34 @@ class OpenTable:
     batches: "Iterator[pa.RecordBatch]"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """The form table of a template, whose columns are settled, as a caller gets it."""
+
+    template_id: str
+    caller: Caller
+    fields: Sequence[FormColumnRow]
+
+    @property
+    def meaning(self) -> str:
+        its, name = f"a row for each archive of {self.template_id}", name_of(self.template_id, self.caller)
+        return " · ".join(dict.fromkeys(filter(None, (its, name.en, name.he)))) if name.is_public else its
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return shown_columns(self._whole, _treatment(self.caller))
+
+    @property
+    def _whole(self) -> tuple[Column, ...]:
+        return (*LEAD, *columns_of_form(self.fields, words_of(self.template_id)))
+
+    def read(self, references: References) -> "Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]":
+        """Yield batches of rows, each with the rows that `unfit_values` has of the same archives."""
+        columns, how = self._whole, _treatment(self.caller)
+        for values, unfit in _form(self.template_id, self.fields, self.caller, references):
+            yield _batch(columns, values, how), _batch(UNFIT, unfit, how)
+
+
 def listed(caller: Caller) -> list[ListedTable]:
     """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
     fixed = [name for name in SOURCES if _is_for(caller, name)]
@@ -86,18 +116,16 @@ def opened(name: str | None, template_id: str | None, caller: Caller, references
         Transient: database or store does not answer.
     """
     if name == UNFIT_VALUES:
-        ids = [template_id] if template_id else template_ids(caller)
-        return _table(name, UNFIT, _unfit(ids, caller, references), caller)
+        forms = (form(each, caller, references) for each in ([template_id] if template_id else template_ids(caller)))
+        return OpenTable(name, UNFIT, (unfit for each in forms for _, unfit in each.read(references)))
     if name == DICTIONARY:
         return dictionary(caller, [template_id] if template_id else template_ids(caller))
     if name is not None:
         return _table(name, *_of_catalogue(name, template_id, caller, references), caller)
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
-    rows = settle(template_id, caller, references)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
-    values = (each for each, _ in _form(template_id, rows, caller, references))
-    return _table(form_table(template_id), columns, values, caller)
+    its = form(template_id, caller, references)
+    return OpenTable(form_table(template_id), its.columns, (batch for batch, _ in its.read(references)))
 
 
 def dictionary(caller: Caller, ids: Collection[str]) -> OpenTable:
@@ -136,44 +164,63 @@ def _newest(template_id: str, caller: Caller) -> tuple[Sequence[Column], Iterato
         references = newest_of(session, template_id, facets_of_scope(caller))
     if not references:
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
-    kept, decide, _ = _decision(template_id, caller, references)
+    kept, _, decide = _decision(template_id, caller, references)
     there = {each.key for each in kept}
     rows = [*kept, *(each for each in decide(kept) if each.key not in there)]
     columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
     return columns, (values for values, _ in _form(template_id, rows, caller, references))
 
 
-def settle(template_id: str, caller: Caller, references: References = None) -> Sequence[FormColumnRow]:
-    """Return the columns of a template's table, after what all its archives have.
+def form(template_id: str, caller: Caller, references: References = None) -> OpenForm:
+    """Open the form table of a template, after settling its columns by what all its archives have.
 
-    Of some archives, those are read alone, as long as they only bring new columns.
+    Of some archives, those are read alone. Fields whose columns these would change are read in all archives, which may
+    find that few values of all do not fit.
 
-    For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
-    would tell of these.
+    For a caller with a scope, the columns follow from its archives alone, and are not kept: columns that others have
+    filled would tell of these.
 
     Raises Refused if the caller sees no archive of the template.
     """
-    kept, decide, archives = _decision(template_id, caller, references)
-    if not kept and not archives and references is None:
+    kept, seen, decide = _decision(template_id, caller, references)
+    if not kept and not seen and references is None and template_id not in template_ids(caller):
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
-    if references is not None and {each.key for each in decide(kept)} & {each.key for each in kept}:
-        return settle(template_id, caller)  # which may find that few values of all do not fit
-    return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    if references is not None:
+        keys = {each.key for each in kept}
+        if changed := {each.element for each in decide(kept) if each.key in keys}:
+            seen |= _seen(template_id, caller, None, _full(kept), changed)
+    fields = decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    return OpenForm(template_id, caller, fields)
 
 
 def _decision(
     template_id: str, caller: Caller, references: References
-) -> tuple[Sequence[FormColumnRow], Callable[[Sequence[FormColumnRow]], list[FormColumnRow]], int]:
-    """Return the columns of a template's table so far, how archives change them, and how many archives there are."""
-    seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
+) -> tuple[Sequence[FormColumnRow], dict[FieldId, Seen], Decide]:
+    """Return the columns of a template's table so far, what archives have in their fields, and what follows of it."""
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
-    full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
-    for own in _own(table_rows.ARCHIVE.reference, references):
-        for page in table_rows.forms(template_id, own, where):
-            see(seen, (fields for _, fields in page), full)
-            archives += len(page)
+    seen = _seen(template_id, caller, references, _full(kept))
     words, learned = words_of(template_id), personal_parts(template_id)
-    return kept, partial(settled, template_id, seen=seen, words=words, learned=learned), archives
+    return kept, seen, partial(settled, template_id, seen=seen, words=words, learned=learned)
+
+
+def _full(kept: Sequence[FormColumnRow]) -> set[FieldId]:
+    """Return the fields that nothing widens."""
+    return {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
+
+
+def _seen(
+    template_id: str,
+    caller: Caller,
+    references: References,
+    full: Collection[FieldId],
+    elements: Collection[str | None] | None = None,
+) -> dict[FieldId, Seen]:
+    """Return what the archives of a template have in their fields, or in some of these."""
+    seen, where = dict[FieldId, Seen](), _scope(caller)
+    for own in _own(table_rows.ARCHIVE.reference, references):
+        for page in table_rows.forms(template_id, own, where, elements):
+            see(seen, (fields for _, fields in page), full)
+    return seen
 
 
 def template_ids(caller: Caller) -> list[str]:
@@ -221,7 +268,7 @@ def _of_catalogue(
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    parts = _own(source.of.c.reference if source.is_of_archives else None, references)
+    parts = _own(source.of.c.reference, references) if source.is_of_archives else iter([()])
     names, seen = [each.name for each in columns], own.get(name, ())
     read = partial(table_rows.rows, source, names, where=where, from_end=from_end)
     found = (page for its in parts for page in read((*seen, *its)))
@@ -259,27 +306,17 @@ def _masked(fields: Fields, personal: Personal) -> Fields:
     ]
 
 
-def _unfit(ids: Sequence[str], caller: Caller, references: References) -> Iterator[Values]:
-    for each in ids:
-        for _, unfit in _form(each, settle(each, caller, references), caller, references):
-            yield unfit
-
-
 def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:
     how = _treatment(caller)
-    shown = shown_columns(columns, how)
-    return OpenTable(name, shown, _batches(columns, shown, values, how))
+    return OpenTable(name, shown_columns(columns, how), (_batch(columns, each, how) for each in values))
 
 
 def _treatment(caller: Caller) -> Treatment:
     return read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
 
 
-def _batches(
-    columns: Sequence[Column], shown: Sequence[Column], values: Iterator[Values], how: Treatment
-) -> "Iterator[pa.RecordBatch]":
+def _batch(columns: Sequence[Column], values: Values, how: Treatment) -> "pa.RecordBatch":
     from adapters.lists.table_files import batch_of, schema_of  # noqa: PLC0415 -- pyarrow is slow to import
 
-    schema = schema_of(shown)
-    for each in values:
-        yield batch_of(schema, values_as_shown(columns, each, how, lambda text: seals.fingerprint(f"table:{text}")))
+    shown = values_as_shown(columns, values, how, lambda text: seals.fingerprint(f"table:{text}"))
+    return batch_of(schema_of(shown_columns(columns, how)), shown)

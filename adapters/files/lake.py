@@ -57,11 +57,11 @@ class LakeTable:
         wanted = {each.name: each for each in Schema.from_arrow(schema).fields}
         return self._table is not None and all(wanted.get(each.name) == each for each in self._table.schema().fields)
 
-    def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield some columns of all rows. Raises as `put` does."""
+    def read(self, columns: list[str], where: str | None) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of all rows, or of those that `where` finds. Raises as `put` does."""
         if self._table is not None:
             with self._errors():
-                yield from pa.RecordBatchReader.from_stream(self._table.scan(columns=columns))
+                yield from pa.RecordBatchReader.from_stream(self._table.scan(columns=columns, predicate=where))
 
     def put(
         self,
@@ -143,11 +143,6 @@ class LakeTable:
                 raise Transient(f"the lake does not answer for its table {self.name}") from None
             remedy = "remove its folder, and it is written anew"
             raise Conflict(f"the table {self.name} of the lake cannot be read or written: {remedy}") from None
-
-
-def quoted(text: str) -> str:
-    """Return a text as `where` of `put` has it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _options(url: str) -> dict[str, str] | None:

@@ -79,10 +79,11 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def schema_of(columns: Iterable[Column]) -> pa.Schema:
-    """Return the Arrow schema of columns, with what each means."""
+def schema_of(columns: Iterable[Column], meaning: str = "") -> pa.Schema:
+    """Return the Arrow schema of columns, with what each means, and what a row of the table is."""
     return pa.schema(
-        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns]
+        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns],
+        {"description": meaning} if meaning else None,
     )
 
 

@@ -22,6 +22,7 @@ from models.people import LetterRow, NoticeRow, SavedViewRow
 from models.runs.batch import BatchItemRow, BatchRow
 from models.search import DerivedRow, Kind, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
+from models.shapes import ShapeMemberRow
 from models.store.condition import ConditionRow
 from services.erasure.spellings import redacted, redacted_text, spellings
 from services.erasure.traces import REDACTED, Named, columns_that_name
@@ -45,6 +46,8 @@ def redact(session: Session, named: Named) -> None:
         _redact_columns(session, named, table)
     of_many = (col(EventRow.reference) == "", col(EventRow.receipt_id) != named.digest)  # archive.erased tells it
     _redact_columns(session, named, EventRow, *of_many)
+    of_shapes = update(ShapeMemberRow).where(col(ShapeMemberRow.reference) == named.reference)
+    session.execute(of_shapes.values(reference=named.digest))
     entries, items = (col(each) for each in (SettlementEntryRow.reference, BatchItemRow.subject))
     unmatched = update(SettlementEntryRow).where(entries == named.reference)
     session.execute(unmatched.values(reference=None, payment_id=None))

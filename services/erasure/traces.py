@@ -42,6 +42,7 @@ from models.settlements.settlement import (
     SettlementEntryRow,
     SettlementReportRow,
 )
+from models.shapes import ShapeMemberRow, ShapeRow
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
 from models.tables import FormColumnRow
@@ -174,6 +175,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             LabelRow,
             FileRow,
             SignedDocumentRow,
+            ShapeRow,
             ReceiptRow,
         )
     },
@@ -202,6 +204,7 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
     LetterRow: ("title", "text"),
     NoticeRow: ("detail",),
     DerivedRow: ("last",),
+    ShapeMemberRow: ("reference",),
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 

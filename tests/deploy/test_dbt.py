@@ -4,17 +4,16 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import deltalake
 import duckdb
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlmodel import col, update
 
@@ -27,7 +26,7 @@ from models.said import verbatim
 from models.templates import Names, PartWords, TemplateWords
 from services import publishing, templates
 from tests.api.console.troubles import message, put
-from tests.conftest import LONGEST_S, make_tables, url_of
+from tests.conftest import LONGEST_S, url_of
 from tests.installations import finished, installed, received
 from tests.records import NOON, archived, change, document, run_row
 from tests.samples import sample_document
@@ -108,24 +107,6 @@ def fill() -> None:
     put([run_row("run-1", failed, reference="a-5", state="Failed")])
 
 
-def share(lake: Path, url: str) -> None:
-    """Put the tables of the lake into a schema of Postgres."""
-    types = {"VARCHAR": "text", "DOUBLE": "double precision"}
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE SCHEMA cellar_share")
-        for folder in lake.iterdir():
-            its = duckdb.from_arrow(deltalake.DeltaTable(folder).to_pyarrow_dataset())
-            name = sql.Identifier("cellar_share", folder.name)
-            columns = [
-                sql.SQL("{} {}").format(sql.Identifier(each), sql.SQL(types.get(str(type_), str(type_))))
-                for each, type_ in zip(its.columns, its.types, strict=True)
-            ]
-            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join(columns)))
-            with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(name)) as copy:
-                for row in its.fetchall():
-                    copy.write_row(row)
-
-
 def run(package: Path, environment: dict[str, str], *commands: list[str]) -> str:
     """Run commands of dbt, and return their standard output."""
     quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", "DBT_USE_COLORS": "false"}
@@ -145,36 +126,34 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Built:
+def built(tmp_path_factory: pytest.TempPathFactory, postgres_server: str, migrated_database: str) -> Built:
     folder = tmp_path_factory.mktemp("dbt")
     lake, package = folder / "lake", folder / "package"
-    with installed(folder, lake_url=lake):
-        make_tables()
+    url = url_of(postgres_server, "dbt_test")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE dbt_test TEMPLATE {migrated_database} STRATEGY FILE_COPY".encode())
+    with installed(folder, lake_url=lake, database_url=url, share=True):
         fill()
         publishing.publish()
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE dbt_test")
-    url = url_of(postgres_server, "dbt_test")
-    share(lake, url)
     shutil.copytree(PACKAGE, package)
     place = {f"PG{name.upper()}": str(value) for name, value in conninfo_to_dict(url).items() if name != "dbname"}
     place |= {"PGDATABASE": "dbt_test", "DBT_LAKE_URL": str(lake)}
     (package / "models" / "forms.yml").write_text(run(package, place, ["--quiet", "run-operation", "form_sources"]))
     with_branches = ["--vars", json.dumps({"branches": {"form_lease": "CITY"}})]
-    commands = [
-        [*command, "--target", target, "--target-path", f"target-{target}", *with_branches]
-        for target in ("lake", "share")
-        for command in (["build"], ["docs", "generate"], ["source", "freshness"])
-    ]
-    run(package, place, *commands)
+
+    def run_for(target: str) -> str:
+        its = ["--target", target, "--target-path", f"target-{target}", "--log-path", f"logs-{target}", *with_branches]
+        return run(
+            package, place, *([*each, *its] for each in (["build"], ["docs", "generate"], ["source", "freshness"]))
+        )
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(run_for, ("lake", "share")))
+    rows = dict[tuple[str, str], list[tuple[Any, ...]]]()
     with duckdb.connect(str(package / "cellar.duckdb")) as own, psycopg.connect(url) as other:
-        rows = {
-            ("lake", name): own.execute(f"SELECT {columns} FROM {name}").fetchall() for name, columns in MODELS.items()
-        }
-        rows |= {
-            ("share", name): other.execute(f"SELECT {columns} FROM analytics.{name}".encode()).fetchall()
-            for name, columns in MODELS.items()
-        }
+        for name, columns in MODELS.items():
+            rows["lake", name] = own.execute(f"SELECT {columns} FROM {name}").fetchall()
+            rows["share", name] = other.execute(f"SELECT {columns} FROM analytics.{name}".encode()).fetchall()
     return Built(package, rows)
 
 

@@ -5,7 +5,10 @@ import random
 import secrets
 import shutil
 import sys
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import Popen
@@ -14,6 +17,7 @@ import deltalake
 import pytest
 from sqlmodel import col, update
 
+from adapters.settings.settings import settings
 from domain.tables.catalogue import SOURCES
 from models.changes import ChangeRow
 from models.errors import Conflict, Transient
@@ -22,11 +26,18 @@ from services import publishing, templates
 from services.tables import DICTIONARY, UNFIT_VALUES
 from tests.conftest import Configure, answers, bucket_at, free_port, running, wait_until
 from tests.killed import begun
-from tests.lakes import assert_current, erase, lease, texts
+from tests.lakes import assert_current, erase, lease, shared, texts
 from tests.records import NOON, change
 
 LEASE = "form_lease"
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def places(tmp_path: Path, configure: Configure, postgres_installation: str) -> Path:
+    """Return the folder of a lake beside a share."""
+    configure(lake_url=str(tmp_path / "lake"), share=True, database_url=postgres_installation)
+    return tmp_path / "lake"
 
 
 @pytest.fixture
@@ -36,19 +47,23 @@ def lake(tmp_path: Path, configure: Configure, sqlite_installation: None) -> Pat
 
 
 def written() -> dict[str, int | None]:
-    """Publish, check the lake, and return of how many archives each table was written, but `templates`."""
-    found = {each.table: each.archives for each in publishing.publish()}
+    """Publish, check each place, and return of how many archives each table was written, which is the same in all."""
+    found = defaultdict[str, dict[str, int | None]](dict)
+    for each in publishing.publish():
+        found[each.place][each.table] = each.archives
     assert_current()
     assert publishing.publish() == []
-    return {name: count for name, count in found.items() if name != "templates"}
+    first, *others = found.values()
+    assert all(each == first for each in others)
+    return first
 
 
 @pytest.mark.usefixtures("installation")
 def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, configure: Configure) -> None:
-    configure(lake_url=str(tmp_path / "lake"))
+    configure(lake_url=str(tmp_path / "lake"), share=(settings().database_url or "").startswith("postgres"))
     for number in range(3):
         lease(number, ("RENT", "1,200"), ("DAY", "5/3/2026"), ("NAME", "Dana"))
-    assert written() == dict.fromkeys([*SOURCES.keys() - {"templates"}, UNFIT_VALUES, DICTIONARY, LEASE])
+    assert written() == dict.fromkeys([*SOURCES, UNFIT_VALUES, DICTIONARY, LEASE])
 
     lease(1, ("RENT", 7), ("CITY", "חיפה"), version=2)  # a new column
     lease(9, ("RENT", 7), template="o'ther")
@@ -72,7 +87,8 @@ def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, 
     assert "Dana" not in "".join(texts())
 
 
-def test_erased_archive_is_in_no_file(lake: Path) -> None:
+@pytest.mark.usefixtures("places")
+def test_erased_archive_is_in_no_file() -> None:
     for number in range(3):
         lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
     written()
@@ -126,6 +142,42 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
     assert not any("'client'" in each for each in texts())
 
 
+@pytest.mark.usefixtures("places")
+def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure) -> None:
+    for number in range(3):
+        lease(number, ("RENT", number), ("NAME", "Dana"))
+    written()
+    configure(share=True, tables_personal="data=whole", database_url=settings().database_url)
+    ended, counts = threading.Event(), Counter[int]()
+
+    def read() -> None:
+        with shared() as connection:
+            connection.autocommit = True
+            connection.execute("CREATE VIEW ours AS SELECT _archive FROM cellar_share.form_lease")
+            while not ended.is_set():
+                for name in ("ours", "cellar_share.payments"):
+                    counts.update(connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() or ())
+
+    with ThreadPoolExecutor(1) as reading:
+        found = reading.submit(read)
+        wait_until(lambda: bool(counts))
+        try:
+            assert {each.archives for each in publishing.publish()} == {None}
+        finally:
+            ended.set()
+        found.result()
+    assert_current()
+    assert {*counts} == {3}
+
+    with shared() as connection:
+        connection.execute("SELECT * FROM cellar_share.archives")
+        lease(1, ("RENT", 7), version=2)
+        assert publishing.publish()[-1].archives == 1  # nothing waits for a reader
+        connection.commit()
+        connection.execute("DROP SCHEMA cellar_tables CASCADE")
+    assert {*written().values()} == {None}
+
+
 class Publisher:
     """Changes archives at random, and publishes them in processes that are killed, or whose bucket goes."""
 
@@ -167,14 +219,15 @@ class Publisher:
         assert not [each for each in range(self._made) if each not in self._there and f"secret-{each}." in said]
 
 
-def test_lake_is_right_after_kills(lake: Path) -> None:
+@pytest.mark.usefixtures("places")
+def test_tables_are_right_after_kills() -> None:
     Publisher(ForkServerProcess.kill).rounds(5)
 
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("installation")
-def test_lake_is_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
-    configure(lake_url=str(tmp_path / "lake"))
+def test_tables_are_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
+    configure(lake_url=str(tmp_path / "lake"), share=(settings().database_url or "").startswith("postgres"))
     Publisher(ForkServerProcess.kill).rounds(50)
 
 

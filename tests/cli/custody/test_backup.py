@@ -20,7 +20,7 @@ from adapters.store.objects import history
 from adapters.tables.open_conditions import open_conditions
 from models.errors import Conflict, Refused, WrongUse
 from models.store.backup import Backup
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.backups.making import back_up, expired
 from services.custody.drilling import remove_killed
 from services.custody.objects import object_of
@@ -118,7 +118,7 @@ def test_backup_says_what_keeps_it_from_its_end(
         place.mkdir()
         with pytest.raises(Conflict, match="nothing is there now"):
             back_up(str(place), datetime.now(UTC), nothing)
-        assert check("last backup").verdict is Verdict.WRONG
+        assert check("last backup").verdict is Grade.WRONG
         place.rmdir()
         shutil.move(tmp_path / "unmounted", place)
         monkeypatch.setenv("PATH", "/nowhere")
