@@ -41,4 +41,5 @@ def _row(written: "Published") -> dict[str, str | int]:
     archives = "all, written anew" if written.archives is None else written.archives
     link = f"[{written.table}]({settings().receiver_url}/console/tables#{written.table})"
     counts = {"rows": written.rows, "changed archives": archives, "version": written.version}
-    return {"table": link, **counts, "place": written.place}
+    of_lake, of_share = f"{settings().lake_location}/{written.table}", f"{written.place}.{written.table}"
+    return {"table": link, **counts, "place": of_lake if written.place == "lake" else of_share}

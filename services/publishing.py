@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from tempfile import TemporaryFile
-from typing import IO, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
@@ -29,62 +29,38 @@ from domain.tables.catalogue import ENTRY, SOURCES, UNFIT
 from domain.tables.meanings import row_of
 from domain.tables.names import form_table
 from models.access import Action, Caller, Role
-from models.errors import CellarError, Conflict, Refused
+from models.errors import CellarError, Conflict
 from models.tables import Treatment
 from services.access.log import record
-from services.tables import DICTIONARY, UNFIT_VALUES, OpenForm, References, dictionary, form, opened, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, References, dictionary, form, opened, template_ids
+
+if TYPE_CHECKING:
+    from adapters.database.share import ShareTable
+    from adapters.files.lake import LakeTable
+
+    _Table: TypeAlias = LakeTable | ShareTable
+    _Place: TypeAlias = type[LakeTable] | type[ShareTable]
 
 _PUBLISHER = Caller("publish-tables", Role.DATA)
 _MOST_CHANGED, _ARCHIVES_PER_COMMIT = 200_000, 10_000
 """With more archives, all tables are written anew, which takes as long."""
 _LAST, _ARCHIVE = "archives", "_archive"
 _UNFIT = schema_of(UNFIT, row_of(UNFIT_VALUES))
-_NOTHING = f"{_ARCHIVE} IS NULL"
-"""Finds no row of a table where each is of an archive."""
+_NOTHING = f"{_ARCHIVE} = ''"
+"""Finds no row."""
+_Write: TypeAlias = Callable[[str | None, References], int]
+"""Replaces a part of a table, which is named as SQL and as its archives, and returns how many rows are new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was written of a table: rows, of how many archives, None for all, and its version since."""
+    """What was written of a table, and where it lies: rows, of how many archives, None for all, its version since."""
 
     place: str
     table: str
     rows: int
     archives: int | None
     version: int
-
-
-class Table(Protocol):
-    """A table of a place, as it was when it was opened and is after each call. `LakeTable` says what its members do.
-
-    `where` and `columns` are SQL that every place understands.
-    """
-
-    name: str
-
-    @property
-    def version(self) -> int: ...
-    def position(self, of: str) -> int | None: ...
-    def takes(self, schema: pa.Schema) -> bool: ...
-    def read(self, columns: list[str], where: str | None) -> Iterator[pa.RecordBatch]: ...
-    def put(
-        self,
-        schema: pa.Schema,
-        batches: Iterable[pa.RecordBatch],
-        where: str | None,
-        position: tuple[str, int] | None,
-        *,
-        is_sound: bool,
-    ) -> int: ...
-    def tidy(self, before: int, *, wholly: bool) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where tables are kept. `table` opens a table by its name."""
-
-    name: str
-    table: Callable[[str], Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +71,13 @@ class _Changed:
     after an erasure, all templates. `left` are the tables of templates that some do not have any longer.
     """
 
-    place: _Place
+    place: "_Place"
     to: tuple[str, int]
     archives: frozenset[str] | None
     new: frozenset[str]
     of_template: Mapping[str, set[str]]
     left: frozenset[str]
     is_erased: bool
-
-
-_Parts: TypeAlias = list[tuple[str | None, References]]
-"""Which rows of a table are replaced, as SQL and as their archives; None for all."""
-_PutUnfit: TypeAlias = Callable[[str | None, Iterable[pa.RecordBatch]], None]
-
-
-class _Write(Protocol):
-    """Replaces parts of a table and returns how many rows are new."""
-
-    def __call__(self, parts: _Parts, /, *, wholly: bool) -> int: ...
 
 
 def publish() -> list[Published]:
@@ -124,6 +89,7 @@ def publish() -> list[Published]:
         Conflict: a table cannot be read or written. In the lake, its folder must be removed.
         Locked: personal columns are keyed, and the key is away.
         Transient: the place does not answer, or another publisher was faster. A new run goes on.
+        Unusable: the user of the database may make no schema for the share.
     """
     written, failed = list[Published](), list[CellarError]()
     for place in _places():
@@ -136,20 +102,19 @@ def publish() -> list[Published]:
     return written
 
 
-def _places() -> Iterator[_Place]:
-    """Yield the places of the settings. Their libraries are slow to import, and take up to 50 MB."""
+def _places() -> "Iterator[_Place]":
     if settings().lake_location is not None:
-        from adapters.files.lake import LakeTable  # noqa: PLC0415 -- likewise
+        from adapters.files.lake import LakeTable  # noqa: PLC0415 -- takes 50 MB
 
-        yield _Place("lake", LakeTable)
+        yield LakeTable
     if settings().share:
-        from adapters.database.share import VIEWS, ShareTable  # noqa: PLC0415 -- likewise
+        from adapters.database.share import ShareTable  # noqa: PLC0415 -- needs the driver of Postgres
 
-        yield _Place(VIEWS, ShareTable)
+        yield ShareTable
 
 
-def _publish(place: _Place) -> list[Published]:
-    now, last, unfit = changes.horizon(), place.table(_LAST), place.table(UNFIT_VALUES)
+def _publish(place: "_Place") -> list[Published]:
+    now, last, unfit = changes.horizon(), place(_LAST), place(UNFIT_VALUES)
     to = f"{now.epoch} {_manner()}", now.position
     is_known = last.takes(schema_of(opened(_LAST, None, _PUBLISHER, ()).columns)) and unfit.takes(_UNFIT)
     since = last.position(to[0]) if is_known and unfit.position(to[0]) is not None else None
@@ -169,19 +134,19 @@ def _manner() -> str:
     return sha256(json.dumps([how, key, settings().dossier_url("")]).encode()).hexdigest()[:16]
 
 
-def _everything(place: _Place, to: tuple[str, int]) -> _Changed:
+def _everything(place: "_Place", to: tuple[str, int]) -> _Changed:
     templates = set(template_ids(_PUBLISHER))
     with suppress(Conflict):  # whatever lies there is replaced
-        found = place.table(_LAST).read(["template_id"], None)
+        found = place(_LAST).read(["template_id"], None)
         templates |= {each for batch in found for each in batch.column(0).to_pylist() if each}
     return _Changed(place, to, None, frozenset(), {each: set() for each in sorted(templates)}, frozenset(), True)
 
 
-def _changed(place: _Place, to: tuple[str, int], references: set[str], *, is_erased: bool) -> _Changed:
+def _changed(place: "_Place", to: tuple[str, int], references: set[str], *, is_erased: bool) -> _Changed:
     of_template, there, left, touched = defaultdict[str, set[str]](set), set[str](), set[str](), {*references}
     now = dict(archives.templates_of(references))
     few = _of(references) if len(references) <= _ARCHIVES_PER_COMMIT and not is_erased else None
-    for batch in place.table(_LAST).read([_ARCHIVE, "template_id"], few):
+    for batch in place(_LAST).read([_ARCHIVE, "template_id"], few):
         names, templates = (each.to_pylist() for each in batch.columns)
         if is_erased:
             touched |= {*names} - archives.known(names)
@@ -201,62 +166,48 @@ def _published(changed: _Changed) -> list[Published]:
     record(_PUBLISHER, Action.EXPORT_TABLE, detail={"archives": count})
     for where, page in _parts(changed.new):
         its = opened(_LAST, None, _PUBLISHER, page)
-        changed.place.table(_LAST).put(schema_of(its.columns), its.batches, where, None, is_sound=True)
+        changed.place(_LAST).put(schema_of(its.columns), its.batches, where, None, is_sound=True)
     written = [*_forms(changed), _dictionary(changed)]
-    for name in sorted(SOURCES, key=lambda name: name == _LAST):
-        written.append(_of_catalogue(name, changed))
+    written += [_of_catalogue(name, changed) for name in sorted(SOURCES, key=lambda name: name == _LAST)]
     return [each for each in written if each]
 
 
-def _forms(changed: _Changed) -> list[Published | None]:
-    """Write all form tables and, from the same reading, `unfit_values`, which has its position after all forms."""
-    unfit, is_anew = changed.place.table(UNFIT_VALUES), changed.archives is None
-    written, rows = list[Published | None](), list[int]()
+def _of_catalogue(name: str, changed: _Changed) -> Published | None:
+    table, schema = changed.place(name), schema_of(opened(name, None, _PUBLISHER, ()).columns, row_of(name))
 
-    def write(_: _Parts, *, wholly: bool) -> int:
-        if is_anew:
-            unfit.put(_UNFIT, (), None, None, is_sound=False)
-        for template, its in changed.of_template.items():
-            of = f"template_id = {_quoted(template)}"
+    def write(where: str | None, page: References) -> int:
+        its = opened(name, None, _PUBLISHER, page)
+        return table.put(schema, its.batches, where, None, is_sound=where is not None)
 
-            def put_unfit(where: str | None, batches: Iterable[pa.RecordBatch], of: str = of) -> None:
-                which = f"{of} AND ({where})" if where else of
-                rows.append(unfit.put(_UNFIT, batches, which, None, is_sound=not is_anew))
-
-            written.append(_form(template, changed, None if is_anew else its, put_unfit))
-        unfit.put(_UNFIT, (), _NOTHING, changed.to, is_sound=not wholly)
-        return sum(rows)
-
-    return [_replaced(unfit, changed, changed.archives, write), *written]
+    return _written(table, schema, changed, None if changed.archives is None else changed.archives | {""}, write)
 
 
-def _form(template_id: str, changed: _Changed, its: References, put_unfit: _PutUnfit) -> Published | None:
-    table = changed.place.table(form_table(template_id))
-    position = table.position(changed.to[0])
-    if position == changed.to[1] and its is not None:
-        return None  # this was done before a kill
-    form_ = _settled(template_id, its if position is not None else None)
-    schema = schema_of(form_.columns, form_.meaning)
+def _forms(changed: _Changed) -> Iterator[Published | None]:
+    """Write all form tables and, from the same reading, `unfit_values`, whose position moves after all of theirs."""
+    unfit, rows = changed.place(UNFIT_VALUES), list[int]()
+    if changed.archives is None:
+        unfit.put(_UNFIT, (), None, None, is_sound=False)
+    for template, its in changed.of_template.items():
+        yield _form(template, changed, None if changed.archives is None else its, unfit, rows)
+    yield _ended(unfit, _UNFIT, changed, changed.archives, sum(rows))
 
-    def write(parts: _Parts, *, wholly: bool) -> int:
-        rows = 0
-        for where, page in parts:
-            checkpoint()
-            with TemporaryFile() as file:  # 1,000,000 archives may have 10,000 unfit values in each column
-                rows += table.put(schema, _parted(form_.read(page), file), where, None, is_sound=where is not None)
-                file.seek(0)
-                put_unfit(where, pa.ipc.open_stream(file))
-        table.put(schema, (), _NOTHING, changed.to, is_sound=not wholly)
+
+def _form(
+    template_id: str, changed: _Changed, its: References, unfit: "_Table", unfit_rows: list[int]
+) -> Published | None:
+    table = changed.place(form_table(template_id))
+    source = form(template_id, _PUBLISHER, None if table.position(changed.to[0]) is None else its)
+    schema, of = schema_of(source.columns, source.meaning), f"template_id = {_quoted(template_id)}"
+
+    def write(where: str | None, page: References) -> int:
+        with TemporaryFile() as file:  # 1,000,000 archives may have 10,000 unfit values in each column
+            rows = table.put(schema, _parted(source.read(page), file), where, None, is_sound=where is not None)
+            file.seek(0)
+            also, is_sound = f"{of} AND ({where})" if where else of, changed.archives is not None
+            unfit_rows.append(unfit.put(_UNFIT, pa.ipc.open_stream(file), also, None, is_sound=is_sound))
         return rows
 
     return _written(table, schema, changed, its, write)
-
-
-def _settled(template_id: str, references: References) -> OpenForm:
-    try:
-        return form(template_id, _PUBLISHER, references)
-    except Refused:  # no archive has the template any longer
-        return form(template_id, _PUBLISHER, ())
 
 
 def _parted(batches: Iterator[tuple[pa.RecordBatch, pa.RecordBatch]], file: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -267,66 +218,61 @@ def _parted(batches: Iterator[tuple[pa.RecordBatch, pa.RecordBatch]], file: IO[b
             yield batch
 
 
-def _of_catalogue(name: str, changed: _Changed) -> Published | None:
-    table, schema = changed.place.table(name), schema_of(opened(name, None, _PUBLISHER, ()).columns, row_of(name))
-    if table.position(changed.to[0]) == changed.to[1]:
-        return None  # this was done before a kill
-
-    def write(parts: _Parts, *, wholly: bool) -> int:
-        rows = 0
-        for where, page in parts:
-            checkpoint()
-            to = changed.to if page is parts[-1][1] else None
-            its = opened(name, None, _PUBLISHER, page).batches
-            rows += table.put(schema, its, where, to, is_sound=not wholly if to else where is not None)
-        return rows
-
-    return _written(table, schema, changed, None if changed.archives is None else changed.archives | {""}, write)
-
-
 def _dictionary(changed: _Changed) -> Published | None:
     """Replace what `dictionary` says of all tables but those of templates that no archive has changed."""
-    table, schema = changed.place.table(DICTIONARY), schema_of(ENTRY, row_of(DICTIONARY))
-    if table.position(changed.to[0]) == changed.to[1]:
-        return None  # this was done before a kill
+    table, schema = changed.place(DICTIONARY), schema_of(ENTRY, row_of(DICTIONARY))
+    names = *SOURCES, UNFIT_VALUES, DICTIONARY, *map(form_table, changed.of_template)
 
-    def write(parts: _Parts, *, wholly: bool) -> int:
-        is_anew, of_template = parts[0][0] is None, changed.of_template
-        names = *SOURCES, UNFIT_VALUES, DICTIONARY, *map(form_table, of_template)
-        where = None if is_anew else f"table_name IN ({', '.join(map(_quoted, names))})"
-        its = dictionary(_PUBLISHER, template_ids(_PUBLISHER) if is_anew else of_template).batches
-        return table.put(schema, its, where, changed.to, is_sound=not wholly)
+    def write(where: str | None, _: References) -> int:
+        its = dictionary(_PUBLISHER, changed.of_template if where else template_ids(_PUBLISHER))
+        of = f"table_name IN ({', '.join(map(_quoted, names))})" if where else None
+        return table.put(schema, its.batches, of, None, is_sound=where is not None)
 
-    return _written(table, schema, changed, None if changed.archives is None else changed.archives | {""}, write)
+    return _written(table, schema, changed, None if changed.archives is None else {""}, write)
 
 
-def _written(table: Table, schema: pa.Schema, changed: _Changed, its: References, write: _Write) -> Published | None:
+def _written(table: "_Table", schema: pa.Schema, changed: _Changed, its: References, write: _Write) -> Published | None:
     """Replace the rows of some archives in a table, or all where nobody knows what it has, or its columns changed."""
-    if its is not None and table.position(changed.to[0]) is not None and table.takes(schema):
+    position = table.position(changed.to[0])
+    if its is not None and position == changed.to[1]:
+        return None  # this was done before a kill
+    if its is not None and position is not None and table.takes(schema):
         with suppress(Conflict):  # files are missing, which nobody needs who writes the whole table
-            return _replaced(table, changed, its, write)
-    return _replaced(table, changed, None, write)
+            return _replaced(table, schema, changed, its, write)
+    return _replaced(table, schema, changed, None, write)
 
 
-def _replaced(table: Table, changed: _Changed, its: References, write: _Write) -> Published | None:
-    before, parts = table.version, _parts(its)
+def _replaced(
+    table: "_Table", schema: pa.Schema, changed: _Changed, its: References, write: _Write
+) -> Published | None:
+    rows = 0
+    for where, page in _parts(its):
+        checkpoint()
+        rows += write(where, page)
+    return _ended(table, schema, changed, its, rows)
+
+
+def _ended(table: "_Table", schema: pa.Schema, changed: _Changed, its: References, rows: int) -> Published | None:
+    """Note where the table is now, after all its rows, and leave nothing of what it had before where that must go."""
     wholly = its is None or changed.is_erased or table.name in changed.left
-    rows = write(parts, wholly=wholly) if parts else 0
-    table.tidy(before, wholly=wholly)
+    table.put(schema, (), _NOTHING, changed.to, is_sound=not wholly)
+    table.tidy(wholly=wholly)
     count = None if its is None else len({*its} - {""})
-    return None if count == 0 else Published(changed.place.name, table.name, rows, count, table.version)
+    return None if count == 0 else Published(table.place, table.name, rows, count, table.version)
 
 
-def _parts(references: References) -> _Parts:
+def _parts(references: References) -> Iterator[tuple[str | None, References]]:
+    """Yield which rows of a table are replaced, as SQL and as their archives; None for all."""
     if references is None:
-        return [(None, None)]
-    return [(_of(page), page) for page in pages(sorted(references), _ARCHIVES_PER_COMMIT)]
+        yield None, None
+    for page in pages(sorted(references or ()), _ARCHIVES_PER_COMMIT):
+        yield _of(page), page
 
 
 def _of(references: Iterable[str]) -> str:
     """Return which rows are of some archives, with an empty text for rows of no archive."""
     where = f"{_ARCHIVE} IN ({', '.join(map(_quoted, sorted(references)))})"
-    return f"{where} OR {_NOTHING}" if "" in references else where
+    return f"{where} OR {_ARCHIVE} IS NULL" if "" in references else where
 
 
 def _quoted(text: str) -> str:

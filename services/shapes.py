@@ -7,6 +7,7 @@ follow from what the newest archives have, in the order of Cellosign's clock.
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import astuple
 
 from sqlmodel import Session
 
@@ -53,9 +54,9 @@ def judge_within(session: Session, template_id: str, members: Sequence[ShapeMemb
     found = drifts(members, shapes.newest(session, template_id), relied)
     for each in members:
         drift, each.is_relied = found.get(each.number), each.path in relied
-        if drift and (each.code, each.since) != (drift.code, drift.since):
-            each.code, each.since, each.is_announced = drift.code, drift.since, False
-            each.reference, each.place = drift.reference, drift.place
+        if drift:
+            each.is_announced = each.is_announced and (each.code, each.since) == (drift.code, drift.since)
+            each.code, each.since, each.reference, each.place = astuple(drift)
         each.is_open = drift is not None and (words.seen_until is None or drift.since > words.seen_until)
 
 

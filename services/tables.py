@@ -125,6 +125,8 @@ def opened(name: str | None, template_id: str | None, caller: Caller, references
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
     its = form(template_id, caller, references)
+    if not its.fields and template_id not in template_ids(caller):
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     return OpenTable(form_table(template_id), its.columns, (batch for batch, _ in its.read(references)))
 
 
@@ -179,12 +181,8 @@ def form(template_id: str, caller: Caller, references: References = None) -> Ope
 
     For a caller with a scope, the columns follow from its archives alone, and are not kept: columns that others have
     filled would tell of these.
-
-    Raises Refused if the caller sees no archive of the template.
     """
     kept, seen, decide = _decision(template_id, caller, references)
-    if not kept and not seen and references is None and template_id not in template_ids(caller):
-        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     if references is not None:
         keys = {each.key for each in kept}
         if changed := {each.element for each in decide(kept) if each.key in keys}:

@@ -17,6 +17,7 @@ from domain.tables.catalogue import SOURCES
 from domain.tables.names import form_table
 from models.access import Caller, Role
 from models.archive.archive import ArchiveRow
+from models.runs.receipt import DEFAULT_SOURCE
 from services.erasure.removing import delete_rows
 from services.erasure.traces import REMOVED, named_by
 from services.tables import DICTIONARY, UNFIT_VALUES, template_ids
@@ -27,11 +28,17 @@ DATA = Caller("data", Role.DATA)
 """Who gets tables as the lake has them."""
 
 
-def lease(number: int, *fields: tuple[str | None, Any], template: str = "lease", version: int = 1) -> None:
+def lease(
+    number: int,
+    *fields: tuple[str | None, Any],
+    template: str = "lease",
+    version: int = 1,
+    source: str = DEFAULT_SOURCE,
+) -> None:
     """Load a version of an archive of a template, with these fields alone."""
     its = document(f"p-{number}", template={"id": template})
     its["data"] = [its["data"][0] | {"id": id_, "value": value, "type": "text"} for id_, value in fields]
-    archived(f"p-{number}", f"{number} {version}", minute=version, payload=its)
+    archived(f"p-{number}", f"{number} {version}", minute=version, payload=its, source=source)
 
 
 def erase(reference: str) -> None:

@@ -26,7 +26,7 @@ _UNLOGGED = {"delta.logRetentionDuration": "interval 0 seconds"}
 
 
 class LakeTable:
-    """A table of the lake, as it was when it was opened and is after each call."""
+    """A table of the lake, as it was when it was opened and is after each call. `where` is SQL of any database."""
 
     def __init__(self, name: str) -> None:
         """Open a table, or what will be one.
@@ -35,11 +35,12 @@ class LakeTable:
             Conflict: what lies there cannot be read.
             Transient: the place does not answer.
         """
-        self.name, self._url = name, f"{settings().lake_location}/{name}"
-        self._options = _options(self._url)
+        self.name, self.place = name, f"{settings().lake_location}/{name}"
+        self._options = _options(self.place)
         self._table: DeltaTable | None = None
         with self._errors(), suppress(TableNotFoundError):
-            self._table = DeltaTable(self._url, storage_options=self._options)
+            self._table = DeltaTable(self.place, storage_options=self._options)
+        self._opened_at = self.version
 
     @property
     def version(self) -> int:
@@ -89,7 +90,7 @@ class LakeTable:
         try:
             with self._errors():
                 write_deltalake(
-                    self._table or self._url,
+                    self._table or self.place,
                     new,
                     mode="overwrite",
                     schema_mode="merge" if where else "overwrite",
@@ -99,20 +100,20 @@ class LakeTable:
                     writer_properties=_written(len(schema)),
                     commit_properties=self._commit(moved, is_sound=is_sound),
                 )
-                self._table = self._table or DeltaTable(self._url, storage_options=self._options)
+                self._table = self._table or DeltaTable(self.place, storage_options=self._options)
         except CellarError:
             if failed:
                 raise failed[0] from None
             raise
         return sum(rows)
 
-    def tidy(self, before: int, *, wholly: bool) -> None:
+    def tidy(self, *, wholly: bool) -> None:
         """Join small files, and remove what no version of the last day has; or nothing but the last version has, if
-        `wholly`, also from the log. A table that is sound, and had less than 20 commits since `before`, is left.
+        `wholly`, also from the log. A table that is sound, and reached no multiple of 20 commits, is left.
 
         Raises as `put` does.
         """
-        if self._table is None or not (wholly or self.version // _TIDIED_EACH > before // _TIDIED_EACH):
+        if self._table is None or not (wholly or self.version // _TIDIED_EACH > self._opened_at // _TIDIED_EACH):
             return
         table, made = self._table, partial(self._commit, [], is_sound=not wholly)
         how, hours = _written(len(table.schema().fields)), 0 if wholly else _READABLE_HOURS

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.database.migration import migrate
 from models.access import Action, Caller, Role
+from models.errors import Unusable
 from models.templates import Names, PartWords, TemplateWords
 from services import publishing, templates
 from services.access.log import record
@@ -116,7 +117,15 @@ def test_reader_of_the_share_sees_its_views_and_nothing_else(made: str, configur
         asked = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema ~ '^(public|cellar)'"
         seen = {*connection.execute(asked).fetchall()}
         said = "SELECT obj_description(a.attrelid), col_description(a.attrelid, a.attnum) FROM pg_attribute a"
-        said += " WHERE attrelid = 'cellar_share.form_lease'::regclass AND attname = 'RENT'"
+        said += " WHERE attrelid = 'cellar_share.form_lease'::regclass AND attname = 'Rent'"
         comments = connection.execute(said.encode()).fetchone()
     assert seen == {("cellar_share", each) for each in shown}
     assert comments == ("a row for each archive of lease · Lease · שכירות", "Rent · דמי")
+
+    with psycopg.connect(url_of(made, "cellar"), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA cellar_tables, cellar_share CASCADE; DROP OWNED BY cellar_share_reader")
+        connection.execute("DROP ROLE cellar_share_reader")
+    with pytest.raises(Unusable, match="an administrator"):
+        publishing.publish()
+    configure(database_url=owner, share=True)  # who makes no role
+    assert {each.table for each in publishing.publish()} == shown

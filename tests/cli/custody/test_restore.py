@@ -98,6 +98,8 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
             assert delivered_again("waiting", WAITING) == "new"
             if values:
                 back_up(str(place), datetime.now(UTC), nothing)
+                drilled = cellar("restore", "--from", str(place), "--drill")
+                assert drilled.status == 0, drilled
                 next((settings().backup_dir / "store" / "archives").rglob("skeleton.json")).unlink()
                 with pytest.raises(Transient, match="compares each file"):
                     back_up(str(place), datetime.now(UTC), nothing)
