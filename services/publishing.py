@@ -25,14 +25,14 @@ from adapters.store import seals
 from adapters.tables import changes
 from adapters.tables.archives import archives
 from domain.access import read_treatments
-from domain.tables.catalogue import SOURCES, UNFIT
+from domain.tables.catalogue import ENTRY, SOURCES, UNFIT
 from domain.tables.meanings import row_of
 from domain.tables.names import form_table
 from models.access import Action, Caller, Role
 from models.errors import CellarError, Conflict
 from models.tables import Treatment
 from services.access.log import record
-from services.tables import UNFIT_VALUES, References, form, opened, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, References, dictionary, form, opened, template_ids
 
 if TYPE_CHECKING:
     from adapters.database.share import ShareTable
@@ -167,8 +167,9 @@ def _published(changed: _Changed) -> list[Published]:
     for where, page in _parts(changed.new):
         its = opened(_LAST, None, _PUBLISHER, page)
         changed.place(_LAST).put(schema_of(its.columns), its.batches, where, None, is_sound=True)
-    names = sorted(SOURCES, key=lambda name: name == _LAST)
-    return [each for each in (*_forms(changed), *(_of_catalogue(name, changed) for name in names)) if each]
+    written = [*_forms(changed), _dictionary(changed)]
+    written += [_of_catalogue(name, changed) for name in sorted(SOURCES, key=lambda name: name == _LAST)]
+    return [each for each in written if each]
 
 
 def _of_catalogue(name: str, changed: _Changed) -> Published | None:
@@ -215,6 +216,19 @@ def _parted(batches: Iterator[tuple[pa.RecordBatch, pa.RecordBatch]], file: IO[b
         for batch, other in batches:
             beside.write_batch(other)
             yield batch
+
+
+def _dictionary(changed: _Changed) -> Published | None:
+    """Replace what `dictionary` says of all tables but those of templates that no archive has changed."""
+    table, schema = changed.place(DICTIONARY), schema_of(ENTRY, row_of(DICTIONARY))
+    names = *SOURCES, UNFIT_VALUES, DICTIONARY, *map(form_table, changed.of_template)
+
+    def write(where: str | None, _: References) -> int:
+        its = dictionary(_PUBLISHER, changed.of_template if where else template_ids(_PUBLISHER))
+        of = f"table_name IN ({', '.join(map(_quoted, names))})" if where else None
+        return table.put(schema, its.batches, of, None, is_sound=where is not None)
+
+    return _written(table, schema, changed, None if changed.archives is None else {""}, write)
 
 
 def _written(table: "_Table", schema: pa.Schema, changed: _Changed, its: References, write: _Write) -> Published | None:

@@ -20,7 +20,7 @@ from models.archive.archive import ArchiveRow
 from models.runs.receipt import DEFAULT_SOURCE
 from services.erasure.removing import delete_rows
 from services.erasure.traces import REMOVED, named_by
-from services.tables import UNFIT_VALUES, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, template_ids
 from tests.records import archived, buried, document
 from tests.tables import table as exported
 
@@ -110,7 +110,8 @@ def _differing(export: pa.Table, published: Any) -> int:
 
 def assert_current() -> None:
     """Check that each place has all tables as they are exported for the same role."""
-    tables = dict.fromkeys((*SOURCES, UNFIT_VALUES)) | {form_table(each): each for each in template_ids(DATA)}
+    names = dict.fromkeys((*SOURCES, UNFIT_VALUES, DICTIONARY))
+    tables = names | {form_table(each): each for each in template_ids(DATA)}
     with TemporaryDirectory() as folder:
         lake = mirrored(Path(folder))
         for name, template in tables.items():

@@ -5,10 +5,11 @@ condition. With the condition first, Postgres sorted all rows that were left for
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+import operator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Text, and_, case, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Text, and_, asc, case, cast, desc, func, literal, or_, select, tuple_
 
 from adapters.database.transactions import engine, json_text, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
@@ -26,7 +27,9 @@ ARCHIVE = _ARCHIVE.c
 _LEAD = (_VERSION.c.version, _RECEIPT.c.receipt_id, _RECEIPT.c.received_at)
 
 
-def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) -> Iterator[list[Any]]:
+def rows(
+    source: TableSource, columns: Sequence[str], own: Where, where: Where, *, from_end: int = 0
+) -> Iterator[list[Any]]:
     """Yield pages of rows of a table, in the order of its key.
 
     A row begins with reference, version, receipt and its arrival, null where there are none; then come the columns.
@@ -34,11 +37,14 @@ def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) 
     Args:
         own: conditions on the rows themselves, which most rows meet, or which an index finds.
         where: conditions on their archives.
+        from_end: how many rows a page has that goes from the end of the table to its beginning; 0: forward.
     """
     its, keys = source.of.c, [source.of.c[each] for each in source.key]
+    along: Callable[[Any], Any] = desc if from_end else asc
+    beyond = operator.lt if from_end else operator.gt
     named = dict.fromkeys((*columns, *source.key, *({"reference", "receipt_id"} & {*its.keys()})))
-    page = select(*(its[each] for each in named)).where(*own).order_by(*keys)
-    most, after = min(_MOST_AT_ONCE, _CELLS_AT_ONCE // (len(columns) + 4)), list[Any]()
+    page = select(*(its[each] for each in named)).where(*own).order_by(*map(along, keys))
+    most, after = from_end or min(_MOST_AT_ONCE, _CELLS_AT_ONCE // (len(columns) + 4)), list[Any]()
     while True:
         cut = page.where(*after).limit(most).subquery()
         order, lead = [cut.c[each] for each in source.key], list[Any]([literal(None)] * 4)
@@ -48,12 +54,12 @@ def rows(source: TableSource, columns: Sequence[str], own: Where, where: Where) 
             joined = _with_version(joined, cut.c.receipt_id if "receipt_id" in its else ARCHIVE.current_receipt_id)
             lead = [func.nullif(cut.c.reference, ""), *_LEAD]
         asked: Any = select(*lead, *(cut.c[each] for each in columns), *order, and_(literal(1) == 1, *where))
-        found = _all(asked.select_from(joined).order_by(*order))
+        found = _all(asked.select_from(joined).order_by(*map(along, order)))
         yield [each for each in found if each[-1]]
         if len(found) < most:
             return
         last = zip(found[-1][-1 - len(keys) : -1], keys, strict=True)
-        after = [tuple_(*keys) > tuple_(*(literal(value, key.type) for value, key in last))]
+        after = [beyond(tuple_(*keys), tuple_(*(literal(value, key.type) for value, key in last)))]
 
 
 def forms(template_id: str, own: Where, where: Where, elements: Collection[str | None] | None = None) -> Iterator[Page]:

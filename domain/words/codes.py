@@ -181,6 +181,14 @@ WORDS: Mapping[str, str] = {
     "drift_vanished": "Vanished",
     "drift_retyped": "Another type",
     "drift_choice_added": "Another choice",
+    # types of columns of tables
+    **_spelled("text integer number", "column_"),
+    "column_decimal": "Decimal number",
+    "column_date": "Day",
+    "column_boolean": "Yes or no",
+    "column_choice": "One of few texts",
+    "column_location": "Degrees",
+    "column_time": "Moment",
     # names of the parts of the system
     **_spelled("receiver workers housekeeping database search store inbox sources witness", "part_"),
     "part_disk of data": "Disk of the data",
