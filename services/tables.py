@@ -32,7 +32,7 @@ from models.messages.notification import EventRow, EventType
 from models.tables import NO_NAMES, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, personal_parts, words_of
+from services.templates import called, name_of, personal_parts, words_of
 from services.views.masks import personal_of
 
 if TYPE_CHECKING:
@@ -64,6 +64,34 @@ class OpenTable:
     batches: "Iterator[pa.RecordBatch]"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """The form table of a template, whose columns are settled, as a caller gets it."""
+
+    template_id: str
+    caller: Caller
+    fields: Sequence[FormColumnRow]
+
+    @property
+    def meaning(self) -> str:
+        its, name = f"a row for each archive of {self.template_id}", name_of(self.template_id, self.caller)
+        return " · ".join(dict.fromkeys(filter(None, (its, name.en, name.he)))) if name.is_public else its
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return shown_columns(self._whole, _treatment(self.caller))
+
+    @property
+    def _whole(self) -> tuple[Column, ...]:
+        return (*LEAD, *columns_of_form(self.fields, words_of(self.template_id)))
+
+    def read(self, references: References) -> "Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]":
+        """Yield batches of rows, each with the rows that `unfit_values` has of the same archives."""
+        columns, how = self._whole, _treatment(self.caller)
+        for values, unfit in _form(self.template_id, self.fields, self.caller, references):
+            yield _batch(columns, values, how), _batch(UNFIT, unfit, how)
+
+
 def listed(caller: Caller) -> list[ListedTable]:
     """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
     fixed = [name for name in SOURCES if _is_for(caller, name)]
@@ -81,42 +109,53 @@ def opened(name: str | None, template_id: str | None, caller: Caller, references
         Transient: database or store does not answer.
     """
     if name == UNFIT_VALUES:
-        ids = [template_id] if template_id else template_ids(caller)
-        return _table(name, UNFIT, _unfit(ids, caller, references), caller)
+        forms = (form(each, caller, references) for each in ([template_id] if template_id else template_ids(caller)))
+        return OpenTable(name, UNFIT, (unfit for each in forms for _, unfit in each.read(references)))
     if name is not None:
         return _of_catalogue(name, template_id, caller, references)
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
-    rows = settle(template_id, caller, references)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
-    values = (each for each, _ in _form(template_id, rows, caller, references))
-    return _table(form_table(template_id), columns, values, caller)
+    its = form(template_id, caller, references)
+    if not its.fields and template_id not in template_ids(caller):
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    return OpenTable(form_table(template_id), its.columns, (batch for batch, _ in its.read(references)))
 
 
-def settle(template_id: str, caller: Caller, references: References = None) -> Sequence[FormColumnRow]:
-    """Return the columns of a template's table, after what all its archives have.
+def form(template_id: str, caller: Caller, references: References = None) -> OpenForm:
+    """Open the form table of a template, after settling its columns by what all its archives have.
 
-    Of some archives, those are read alone, as long as they only bring new columns.
+    Of some archives, those are read alone. Fields whose columns these would change are read in all archives, which may
+    find that few values of all do not fit.
 
-    For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
-    would tell of these.
-
-    Raises Refused if the caller sees no archive of the template.
+    For a caller with a scope, the columns follow from its archives alone, and are not kept: columns that others have
+    filled would tell of these.
     """
-    seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
-    for own in _own(table_rows.ARCHIVE.reference, references):
-        for page in table_rows.forms(template_id, own, where):
-            see(seen, (fields for _, fields in page), full)
-            archives += len(page)
-    if not kept and not archives and references is None:
-        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    seen = _seen(template_id, caller, references, full)
     words, learned = words_of(template_id), personal_parts(template_id)
     decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
-    if references is not None and {each.key for each in decide(kept)} & {each.key for each in kept}:
-        return settle(template_id, caller)  # which may find that few values of all do not fit
-    return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    if references is not None:
+        keys = {each.key for each in kept}
+        if changed := {each.element for each in decide(kept) if each.key in keys}:
+            seen |= _seen(template_id, caller, None, full, changed)
+    fields = decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    return OpenForm(template_id, caller, fields)
+
+
+def _seen(
+    template_id: str,
+    caller: Caller,
+    references: References,
+    full: Collection[FieldId],
+    elements: Collection[str | None] | None = None,
+) -> dict[FieldId, Seen]:
+    """Return what the archives of a template have in their fields, or in some of these."""
+    seen, where = dict[FieldId, Seen](), _scope(caller)
+    for own in _own(table_rows.ARCHIVE.reference, references):
+        for page in table_rows.forms(template_id, own, where, elements):
+            see(seen, (fields for _, fields in page), full)
+    return seen
 
 
 def template_ids(caller: Caller) -> list[str]:
@@ -162,7 +201,7 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller, references
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    parts = _own(source.of.c.reference if source.is_of_archives else None, references)
+    parts = _own(source.of.c.reference, references) if source.is_of_archives else iter([()])
     names, seen = [each.name for each in columns], own.get(name, ())
     found = (page for its in parts for page in table_rows.rows(source, names, (*seen, *its), where))
     transposed = (list(zip(*page, strict=True)) for page in found if page)
@@ -199,23 +238,17 @@ def _masked(fields: Fields, personal: Personal) -> Fields:
     ]
 
 
-def _unfit(ids: Sequence[str], caller: Caller, references: References) -> Iterator[Values]:
-    for each in ids:
-        for _, unfit in _form(each, settle(each, caller, references), caller, references):
-            yield unfit
-
-
 def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:
-    how = read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
-    shown = shown_columns(columns, how)
-    return OpenTable(name, shown, _batches(columns, shown, values, how))
+    how = _treatment(caller)
+    return OpenTable(name, shown_columns(columns, how), (_batch(columns, each, how) for each in values))
 
 
-def _batches(
-    columns: Sequence[Column], shown: Sequence[Column], values: Iterator[Values], how: Treatment
-) -> "Iterator[pa.RecordBatch]":
+def _treatment(caller: Caller) -> Treatment:
+    return read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
+
+
+def _batch(columns: Sequence[Column], values: Values, how: Treatment) -> "pa.RecordBatch":
     from adapters.lists.table_files import batch_of, schema_of  # noqa: PLC0415 -- pyarrow is slow to import
 
-    schema = schema_of(shown)
-    for each in values:
-        yield batch_of(schema, values_as_shown(columns, each, how, lambda text: seals.fingerprint(f"table:{text}")))
+    shown = values_as_shown(columns, values, how, lambda text: seals.fingerprint(f"table:{text}"))
+    return batch_of(schema_of(shown_columns(columns, how)), shown)

@@ -107,7 +107,7 @@ def happen() -> None:
     """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views, holds,
     erasures, and columns that were given their names.
     """
-    tables.settle(TEMPLATE, CELLAR)
+    tables.form(TEMPLATE, CELLAR)
     holds.put(ArchiveFilter(reference="process-1"), Holding(reason="a claim"), "Dana", LATER)
     mark = TombstoneMarkRow(mark=digest("a session"), digest=buried("erased"))
     with writing() as session:
