@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from itertools import chain
 from operator import and_, or_
 from typing import Any
 
@@ -27,7 +28,7 @@ WINDOW, LEARNED, GONE, USUAL = 200, 20, 20, 0.95
 EMPTY, CHOICE, FIELD = "empty", "choice", "field"
 _PLAIN = re.compile(r"[\w-]{1,60}")
 _MOST_NAME, _MOST_PATH = 60, 300
-_BY_ID = {"data", "signatures", "attachments"}
+_BY_ID = ("data", "signatures", "attachments")
 """The lists of what stands on the form: its elements are told apart by their ids."""
 _TAKEN = {ColumnType.TEXT: {"integer", "decimal", "date", "boolean"}, ColumnType.DECIMAL: {"integer"}}
 """Types that take all values of others: a field of texts has a number now and then."""
@@ -50,12 +51,9 @@ def members_of(document: Mapping[str, Any], fingerprint: Callable[[str], str]) -
         fingerprint: returns the keyed fingerprint of a choice.
     """
     found: Members = {}
-    for path, parent, type_, place in _walk(document, "", ""):
+    by_id = (_elements(document.get(name), name, fingerprint) for name in _BY_ID)
+    for path, parent, type_, place in chain(_walk(document, "", ""), *by_id):
         found.setdefault((path, type_), (parent, place))
-    for name in _BY_ID:
-        for its in _elements(document.get(name), name, fingerprint):
-            path, parent, type_, place = its
-            found.setdefault((path, type_), (parent, place))
     return found
 
 
@@ -234,7 +232,7 @@ def changes_of(members: Iterable[ShapeMemberRow]) -> list[DriftView]:
     """Return how the shape of a template has changed, newest first. What changed at once is of one version of the
     shape; the first version was learned.
     """
-    dated = [(each.since, each) for each in members if each.since]
+    dated = [(each.since, each) for each in members if each.since and each.path]
     versions = {since: number for number, since in enumerate(sorted({since for since, _ in dated}), 2)}
     newest_first = sorted(dated, key=lambda each: each[0], reverse=True)
     return [

@@ -38,7 +38,7 @@ def look() -> int:
     for template_id, its in found.items():
         with writing() as session:
             shapes.lock(session)
-            known = shapes.members(session, template_id)
+            known = shapes.members(session, shapes.template_facet(template_id))
             shapes.take_in(session, template_id, known, its)
             judge_within(session, template_id, known)
     return sum(map(len, found.values()))
@@ -48,10 +48,10 @@ def judge_within(session: Session, template_id: str, members: Sequence[ShapeMemb
     """Open and close the findings of a template by its newest archives and by what people say about it."""
     if not members:
         shapes.lock(session)
-        members = shapes.members(session, template_id)
+        members = shapes.members(session, shapes.template_facet(template_id))
     words = said.held(session).of(template_id)
     relied = relied_on(words, members)
-    found = drifts(members, shapes.newest(session, template_id), relied)
+    found = drifts(members, shapes.newest(session, shapes.template_facet(template_id)), relied)
     for each in members:
         drift, each.is_relied = found.get(each.number), each.path in relied
         if drift:
@@ -62,9 +62,10 @@ def judge_within(session: Session, template_id: str, members: Sequence[ShapeMemb
 
 def view_within(session: Session, template_id: str) -> ShapeView:
     """Return the shape of a template with its history."""
-    members, window = shapes.members(session, template_id), shapes.newest(session, template_id)
+    template = shapes.template_facet(template_id)
+    members, window = shapes.members(session, template), shapes.newest(session, template)
     by_path = defaultdict[str, list[ShapeMemberRow]](list)
-    for each in members:
+    for each in (each for each in members if each.path):
         by_path[each.path].append(each)
     shown = [_member(path, its, [each.bits for each in window]) for path, its in by_path.items()]
     return ShapeView(

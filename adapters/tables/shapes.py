@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from sqlalchemy import bindparam, select, text, tuple_, update
@@ -72,9 +74,9 @@ def lock(session: Session) -> None:
         session.execute(text("LOCK TABLE shape_member IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def members(session: Session, template_id: str) -> list[ShapeMemberRow]:
-    """Return the members of a template, by number."""
-    its = select(ShapeMemberRow).where(col(ShapeMemberRow.template) == template_facet(template_id))
+def members(session: Session, template: int) -> list[ShapeMemberRow]:
+    """Return the members of a template, by number. What was only in an erased archive has an empty path."""
+    its = select(ShapeMemberRow).where(col(ShapeMemberRow.template) == template)
     return list(session.scalars(its.order_by(col(ShapeMemberRow.number))))
 
 
@@ -106,12 +108,29 @@ def take_in(session: Session, template_id: str, known: list[ShapeMemberRow], fou
         session.connection().execute(_LOOKED_AT, rows)
 
 
-def newest(session: Session, template_id: str) -> list[Shape]:
+def newest(session: Session, template: int) -> list[Shape]:
     """Return the shapes of the newest archives of a template, the newest first."""
-    its = _SHAPE.template == template_facet(template_id), _SHAPE.members.is_not(None)
+    its = _SHAPE.template == template, _SHAPE.members.is_not(None)
     found = select(_SHAPE.reference, _SHAPE.made_at, _SHAPE.members).where(*its)
     rows = session.connection().execute(found.order_by(_SHAPE.made_at.desc(), _SHAPE.reference.desc()).limit(WINDOW))
     return [Shape(each.reference, each.made_at, int.from_bytes(each.members, "little")) for each in rows]
+
+
+def forget(session: Session, reference: str, digest: str) -> None:
+    """Take an archive out of the members of its template, before its shape is removed: also the names of members that
+    none of the newest other archives has, since they may name a person.
+    """
+    lock(session)
+    own = session.get(ShapeRow, reference)
+    if own is None or not own.members:
+        return
+    others = reduce(or_, (each.bits for each in newest(session, own.template) if each.reference != reference), 0)
+    alone = int.from_bytes(own.members, "little") & ~others
+    for each in members(session, own.template):
+        each.reference = digest if each.reference == reference else each.reference
+        if alone >> each.number & 1:
+            each.path = each.parent = each.place = ""
+            each.is_open = False
 
 
 def untold(session: Session) -> list[ShapeMemberRow]:

@@ -183,7 +183,7 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
     LetterRow: ("title", "text"),
     NoticeRow: ("detail",),
     DerivedRow: ("last",),
-    ShapeMemberRow: ("reference",),
+    ShapeMemberRow: ("path", "parent", "place", "reference"),
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 
