@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-import bench-events bench-scale bench-worst fuzz screenshots settings-table event-schemas console-texts console-vendor lock clean
+.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-import bench-events bench-scale bench-worst fuzz screenshots settings-table event-schemas dbt-sources console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -107,6 +107,9 @@ settings-table: .venv/development
 
 event-schemas: .venv/development
 	$(BIN)/python docs/event_schemas.py
+
+dbt-sources: .venv/development
+	$(BIN)/python -m docs.dbt_sources
 
 # Extracts the texts, updates their Hebrew, and compiles it. What lacks its Hebrew stays empty in the .po file.
 TEXTS := adapters/words/texts

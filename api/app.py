@@ -70,8 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.refusing.reporting(),
         processes.beating(lambda: STATES.index(state.senders.state)),
         in_background(
-            supervised("the record of uses", _record_uses),
-            supervised("sending the access log", _send_access_log),
+            supervised("the record of uses", _record_uses), supervised("sending the access log", _send_access_log)
         ),
     ):
         yield
@@ -128,6 +127,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     lifespan=_lifespan,
     # FastAPI exports paths, with references, and messages of exceptions, by itself; see `adapters.observation.tracing`.
     telemetry={"tracing": False, "metrics": False, "logs": False},
+    generate_unique_id_function=lambda route: route.name,  # names of functions in clients that are made of the schema
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
 )

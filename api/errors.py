@@ -45,7 +45,7 @@ def challenge(*schemes: str) -> dict[str, str]:
 
 
 _HEADERS: Responses = {
-    401: {"WWW-Authenticate": {"description": "How to present a secret.", "schema": {"type": "string"}}},
+    401: {"WWW-Authenticate": {"description": "How to present a secret.", "schema": {"type": "string"}}}
 }
 UNEXPECTED = {"default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}}
 FORBIDDEN = {"FORBIDDEN": "the role of the token may not do this."}

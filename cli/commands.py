@@ -167,15 +167,9 @@ _COMMANDS = [
     ),
     Later("access", "cli.users:access", "read_access"),
     Later(
-        "sources",
-        "cli.sources:app",
-        _each(read_settings="list show", change_settings="add set rotate disable enable"),
+        "sources", "cli.sources:app", _each(read_settings="list show", change_settings="add set rotate disable enable")
     ),
-    Later(
-        "templates",
-        "cli.templates:app",
-        _each(read_templates="list show export", change_templates="name import"),
-    ),
+    Later("templates", "cli.templates:app", _each(read_templates="list show export", change_templates="name import")),
     Later("missing", "cli.operation.failures:missing", {"list": "read_troubles", "dismiss": "decide"}),
     Later("tokens", "cli.users:tokens_app", _each(change_people="add list revoke")),
     Later("users", "cli.users:app", _each(change_people="add list set disable enable reset sessions sign-out")),

@@ -31,6 +31,9 @@ def print_template(found: TemplateView) -> None:
     say(f"  title      {', '.join(found.words.title)}")
     say(f"  facets     {', '.join(found.words.facets) or '–'}")
     say(f"  retention  {found.words.retention or 'as its source says'}")
+    for each in templates.shape(found.id).changes:
+        if each.is_open:
+            say(f"  {each.code:<9}  {each.path}, {each.type}, since {time_text(each.since)}: {each.reference}")
     if found.parts:
         rows = [
             (each.part, each.name.worded("en"), each.type, f"{each.filled:.0%}", "yes" if each.personal else "")

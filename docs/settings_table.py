@@ -1,5 +1,8 @@
 """Writes the README's table of settings from the settings themselves: `make settings-table`."""
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import AliasChoices
@@ -13,7 +16,8 @@ BEGIN, END = "<!-- settings: made by `make settings-table` -->", "<!-- end of se
 
 def settings_table() -> str:
     lines = ["| variable | meaning | default |", "| --- | --- | --- |"]
-    lines += [f"| `{_variable(n, f)}` | {f.description} | {_default(f)} |" for n, f in Settings.model_fields.items()]
+    meanings = _meanings()
+    lines += [f"| `{_variable(n, f)}` | {meanings[n]} | {_default(f)} |" for n, f in Settings.model_fields.items()]
     return "\n".join(lines)
 
 
@@ -21,6 +25,16 @@ def with_table(readme: str) -> str:
     """The README with the table as it should be."""
     before, rest = readme.split(BEGIN)
     return f"{before}{BEGIN}\n{settings_table()}\n{END}{rest.split(END)[1]}"
+
+
+def _meanings() -> dict[str, str]:
+    """What each setting means, by its name: the text below it."""
+    body = next(each.body for each in ast.parse(inspect.getsource(Settings)).body if isinstance(each, ast.ClassDef))
+    return {
+        ast.unparse(field.target): " ".join(str(ast.literal_eval(text.value)).split())
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
 
 
 def _variable(name: str, field: FieldInfo) -> str:

@@ -243,10 +243,7 @@ async def _notify_all(receipt_id: str, *, is_asked_for: bool) -> None:
 def _describe(persisted: FilesPersisted, loaded: MetadataLoaded) -> None:
     """Let the worker's line about the end of the run say what it was about."""
     structlog.contextvars.bind_contextvars(
-        version=loaded.version,
-        files=persisted.files,
-        files_bytes=persisted.size_bytes,
-        warnings=loaded.warnings,
+        version=loaded.version, files=persisted.files, files_bytes=persisted.size_bytes, warnings=loaded.warnings
     )
 
 

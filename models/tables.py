@@ -55,16 +55,26 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """A column with the share of rows that have a value in it, of so many `rows` of its table; None where nothing was
+    counted.
+    """
+
+    column: Column
+    filled: float | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TableSource:
     """Where the rows of a table stand: in a table or a query of the database. `key` orders them.
 
     Rows that are of an archive name it by `reference`, and some their own receipt by `receipt_id`; else it is that of
-    the current version. `place` is where they stand in the payload; empty: cellar itself knows them.
+    the current version.
     """
 
     of: FromClause
     key: tuple[str, ...]
-    place: str = ""
 
     @property
     def is_of_archives(self) -> bool:

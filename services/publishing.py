@@ -1,22 +1,23 @@
-"""Keeps the tables of the lake current: only the rows of archives that changed are read and replaced.
+"""Keeps tables current elsewhere, in each place that the settings name: only the rows of archives that changed are read
+and replaced.
 
-The table of archives is written last, and says how far the whole lake is. So what was killed is done again, and changes
-nothing where it was done. Which archives and templates the lake has, that table knows: a new archive is added to it
-before any other table, and its row goes after those of all others.
+The table of archives is written last, and says how far the whole place is. So what was killed is done again, and
+changes nothing where it was done. Which archives and templates the place has, that table knows: a new archive is added
+to it before any other table, and its row goes after those of all others.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
 from adapters.database.transactions import pages
-from adapters.files.lake import LakeTable, quoted
 from adapters.lists.table_files import schema_of
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
@@ -24,24 +25,38 @@ from adapters.store import seals
 from adapters.tables import changes
 from adapters.tables.archives import archives
 from domain.access import read_treatments
-from domain.tables.catalogue import SOURCES
+from domain.tables.catalogue import ENTRY, SOURCES, UNFIT
+from domain.tables.meanings import row_of
 from domain.tables.names import form_table
 from models.access import Action, Caller, Role
-from models.errors import Conflict, Refused
+from models.errors import CellarError, Conflict
 from models.tables import Treatment
 from services.access.log import record
-from services.tables import UNFIT_VALUES, OpenTable, References, opened, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, References, dictionary, form, opened, template_ids
+
+if TYPE_CHECKING:
+    from adapters.database.share import ShareTable
+    from adapters.files.lake import LakeTable
+
+    _Table: TypeAlias = LakeTable | ShareTable
+    _Place: TypeAlias = type[LakeTable] | type[ShareTable]
 
 _PUBLISHER = Caller("publish-tables", Role.DATA)
 _MOST_CHANGED, _ARCHIVES_PER_COMMIT = 200_000, 10_000
 """With more archives, all tables are written anew, which takes as long."""
 _LAST, _ARCHIVE = "archives", "_archive"
+_UNFIT = schema_of(UNFIT, row_of(UNFIT_VALUES))
+_NOTHING = f"{_ARCHIVE} = ''"
+"""Finds no row."""
+_Write: TypeAlias = Callable[[str | None, References], int]
+"""Replaces a part of a table, which is named as SQL and as its archives, and returns how many rows are new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was written of a table: rows, of how many archives, None for all, and its version since."""
+    """What was written of a table, and where it lies: rows, of how many archives, None for all, its version since."""
 
+    place: str
     table: str
     rows: int
     archives: int | None
@@ -52,10 +67,11 @@ class Published:
 class _Changed:
     """What is published: all that changed up to a position, or everything where `archives` is None.
 
-    Archives that are gone count too. `new` ones are not in the lake yet. `of_template` has those that had or have it;
+    Archives that are gone count too. `new` ones are not in the place yet. `of_template` has those that had or have it;
     after an erasure, all templates. `left` are the tables of templates that some do not have any longer.
     """
 
+    place: "_Place"
     to: tuple[str, int]
     archives: frozenset[str] | None
     new: frozenset[str]
@@ -64,33 +80,51 @@ class _Changed:
     is_erased: bool
 
 
-_Parts: TypeAlias = Iterator[tuple[str | None, OpenTable]]
-"""Which rows of a table are replaced, None for all, and by what."""
-
-
 def publish() -> list[Published]:
-    """Write what changed since the last run into the tables of CELLAR_LAKE_URL, if it is set; return what was written.
+    """Write what changed since the last run into the tables of each place; return what was written.
+
+    A place that fails keeps no other from being written.
 
     Raises:
-        Conflict: a table of the lake cannot be read or written. Its folder must be removed.
+        Conflict: a table cannot be read or written. In the lake, its folder must be removed.
         Locked: personal columns are keyed, and the key is away.
-        Transient: the lake does not answer, or another publisher was faster. A new run goes on.
+        Transient: the place does not answer, or another publisher was faster. A new run goes on.
+        Unusable: the user of the database may make no schema for the share.
     """
-    if settings().lake_location is None:
-        return []
-    place, last = changes.horizon(), LakeTable(_LAST)
-    to = f"{place.epoch} {_manner()}", place.position
-    since = last.position(to[0]) if last.takes(_schema(_LAST, None, ())) else None
-    references, is_erased = (None, True) if since is None else changes.changed(since, place, _MOST_CHANGED)
+    written, failed = list[Published](), list[CellarError]()
+    for place in _places():
+        try:
+            written += _publish(place)
+        except CellarError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return written
+
+
+def _places() -> "Iterator[_Place]":
+    if settings().lake_location is not None:
+        from adapters.files.lake import LakeTable  # noqa: PLC0415 -- takes 50 MB
+
+        yield LakeTable
+    if settings().share:
+        from adapters.database.share import ShareTable  # noqa: PLC0415 -- needs the driver of Postgres
+
+        yield ShareTable
+
+
+def _publish(place: "_Place") -> list[Published]:
+    now, last, unfit = changes.horizon(), place(_LAST), place(UNFIT_VALUES)
+    to = f"{now.epoch} {_manner()}", now.position
+    is_known = last.takes(schema_of(opened(_LAST, None, _PUBLISHER, ()).columns)) and unfit.takes(_UNFIT)
+    since = last.position(to[0]) if is_known and unfit.position(to[0]) is not None else None
+    references, is_erased = (None, True) if since is None else changes.changed(since, now, _MOST_CHANGED)
     if references == set() and not is_erased:
         return []
-    changed = None
-    with suppress(Conflict):  # files are missing
-        changed = None if references is None else _changed(to, last, references, is_erased)
-    changed = changed or _everything(to, last)
-    count = None if changed.archives is None else len(changed.archives)
-    record(_PUBLISHER, Action.EXPORT_TABLE, detail={"archives": count})
-    return _published(changed, last)
+    with suppress(Conflict):  # files are missing, which nobody needs who writes everything
+        if references is not None:
+            return _published(_changed(place, to, references, is_erased=is_erased))
+    return _published(_everything(place, to))
 
 
 def _manner() -> str:
@@ -100,17 +134,19 @@ def _manner() -> str:
     return sha256(json.dumps([how, key, settings().dossier_url("")]).encode()).hexdigest()[:16]
 
 
-def _everything(to: tuple[str, int], last: LakeTable) -> _Changed:
+def _everything(place: "_Place", to: tuple[str, int]) -> _Changed:
     templates = set(template_ids(_PUBLISHER))
     with suppress(Conflict):  # whatever lies there is replaced
-        templates |= {each for batch in last.read(["template_id"]) for each in batch.column(0).to_pylist() if each}
-    return _Changed(to, None, frozenset(), {each: set() for each in sorted(templates)}, frozenset(), is_erased=True)
+        found = place(_LAST).read(["template_id"], None)
+        templates |= {each for batch in found for each in batch.column(0).to_pylist() if each}
+    return _Changed(place, to, None, frozenset(), {each: set() for each in sorted(templates)}, frozenset(), True)
 
 
-def _changed(to: tuple[str, int], last: LakeTable, references: set[str], is_erased: bool) -> _Changed:
+def _changed(place: "_Place", to: tuple[str, int], references: set[str], *, is_erased: bool) -> _Changed:
     of_template, there, left, touched = defaultdict[str, set[str]](set), set[str](), set[str](), {*references}
     now = dict(archives.templates_of(references))
-    for batch in last.read([_ARCHIVE, "template_id"]):
+    few = _of(references) if len(references) <= _ARCHIVES_PER_COMMIT and not is_erased else None
+    for batch in place(_LAST).read([_ARCHIVE, "template_id"], few):
         names, templates = (each.to_pylist() for each in batch.columns)
         if is_erased:
             touched |= {*names} - archives.known(names)
@@ -122,70 +158,122 @@ def _changed(to: tuple[str, int], last: LakeTable, references: set[str], is_eras
     for name, template in now.items():
         of_template[template].add(name)
     new = frozenset(references - there)
-    return _Changed(to, frozenset(touched), new, of_template, frozenset(left), is_erased)
+    return _Changed(place, to, frozenset(touched), new, of_template, frozenset(left), is_erased)
 
 
-def _published(changed: _Changed, last: LakeTable) -> list[Published]:
-    for where, table in _parts(_LAST, None, changed.new):
-        last.put(schema_of(table.columns), table.batches, where, None, is_sound=True)
-    written = [_table(UNFIT_VALUES, None, changed, changed.archives)]
-    for template, its in changed.of_template.items():
-        written.append(_table(None, template, changed, None if changed.archives is None else its))
-    of_archives = None if changed.archives is None else changed.archives | {""}
-    for name in sorted(SOURCES, key=lambda name: name == _LAST):
-        written.append(_table(name, None, changed, of_archives if SOURCES[name].is_of_archives else None))
+def _published(changed: _Changed) -> list[Published]:
+    count = None if changed.archives is None else len(changed.archives)
+    record(_PUBLISHER, Action.EXPORT_TABLE, detail={"archives": count})
+    for where, page in _parts(changed.new):
+        its = opened(_LAST, None, _PUBLISHER, page)
+        changed.place(_LAST).put(schema_of(its.columns), its.batches, where, None, is_sound=True)
+    written = [*_forms(changed), _dictionary(changed)]
+    written += [_of_catalogue(name, changed) for name in sorted(SOURCES, key=lambda name: name == _LAST)]
     return [each for each in written if each]
 
 
-def _table(name: str | None, template_id: str | None, changed: _Changed, references: References) -> Published | None:
-    """Replace the rows of some archives in a table, or all where nobody knows what it has, or its columns changed."""
-    lake = LakeTable(name or form_table(template_id or ""))
-    position = lake.position(changed.to[0])
-    if position == changed.to[1]:
-        return None  # this was done before a kill
-    if references is not None and position is not None and lake.takes(_schema(name, template_id, references)):
-        with suppress(Conflict):  # files are missing, which nobody needs who writes the whole table
-            parts = _unfit(changed) if name == UNFIT_VALUES else _parts(name, template_id, references)
-            return _put(lake, parts, changed, len({*references} - {""}))
-    return _put(lake, _parts(name, template_id, None), changed, None)
+def _of_catalogue(name: str, changed: _Changed) -> Published | None:
+    table, schema = changed.place(name), schema_of(opened(name, None, _PUBLISHER, ()).columns, row_of(name))
+
+    def write(where: str | None, page: References) -> int:
+        its = opened(name, None, _PUBLISHER, page)
+        return table.put(schema, its.batches, where, None, is_sound=where is not None)
+
+    return _written(table, schema, changed, None if changed.archives is None else changed.archives | {""}, write)
 
 
-def _schema(name: str | None, template_id: str | None, references: References) -> pa.Schema:
-    return schema_of(_opened(name, template_id, references).columns)
-
-
-def _put(lake: LakeTable, parts: _Parts, changed: _Changed, count: int | None) -> Published | None:
-    before, rows, wholly = lake.version, 0, count is None or changed.is_erased or lake.name in changed.left
-    part = next(parts, None)
-    while part is not None:
-        checkpoint()
-        (where, table), part = part, next(parts, None)
-        to = None if part else changed.to
-        rows += lake.put(schema_of(table.columns), table.batches, where, to, is_sound=not wholly)
-    lake.tidy(before, wholly=wholly)
-    return None if count == 0 else Published(lake.name, rows, count, lake.version)
-
-
-def _parts(name: str | None, template_id: str | None, references: References) -> _Parts:
-    if references is None:
-        yield None, _opened(name, template_id, None)
-    for page in pages(sorted(references or ()), _ARCHIVES_PER_COMMIT):
-        found = ", ".join(quoted(each) for each in page if each) or "''"
-        where = f"{_ARCHIVE} IN ({found})"
-        yield f"{where} OR {_ARCHIVE} IS NULL" if "" in page else where, _opened(name, template_id, page)
-
-
-def _unfit(changed: _Changed) -> _Parts:
-    """Yield the parts of `unfit_values`: of the changed archives of each template, or of all where a type changed."""
+def _forms(changed: _Changed) -> Iterator[Published | None]:
+    """Write all form tables and, from the same reading, `unfit_values`, whose position moves after all of theirs."""
+    unfit, rows = changed.place(UNFIT_VALUES), list[int]()
+    if changed.archives is None:
+        unfit.put(_UNFIT, (), None, None, is_sound=False)
     for template, its in changed.of_template.items():
-        form, of = LakeTable(form_table(template)), f"template_id = {quoted(template)}"
-        is_kept = form.position(changed.to[0]) is not None and form.takes(_schema(None, template, its))
-        for where, table in _parts(UNFIT_VALUES, template, its if is_kept else None):
-            yield f"{of} AND ({where})" if where else of, table
+        yield _form(template, changed, None if changed.archives is None else its, unfit, rows)
+    yield _ended(unfit, _UNFIT, changed, changed.archives, sum(rows))
 
 
-def _opened(name: str | None, template_id: str | None, references: References) -> OpenTable:
-    try:
-        return opened(name, template_id, _PUBLISHER, references)
-    except Refused:  # no archive has the template any longer
-        return opened(name, template_id, _PUBLISHER, ())
+def _form(
+    template_id: str, changed: _Changed, its: References, unfit: "_Table", unfit_rows: list[int]
+) -> Published | None:
+    table = changed.place(form_table(template_id))
+    source = form(template_id, _PUBLISHER, None if table.position(changed.to[0]) is None else its)
+    schema, of = schema_of(source.columns, source.meaning), f"template_id = {_quoted(template_id)}"
+
+    def write(where: str | None, page: References) -> int:
+        with TemporaryFile() as file:  # 1,000,000 archives may have 10,000 unfit values in each column
+            rows = table.put(schema, _parted(source.read(page), file), where, None, is_sound=where is not None)
+            file.seek(0)
+            also, is_sound = f"{of} AND ({where})" if where else of, changed.archives is not None
+            unfit_rows.append(unfit.put(_UNFIT, pa.ipc.open_stream(file), also, None, is_sound=is_sound))
+        return rows
+
+    return _written(table, schema, changed, its, write)
+
+
+def _parted(batches: Iterator[tuple[pa.RecordBatch, pa.RecordBatch]], file: IO[bytes]) -> Iterator[pa.RecordBatch]:
+    """Yield the first of each two batches, and write the second into a file."""
+    with pa.ipc.new_stream(file, _UNFIT) as beside:
+        for batch, other in batches:
+            beside.write_batch(other)
+            yield batch
+
+
+def _dictionary(changed: _Changed) -> Published | None:
+    """Replace what `dictionary` says of all tables but those of templates that no archive has changed."""
+    table, schema = changed.place(DICTIONARY), schema_of(ENTRY, row_of(DICTIONARY))
+    names = *SOURCES, UNFIT_VALUES, DICTIONARY, *map(form_table, changed.of_template)
+
+    def write(where: str | None, _: References) -> int:
+        its = dictionary(_PUBLISHER, changed.of_template if where else template_ids(_PUBLISHER))
+        of = f"table_name IN ({', '.join(map(_quoted, names))})" if where else None
+        return table.put(schema, its.batches, of, None, is_sound=where is not None)
+
+    return _written(table, schema, changed, None if changed.archives is None else {""}, write)
+
+
+def _written(table: "_Table", schema: pa.Schema, changed: _Changed, its: References, write: _Write) -> Published | None:
+    """Replace the rows of some archives in a table, or all where nobody knows what it has, or its columns changed."""
+    position = table.position(changed.to[0])
+    if its is not None and position == changed.to[1]:
+        return None  # this was done before a kill
+    if its is not None and position is not None and table.takes(schema):
+        with suppress(Conflict):  # files are missing, which nobody needs who writes the whole table
+            return _replaced(table, schema, changed, its, write)
+    return _replaced(table, schema, changed, None, write)
+
+
+def _replaced(
+    table: "_Table", schema: pa.Schema, changed: _Changed, its: References, write: _Write
+) -> Published | None:
+    rows = 0
+    for where, page in _parts(its):
+        checkpoint()
+        rows += write(where, page)
+    return _ended(table, schema, changed, its, rows)
+
+
+def _ended(table: "_Table", schema: pa.Schema, changed: _Changed, its: References, rows: int) -> Published | None:
+    """Note where the table is now, after all its rows, and leave nothing of what it had before where that must go."""
+    wholly = its is None or changed.is_erased or table.name in changed.left
+    table.put(schema, (), _NOTHING, changed.to, is_sound=not wholly)
+    table.tidy(wholly=wholly)
+    count = None if its is None else len({*its} - {""})
+    return None if count == 0 else Published(table.place, table.name, rows, count, table.version)
+
+
+def _parts(references: References) -> Iterator[tuple[str | None, References]]:
+    """Yield which rows of a table are replaced, as SQL and as their archives; None for all."""
+    if references is None:
+        yield None, None
+    for page in pages(sorted(references or ()), _ARCHIVES_PER_COMMIT):
+        yield _of(page), page
+
+
+def _of(references: Iterable[str]) -> str:
+    """Return which rows are of some archives, with an empty text for rows of no archive."""
+    where = f"{_ARCHIVE} IN ({', '.join(map(_quoted, sorted(references)))})"
+    return f"{where} OR {_ARCHIVE} IS NULL" if "" in references else where
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

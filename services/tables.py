@@ -3,7 +3,8 @@
 What is personal is hidden here, by the role of the caller, and a caller with a scope gets rows of its archives alone.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,13 +16,15 @@ from adapters.database import table_rows
 from adapters.database.table_rows import Where
 from adapters.database.transactions import pages, reading
 from adapters.search.pages import matching
+from adapters.search.templates import newest_of
 from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import form_columns
 from domain.access import read_treatments
 from domain.masking import Personal
-from domain.tables.catalogue import LEAD, SOURCES, UNFIT, columns_of
-from domain.tables.columns import FieldId, Fields, Values, columns_of_form, filled, see, settled, shown_columns
+from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
+from domain.tables.columns import FieldId, Fields, Values, columns_of_form, entries, filled, see, settled, shown_columns
+from domain.tables.columns import described as described_columns
 from domain.tables.columns import shown_values as values_as_shown
 from domain.tables.names import form_table
 from domain.tables.values import Seen
@@ -29,19 +32,23 @@ from models.access import Caller
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
 from models.messages.notification import EventRow, EventType
-from models.tables import NO_NAMES, Column, ColumnType, FormColumnRow, Treatment
+from models.tables import NO_NAMES, Column, ColumnType, Described, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, personal_parts, words_of
+from services.templates import called, name_of, personal_parts, words_of
 from services.views.masks import personal_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-UNFIT_VALUES = "unfit_values"
+UNFIT_VALUES, DICTIONARY = "unfit_values", "dictionary"
 _NO_TEMPLATE = "no archive has this template; `cellar templates list` names the templates"
 _MOST_LISTED = 500
 _ARCHIVES_AT_ONCE = 1000
+_MOST_COUNTED = 1000
+"""In how many rows of a table, the last by its key, values are counted. A form table has the newest 200 archives."""
+Decide: TypeAlias = Callable[[Sequence[FormColumnRow]], list[FormColumnRow]]
+"""Returns the columns that are new or changed, beside those that are there."""
 References: TypeAlias = Collection[str] | None
 """The archives whose rows are read, with an empty text for rows of no archive; None: all rows."""
 
@@ -64,12 +71,40 @@ class OpenTable:
     batches: "Iterator[pa.RecordBatch]"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """The form table of a template, whose columns are settled, as a caller gets it."""
+
+    template_id: str
+    caller: Caller
+    fields: Sequence[FormColumnRow]
+
+    @property
+    def meaning(self) -> str:
+        its, name = f"a row for each archive of {self.template_id}", name_of(self.template_id, self.caller)
+        return " · ".join(dict.fromkeys(filter(None, (its, name.en, name.he)))) if name.is_public else its
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return shown_columns(self._whole, _treatment(self.caller))
+
+    @property
+    def _whole(self) -> tuple[Column, ...]:
+        return (*LEAD, *columns_of_form(self.fields, words_of(self.template_id)))
+
+    def read(self, references: References) -> "Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]":
+        """Yield batches of rows, each with the rows that `unfit_values` has of the same archives."""
+        columns, how = self._whole, _treatment(self.caller)
+        for values, unfit in _form(self.template_id, self.fields, self.caller, references):
+            yield _batch(columns, values, how), _batch(UNFIT, unfit, how)
+
+
 def listed(caller: Caller) -> list[ListedTable]:
     """Return the tables that a caller may have: the catalogue, then those of 500 templates at most."""
     fixed = [name for name in SOURCES if _is_for(caller, name)]
     ids = template_ids(caller)[:_MOST_LISTED]
     forms = [ListedTable(form_table(each), each, called(each, caller)) for each in ids]
-    return [*map(ListedTable, (*fixed, UNFIT_VALUES)), *forms]
+    return [*map(ListedTable, (*fixed, UNFIT_VALUES, DICTIONARY)), *forms]
 
 
 def opened(name: str | None, template_id: str | None, caller: Caller, references: References = None) -> OpenTable:
@@ -81,42 +116,109 @@ def opened(name: str | None, template_id: str | None, caller: Caller, references
         Transient: database or store does not answer.
     """
     if name == UNFIT_VALUES:
-        ids = [template_id] if template_id else template_ids(caller)
-        return _table(name, UNFIT, _unfit(ids, caller, references), caller)
+        forms = (form(each, caller, references) for each in ([template_id] if template_id else template_ids(caller)))
+        return OpenTable(name, UNFIT, (unfit for each in forms for _, unfit in each.read(references)))
+    if name == DICTIONARY:
+        return dictionary(caller, [template_id] if template_id else template_ids(caller))
     if name is not None:
-        return _of_catalogue(name, template_id, caller, references)
+        return _table(name, *_of_catalogue(name, template_id, caller, references), caller)
     if template_id is None:
         raise Refused("BAD_PARAMETER", "expected the name of a table or a template")
-    rows = settle(template_id, caller, references)
-    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
-    values = (each for each, _ in _form(template_id, rows, caller, references))
-    return _table(form_table(template_id), columns, values, caller)
-
-
-def settle(template_id: str, caller: Caller, references: References = None) -> Sequence[FormColumnRow]:
-    """Return the columns of a template's table, after what all its archives have.
-
-    Of some archives, those are read alone, as long as they only bring new columns.
-
-    For a caller with a scope, they follow from its archives alone, and are not kept: columns that others have filled
-    would tell of these.
-
-    Raises Refused if the caller sees no archive of the template.
-    """
-    seen, archives, where = dict[FieldId, Seen](), 0, _scope(caller)
-    kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
-    full = {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
-    for own in _own(table_rows.ARCHIVE.reference, references):
-        for page in table_rows.forms(template_id, own, where):
-            see(seen, (fields for _, fields in page), full)
-            archives += len(page)
-    if not kept and not archives and references is None:
+    its = form(template_id, caller, references)
+    if not its.fields and template_id not in template_ids(caller):
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    return OpenTable(form_table(template_id), its.columns, (batch for batch, _ in its.read(references)))
+
+
+def dictionary(caller: Caller, ids: Collection[str]) -> OpenTable:
+    """Open the table that describes the columns of all tables, of those of templates only these."""
+    fixed = [name for name in SOURCES if _is_for(caller, name)]
+    tables = [*((each, None) for each in (*fixed, UNFIT_VALUES, DICTIONARY)), *((None, each) for each in ids)]
+
+    def values() -> Iterator[Values]:
+        for name, template_id in tables:
+            with suppress(Refused):  # no archive has the template any longer
+                yield entries(name or form_table(template_id or ""), described(name, template_id, caller))
+
+    return _table(DICTIONARY, ENTRY, values(), caller)
+
+
+def described(name: str | None, template_id: str | None, caller: Caller) -> list[Described]:
+    """Return the columns of a table as a caller gets them, with the share of its last rows that have a value.
+
+    Nothing is counted of `dictionary` and `unfit_values`. The columns of a form table are those that were settled, and
+    what the newest archives would add: as long as nobody has exported it, all of it may become different.
+
+    Raises as `opened` does.
+    """
+    if name in (UNFIT_VALUES, DICTIONARY):
+        return [Described(each) for each in (UNFIT if name == UNFIT_VALUES else ENTRY)]
+    if name is not None:
+        its = _of_catalogue(name, None, caller, None, from_end=_MOST_COUNTED)
+    else:
+        its = _newest(template_id or "", caller)
+    return described_columns(*its, _treatment(caller), _MOST_COUNTED)
+
+
+def _newest(template_id: str, caller: Caller) -> tuple[Sequence[Column], Iterator[Values]]:
+    """Return the columns of a form table, and the values of the newest archives. What these add is not kept."""
+    with reading() as session:
+        references = newest_of(session, template_id, facets_of_scope(caller))
+    if not references:
+        raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
+    kept, _, decide = _decision(template_id, caller, references)
+    there = {each.key for each in kept}
+    rows = [*kept, *(each for each in decide(kept) if each.key not in there)]
+    columns = (*LEAD, *columns_of_form(rows, words_of(template_id)))
+    return columns, (values for values, _ in _form(template_id, rows, caller, references))
+
+
+def form(template_id: str, caller: Caller, references: References = None) -> OpenForm:
+    """Open the form table of a template, after settling its columns by what all its archives have.
+
+    Of some archives, those are read alone. Fields whose columns these would change are read in all archives, which may
+    find that few values of all do not fit.
+
+    For a caller with a scope, the columns follow from its archives alone, and are not kept: columns that others have
+    filled would tell of these.
+    """
+    kept, seen, decide = _decision(template_id, caller, references)
+    if references is not None:
+        keys = {each.key for each in kept}
+        if changed := {each.element for each in decide(kept) if each.key in keys}:
+            seen |= _seen(template_id, caller, None, _full(kept), changed)
+    fields = decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    return OpenForm(template_id, caller, fields)
+
+
+def _decision(
+    template_id: str, caller: Caller, references: References
+) -> tuple[Sequence[FormColumnRow], dict[FieldId, Seen], Decide]:
+    """Return the columns of a template's table so far, what archives have in their fields, and what follows of it."""
+    kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
+    seen = _seen(template_id, caller, references, _full(kept))
     words, learned = words_of(template_id), personal_parts(template_id)
-    decide = partial(settled, template_id, seen=seen, words=words, learned=learned)
-    if references is not None and {each.key for each in decide(kept)} & {each.key for each in kept}:
-        return settle(template_id, caller)  # which may find that few values of all do not fit
-    return decide([]) if caller.is_scoped else form_columns.settle(form_table(template_id), decide)
+    return kept, seen, partial(settled, template_id, seen=seen, words=words, learned=learned)
+
+
+def _full(kept: Sequence[FormColumnRow]) -> set[FieldId]:
+    """Return the fields that nothing widens."""
+    return {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
+
+
+def _seen(
+    template_id: str,
+    caller: Caller,
+    references: References,
+    full: Collection[FieldId],
+    elements: Collection[str | None] | None = None,
+) -> dict[FieldId, Seen]:
+    """Return what the archives of a template have in their fields, or in some of these."""
+    seen, where = dict[FieldId, Seen](), _scope(caller)
+    for own in _own(table_rows.ARCHIVE.reference, references):
+        for page in table_rows.forms(template_id, own, where, elements):
+            see(seen, (fields for _, fields in page), full)
+    return seen
 
 
 def template_ids(caller: Caller) -> list[str]:
@@ -148,10 +250,12 @@ def _own(reference: Any, references: References) -> Iterator[Where]:
         yield (or_(its, reference.is_(None)) if "" in page else its,)
 
 
-def _of_catalogue(name: str, template_id: str | None, caller: Caller, references: References) -> OpenTable:
+def _of_catalogue(
+    name: str, template_id: str | None, caller: Caller, references: References, *, from_end: int = 0
+) -> tuple[Sequence[Column], Iterator[Values]]:
     source, where = SOURCES.get(name), _scope(caller)
     if source is None or not _is_for(caller, name) or (template_id and not source.is_of_archives):
-        known = ", ".join(each for each in (*SOURCES, UNFIT_VALUES))
+        known = ", ".join((*SOURCES, UNFIT_VALUES, DICTIONARY))
         raise Refused("BAD_PARAMETER", f"expected one of {known}", status=404)
     if template_id:
         where = [*where, table_rows.ARCHIVE.template_id == template_id]
@@ -162,12 +266,13 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller, references
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    parts = _own(source.of.c.reference if source.is_of_archives else None, references)
+    parts = _own(source.of.c.reference, references) if source.is_of_archives else iter([()])
     names, seen = [each.name for each in columns], own.get(name, ())
-    found = (page for its in parts for page in table_rows.rows(source, names, (*seen, *its), where))
+    read = partial(table_rows.rows, source, names, where=where, from_end=from_end)
+    found = (page for its in parts for page in read((*seen, *its)))
     transposed = (list(zip(*page, strict=True)) for page in found if page)
     values = ([*_lead(its[:lead]), *its[lead : lead + len(columns)]] for its in transposed)
-    return _table(name, (*LEAD, *columns), values, caller)
+    return (*LEAD, *columns), values
 
 
 def _lead(values: Sequence[Sequence[Any]]) -> Values:
@@ -199,23 +304,17 @@ def _masked(fields: Fields, personal: Personal) -> Fields:
     ]
 
 
-def _unfit(ids: Sequence[str], caller: Caller, references: References) -> Iterator[Values]:
-    for each in ids:
-        for _, unfit in _form(each, settle(each, caller, references), caller, references):
-            yield unfit
-
-
 def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:
-    how = read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
-    shown = shown_columns(columns, how)
-    return OpenTable(name, shown, _batches(columns, shown, values, how))
+    how = _treatment(caller)
+    return OpenTable(name, shown_columns(columns, how), (_batch(columns, each, how) for each in values))
 
 
-def _batches(
-    columns: Sequence[Column], shown: Sequence[Column], values: Iterator[Values], how: Treatment
-) -> "Iterator[pa.RecordBatch]":
+def _treatment(caller: Caller) -> Treatment:
+    return read_treatments(settings().tables_personal).get(caller.role, Treatment.WHOLE)
+
+
+def _batch(columns: Sequence[Column], values: Values, how: Treatment) -> "pa.RecordBatch":
     from adapters.lists.table_files import batch_of, schema_of  # noqa: PLC0415 -- pyarrow is slow to import
 
-    schema = schema_of(shown)
-    for each in values:
-        yield batch_of(schema, values_as_shown(columns, each, how, lambda text: seals.fingerprint(f"table:{text}")))
+    shown = values_as_shown(columns, values, how, lambda text: seals.fingerprint(f"table:{text}"))
+    return batch_of(schema_of(shown_columns(columns, how)), shown)

@@ -4,7 +4,6 @@ Servers start once per session, on free loopback ports, each in its own process 
 if it is killed.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -289,30 +288,10 @@ def url_of(server: str, name: str) -> str:
     return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
 
 
-_MIGRATE_PREFECT = """
-import asyncio
-from prefect.server.database import provide_database_interface
-asyncio.run(provide_database_interface().create_db())
-"""
-
-
 @pytest.fixture(scope="session")
-def migrated_prefect(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return Prefect's own SQLite database after its migrations, to copy: they are half of the first start of a server.
-
-    The processes of a test run share it. The first of them makes it.
-    """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, unfinished = shared / "migrated-prefect", shared / "unfinished-prefect"
-    with (shared / "migrated-prefect.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            shutil.rmtree(unfinished, ignore_errors=True)
-            environment = os.environ | {"PREFECT_HOME": str(unfinished)}
-            subprocess.run([sys.executable, "-c", _MIGRATE_PREFECT], env=environment, check=True, timeout=LONGEST_S)
-            unfinished.rename(folder)
-    return folder / "prefect.db"
+def migrated_prefect() -> Path:
+    """Return Prefect's own SQLite database after its migrations, to copy. `make` has made it for `cellar up`."""
+    return Path(sys.prefix, "prefect", "prefect.db")
 
 
 @pytest.fixture(scope="session")
@@ -386,6 +365,7 @@ class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o022,  # lets others read what the program does not keep from them
             )
         return self.process
 

@@ -1,4 +1,4 @@
-"""Reads a lake by its files alone, changes archives, and kills publishers of it."""
+"""Reads tables where they are published, a lake by its files alone, and changes archives."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import psycopg
+import pyarrow as pa
 
 from adapters.database.transactions import writing
 from adapters.files.bucket import client
@@ -15,9 +17,10 @@ from domain.tables.catalogue import SOURCES
 from domain.tables.names import form_table
 from models.access import Caller, Role
 from models.archive.archive import ArchiveRow
+from models.runs.receipt import DEFAULT_SOURCE
 from services.erasure.removing import delete_rows
 from services.erasure.traces import REMOVED, named_by
-from services.tables import UNFIT_VALUES, template_ids
+from services.tables import DICTIONARY, UNFIT_VALUES, template_ids
 from tests.records import archived, buried, document
 from tests.tables import table as exported
 
@@ -25,11 +28,17 @@ DATA = Caller("data", Role.DATA)
 """Who gets tables as the lake has them."""
 
 
-def lease(number: int, *fields: tuple[str | None, Any], template: str = "lease", version: int = 1) -> None:
+def lease(
+    number: int,
+    *fields: tuple[str | None, Any],
+    template: str = "lease",
+    version: int = 1,
+    source: str = DEFAULT_SOURCE,
+) -> None:
     """Load a version of an archive of a template, with these fields alone."""
     its = document(f"p-{number}", template={"id": template})
     its["data"] = [its["data"][0] | {"id": id_, "value": value, "type": "text"} for id_, value in fields]
-    archived(f"p-{number}", f"{number} {version}", minute=version, payload=its)
+    archived(f"p-{number}", f"{number} {version}", minute=version, payload=its, source=source)
 
 
 def erase(reference: str) -> None:
@@ -69,31 +78,62 @@ def files(folder: Path) -> list[str]:
     return [str(folder / each) for each in there]
 
 
-def _differing(folder: Path, name: str, template: str | None) -> int:
-    """Return how many rows a table of the lake and its export for the same role do not share, by DuckDB."""
-    export = exported(None if template else name, template, DATA)
+def shared() -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection to the database of the share."""
+    return psycopg.connect(str(settings().database_url))
+
+
+def _of_share(name: str, columns: pa.Schema) -> pa.Table | None:
+    with shared() as connection:
+        if connection.execute("SELECT to_regclass(%s)", [f"cellar_share.{name}"]).fetchone() == (None,):
+            return None
+        names = ", ".join(f'"{each}"' for each in columns.names)
+        rows = connection.execute(f"SELECT {names} FROM cellar_share.{name}".encode()).fetchall()
+    return pa.Table.from_pylist([dict(zip(columns.names, each, strict=True)) for each in rows], columns)
+
+
+def _of_lake(folder: Path, name: str, columns: pa.Schema) -> Any:
+    found = files(folder / name)
+    return duckdb.read_parquet(found, union_by_name=True).select(*columns.names) if found else None
+
+
+def _differing(export: pa.Table, published: Any) -> int:
+    """Return how many rows a published table and its export for the same role do not share, by DuckDB."""
     own = duckdb.from_arrow(export)
-    if not (found := files(folder / name)):
+    if published is None:
         return len(own)
-    its = duckdb.read_parquet(found, union_by_name=True).select(*export.column_names)
+    its = duckdb.from_arrow(published) if isinstance(published, pa.Table) else published
     assert its.types == own.types
     sql = "SELECT count(*) FROM ((FROM its EXCEPT ALL FROM own) UNION ALL (FROM own EXCEPT ALL FROM its))"
     return sum(count for (count,) in (duckdb.sql(sql) or its).fetchall())
 
 
 def assert_current() -> None:
-    """Check that the lake has all tables as they are exported for the same role."""
-    tables = dict.fromkeys((*SOURCES, UNFIT_VALUES)) | {form_table(each): each for each in template_ids(DATA)}
+    """Check that each place has all tables as they are exported for the same role."""
+    names = dict.fromkeys((*SOURCES, UNFIT_VALUES, DICTIONARY))
+    tables = names | {form_table(each): each for each in template_ids(DATA)}
     with TemporaryDirectory() as folder:
         lake = mirrored(Path(folder))
-        assert [name for name, template in tables.items() if _differing(lake, name, template)] == []
+        for name, template in tables.items():
+            export = exported(None if template else name, template, DATA)
+            assert (name, _differing(export, _of_lake(lake, name, export.schema))) == (name, 0)
+            if settings().share:
+                assert (name, _differing(export, _of_share(name, export.schema))) == (name, 0)
 
 
 def texts() -> Iterator[str]:
-    """Yield all that stands in any file of the lake."""
+    """Yield all that stands in any file of the lake, and in any row or statistics of the share."""
     with TemporaryDirectory() as folder:
         for each in mirrored(Path(folder)).rglob("*"):
             if each.suffix == ".parquet":
                 yield str(duckdb.read_parquet(str(each)).fetchall())
             elif each.is_file():
                 yield each.read_text()
+    if settings().share:
+        with shared() as connection:
+            named = (
+                "SELECT format('TABLE %I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'cellar_tables'"
+            )
+            statistics = "SELECT to_jsonb(its) FROM pg_stats its WHERE schemaname = 'cellar_tables'"
+            for (found,) in [(statistics,), *connection.execute(named.encode()).fetchall()]:
+                yield str(connection.execute(found.encode()).fetchall())

@@ -114,10 +114,16 @@ def _number(reference: str, receipt_id: str) -> int:
 
 
 def archived(
-    reference: str = "r", body: str = "", *, minute: float = 0, payload: dict[str, Any] | None = None, **session: Any
+    reference: str = "r",
+    body: str = "",
+    *,
+    minute: float = 0,
+    payload: dict[str, Any] | None = None,
+    source: str = DEFAULT_SOURCE,
+    **session: Any,
 ) -> str:
     """Register and load an archive of the sample, and return the id of its receipt."""
-    receipt_id = registered(reference, body or reference, minute=minute)
+    receipt_id = registered(reference, body or reference, minute=minute, source=source)
     loaded(read(payload or document(reference, **session)), receipt_id)
     return receipt_id
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from adapters.database.outages import NAME, Program
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import engine, read_all, reading
 from models.archive.archive import ArchiveRow, State
 from models.discrepancies import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.errors import Unusable
@@ -55,8 +55,7 @@ def archives_by_state() -> dict[str, int]:
     """
     check_file()
     counted = select(ArchiveRow.state, func.count()).group_by(ArchiveRow.state).order_by(ArchiveRow.state)
-    with reading() as session:
-        return dict(session.exec(counted).all())
+    return dict(read_all(counted))
 
 
 def clock() -> datetime | None:

@@ -1,7 +1,8 @@
 """Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it.
 
-Queries are written in one way: table rows by `session.exec(select(Row))`, changes by `session.execute(update(Row))`,
-plain tuples, without the ORM, by `session.connection().execute`.
+Queries are written in one way: table rows by `session.exec(select(Row))`, or by `read_all` and the functions beside it
+where a transaction has one query; changes by `session.execute(update(Row))`, plain tuples, without the ORM, by
+`session.connection().execute`.
 """
 
 import atexit
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,6 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from adapters.database.outages import (
     application_name,
@@ -48,6 +50,8 @@ from models.errors import System, Transient, Unusable
 from models.said import Sentence
 
 Item = TypeVar("Item")
+Columns = TypeVarTuple("Columns")
+Found = TypeVar("Found", bound=SQLModel)
 
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
@@ -100,23 +104,44 @@ def reading(isolation: str = "REPEATABLE READ") -> Iterator[Session]:
         yield session
 
 
-def asking() -> AbstractContextManager[Session]:
-    """Yield a session for one query, which costs Postgres one request instead of three. Otherwise as `reading`."""
-    return reading("AUTOCOMMIT")
+@overload
+def read_all(asked: SelectOfScalar[Item]) -> list[Item]: ...
+@overload
+def read_all(asked: Select[*Columns]) -> list[tuple[*Columns]]: ...
+def read_all(asked: Any) -> Any:
+    """Return all that a select finds, in a transaction of its own. Raises as `reading`."""
+    with reading() as session:
+        return session.exec(asked).all()
 
 
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """Let all that this thread reads in the block see one moment, by one transaction: each costs two requests.
+def read_first(asked: SelectOfScalar[Item]) -> Item | None:
+    """Return the first that a select of one column finds, None if it finds nothing. Otherwise as `read_all`."""
+    with reading() as session:
+        return session.exec(asked).first()
 
-    What is written in the block is not seen in it. Raises as `reading` does.
+
+def read_one(asked: SelectOfScalar[Item]) -> Item:
+    """Return what a select of one column finds once, such as a number. Otherwise as `read_all`."""
+    with reading() as session:
+        return session.exec(asked).one()
+
+
+def read_row(table: type[Found], key: Any) -> Found | None:
+    """Return the row of a table with a key, None if there is none. Otherwise as `read_all`."""
+    with reading() as session:
+        return session.get(table, key)
+
+
+@overload
+def read_among(column: Any, values: Iterable[Any], asked: SelectOfScalar[Item]) -> list[Item]: ...
+@overload
+def read_among(column: Any, values: Iterable[Any], asked: Select[*Columns]) -> list[tuple[*Columns]]: ...
+def read_among(column: Any, values: Iterable[Any], asked: Any) -> Any:
+    """Return all that a select finds whose column has one of many values, a query for each page of values. Otherwise as
+    `read_all`.
     """
     with reading() as session:
-        before, _OPEN.session = getattr(_OPEN, "session", None), session
-        try:
-            yield
-        finally:
-            _OPEN.session = before
+        return [each for page in pages(values) for each in session.exec(asked.where(column.in_(page)))]
 
 
 def json_text(column: Any, dialect: str) -> ColumnElement[str]:

@@ -26,7 +26,7 @@ _UNLOGGED = {"delta.logRetentionDuration": "interval 0 seconds"}
 
 
 class LakeTable:
-    """A table of the lake, as it was when it was opened and is after each call."""
+    """A table of the lake, as it was when it was opened and is after each call. `where` is SQL of any database."""
 
     def __init__(self, name: str) -> None:
         """Open a table, or what will be one.
@@ -35,11 +35,12 @@ class LakeTable:
             Conflict: what lies there cannot be read.
             Transient: the place does not answer.
         """
-        self.name, self._url = name, f"{settings().lake_location}/{name}"
-        self._options = _options(self._url)
+        self.name, self.place = name, f"{settings().lake_location}/{name}"
+        self._options = _options(self.place)
         self._table: DeltaTable | None = None
         with self._errors(), suppress(TableNotFoundError):
-            self._table = DeltaTable(self._url, storage_options=self._options)
+            self._table = DeltaTable(self.place, storage_options=self._options)
+        self._opened_at = self.version
 
     @property
     def version(self) -> int:
@@ -57,11 +58,11 @@ class LakeTable:
         wanted = {each.name: each for each in Schema.from_arrow(schema).fields}
         return self._table is not None and all(wanted.get(each.name) == each for each in self._table.schema().fields)
 
-    def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield some columns of all rows. Raises as `put` does."""
+    def read(self, columns: list[str], where: str | None) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of all rows, or of those that `where` finds. Raises as `put` does."""
         if self._table is not None:
             with self._errors():
-                yield from pa.RecordBatchReader.from_stream(self._table.scan(columns=columns))
+                yield from pa.RecordBatchReader.from_stream(self._table.scan(columns=columns, predicate=where))
 
     def put(
         self,
@@ -89,7 +90,7 @@ class LakeTable:
         try:
             with self._errors():
                 write_deltalake(
-                    self._table or self._url,
+                    self._table or self.place,
                     new,
                     mode="overwrite",
                     schema_mode="merge" if where else "overwrite",
@@ -99,20 +100,20 @@ class LakeTable:
                     writer_properties=_written(len(schema)),
                     commit_properties=self._commit(moved, is_sound=is_sound),
                 )
-                self._table = self._table or DeltaTable(self._url, storage_options=self._options)
+                self._table = self._table or DeltaTable(self.place, storage_options=self._options)
         except CellarError:
             if failed:
                 raise failed[0] from None
             raise
         return sum(rows)
 
-    def tidy(self, before: int, *, wholly: bool) -> None:
+    def tidy(self, *, wholly: bool) -> None:
         """Join small files, and remove what no version of the last day has; or nothing but the last version has, if
-        `wholly`, also from the log. A table that is sound, and had less than 20 commits since `before`, is left.
+        `wholly`, also from the log. A table that is sound, and reached no multiple of 20 commits, is left.
 
         Raises as `put` does.
         """
-        if self._table is None or not (wholly or self.version // _TIDIED_EACH > before // _TIDIED_EACH):
+        if self._table is None or not (wholly or self.version // _TIDIED_EACH > self._opened_at // _TIDIED_EACH):
             return
         table, made = self._table, partial(self._commit, [], is_sound=not wholly)
         how, hours = _written(len(table.schema().fields)), 0 if wholly else _READABLE_HOURS
@@ -143,11 +144,6 @@ class LakeTable:
                 raise Transient(f"the lake does not answer for its table {self.name}") from None
             remedy = "remove its folder, and it is written anew"
             raise Conflict(f"the table {self.name} of the lake cannot be read or written: {remedy}") from None
-
-
-def quoted(text: str) -> str:
-    """Return a text as `where` of `put` has it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _options(url: str) -> dict[str, str] | None:

@@ -79,10 +79,15 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def schema_of(columns: Iterable[Column]) -> pa.Schema:
-    """Return the Arrow schema of columns, with what each means."""
+def schema_of(columns: Iterable[Column], meaning: str = "") -> pa.Schema:
+    """Return the Arrow schema of columns, with what each means; if it is given what a row means, with that, and the
+    names of the choices.
+    """
+    columns = [*columns]
+    choices = " ".join(each.name for each in columns if each.type is ColumnType.CHOICE)
     return pa.schema(
-        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns]
+        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns],
+        {"description": meaning, "choices": choices} if meaning else None,
     )
 
 

@@ -175,6 +175,8 @@ def _check_databases(made: "Settings") -> None:
             raise ValueError(f"{_variable(name)}: {fault}")
     if made.migration_database_url and (made.database_url or "sqlite").startswith("sqlite"):
         raise ValueError("CELLAR_MIGRATION_DATABASE_URL: only a Postgres of CELLAR_DATABASE_URL has two users")
+    if made.share and (made.database_url or "sqlite").startswith("sqlite"):
+        raise ValueError("CELLAR_SHARE: only a Postgres of CELLAR_DATABASE_URL has a place for the tables")
 
 
 def _check_provider(made: "Settings") -> None:

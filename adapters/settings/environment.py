@@ -153,7 +153,8 @@ def settings_at(place: Path) -> Settings:
         ValidationError: a value in the file is wrong.
     """
     home = place.absolute().parent
-    made: dict[str, Any] = dict.fromkeys(_PLACES) | {"data_dir": place.absolute()}
+    made: dict[str, Any] = dict.fromkeys((*_PLACES, "migration_database_url"))
+    made |= {"data_dir": place.absolute(), "share": False}
     made |= dict.fromkeys(("webhook_secrets", "api_tokens", "seal_keys"), ()) | dict.fromkeys(
         ("link_secret", "anchor_key"), ""
     )

@@ -31,7 +31,7 @@ _ENV_FILE = ".env"
 
 
 class Settings(BaseSettings):
-    """All settings with their defaults. The README's table is generated from these descriptions."""
+    """All settings with their defaults. The README's table is made of the texts below each."""
 
     model_config = SettingsConfigDict(
         env_prefix="CELLAR_",
@@ -42,336 +42,238 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # else an error in one setting prints all settings, secrets too
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder for all data whose location is not set elsewhere.")
-    secrets_dir: Path | None = Field(
-        None,
-        description="Folder with one file per secret, named after its variable, as orchestrators mount secrets. The "
-        "environment takes precedence. Default: none.",
-    )
-    host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
-    port: int = Field(8000, ge=1, le=65535, description="Port that the receiver listens on.")
-    receiver_processes: int = Field(
-        1, ge=1, le=64, description="Number of receiver processes that share the port. Use at most one per core."
-    )
-    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the embedded Prefect server.")
+    data_dir: Path = Path("data")
+    """Folder for all data whose location is not set elsewhere."""
+    secrets_dir: Path | None = None
+    """Folder with one file per secret, named after its variable, as orchestrators mount secrets. The environment takes
+    precedence. Default: none.
+    """
+    host: str = "127.0.0.1"
+    """Address that the receiver listens on."""
+    port: int = Field(8000, ge=1, le=65535)
+    """Port that the receiver listens on."""
+    receiver_processes: int = Field(1, ge=1, le=64)
+    """Number of receiver processes that share the port. Use at most one per core."""
+    prefect_port: int = Field(4200, ge=1, le=65535)
+    """Port of the embedded Prefect server."""
     prefect_api_url: str | None = Field(
-        None,
-        repr=False,
-        validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
-        description="API URL of an existing Prefect server. If set, `cellar up` starts no server.",
+        None, repr=False, validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url")
     )
-    prefect_site: str | None = Field(
-        None,
-        validation_alias=AliasChoices("PREFECT_UI_URL", "prefect_site"),
-        description="URL of Prefect's UI for people, to which pages and letters link. Default: made of its API URL.",
-    )
+    """API URL of an existing Prefect server. If set, `cellar up` starts no server."""
+    prefect_site: str | None = Field(None, validation_alias=AliasChoices("PREFECT_UI_URL", "prefect_site"))
+    """URL of Prefect's UI for people, to which pages and letters link. Default: made of its API URL."""
     prefect_auth_string: str | None = Field(
-        None,
-        repr=False,
-        validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string"),
-        description="`user:password` of the Prefect server, if it requires a login.",
+        None, repr=False, validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string")
     )
-    prefect_retention_days: int = Field(
-        30,
-        ge=7,
-        le=3650,
-        description="Days after which the embedded Prefect server removes ended runs with their tasks and logs, and "
-        "cellar removes the results of tasks. The history of archives stays.",
+    """`user:password` of the Prefect server, if it requires a login."""
+    prefect_retention_days: int = Field(30, ge=7, le=3650)
+    """Days after which the embedded Prefect server removes ended runs with their tasks and logs, and cellar removes the
+    results of tasks. The history of archives stays.
+    """
+    inbox_url: str | None = Field(None, repr=False)
+    """Location of the inbox: a folder or an `s3://…` URL. Default: `inbox` in the data folder."""
+    store_url: str | None = Field(None, repr=False)
+    """Location of the store: a folder or an `s3://…` URL. Default: `store` in the data folder."""
+    store_lock_days: int | None = Field(None, ge=1, le=36500)
+    """Days for which a bucket with Object Lock (`COMPLIANCE`) keeps file contents, version inventories and anchors from
+    being removed by anybody. Default: not locked.
+    """
+    database_url: str | None = Field(None, repr=False)
+    """SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."""
+    migration_database_url: str | None = Field(None, repr=False)
+    """The same database for `cellar migrate` alone, as the Postgres user who owns its tables. The user of
+    `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.
+    """
+    receiver_connections: int = Field(16, ge=4, le=1000)
+    """Maximum database connections per receiver process; see docs/scale.md."""
+    worker_connections: int = Field(32, ge=4, le=1000)
+    """Maximum database connections per worker or command."""
+    public_url: str = ""
+    """Base URL of the links that cellar gives out. Default: made of host and port."""
+    webhook_secrets: CommaSeparated = Field((), repr=False)
+    """Secrets that the sender may use, each of at least 16 characters; several during a rotation. Default: one,
+    generated at the first start.
+    """
+    webhook_addresses: Annotated[Networks, NoDecode] = ()
+    """Networks from which senders may send, like `192.0.2.7,198.51.100.0/24`. Default: any."""
+    webhook_signature: str = Field("", pattern="^[A-Za-z0-9-]{0,64}$")
+    """Header in which senders must sign their bodies; see docs/sources.md. Default: no signature."""
+    api_tokens: CommaSeparated = Field((), repr=False)
+    """Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything; `cellar tokens`
+    makes others with a role. Default: one, generated at the first start.
+    """
+    oidc_issuer: str = ""
+    """URL of the OpenID Connect provider by which people sign in to the console; see docs/access.md. Default: local
+    users, see `cellar users`.
+    """
+    oidc_client_id: str = ""
+    """Id of cellar as a client of that provider."""
+    oidc_client_secret: str = Field("", repr=False)
+    """Secret of cellar as a client of that provider."""
+    oidc_roles: CommaSeparated = ()
+    """Role of each group of the provider, as `GROUP=ROLE`, or `GROUP=clerk@SCOPE`; the first that fits a person counts.
+    """
+    idle_minutes: int = Field(30, ge=5, le=720)
+    """Minutes without a page after which a login to the console ends."""
+    link_secret: str = Field("", repr=False)
+    """Key of public links and of tokens and signatures of senders, at least 32 characters. Default: generated at the
+    first start.
+    """
+    seal_keys: CommaSeparated = Field((), repr=False)
+    """Master keys for sealed values in the store, each 64 bytes in base64. The first key seals; every key opens.
+    Default: one, generated at the first start.
+    """
+    anchor_key: str = Field("", repr=False)
+    """Key that signs anchors, 32 bytes in base64, shared by all machines of an installation. Default: generated at the
+    first anchor.
+    """
+    anchor_sha512_from: date | None = None
+    """Day, such as `2027-01-01`, from which new anchors are made with SHA-512. Earlier anchors stay as they are.
+    Default: never, all with SHA-256.
+    """
+    witness_url: str | None = Field(None, repr=False)
+    """Folder on other storage, or `s3://…` URL of a bucket with Object Lock, that keeps a second copy of anchors; see
+    docs/evidence.md. Default: none.
+    """
+    time_stamp_urls: CommaSeparated = ()
+    """URLs of time-stamp authorities (RFC 3161) that date each anchor. Default: none."""
+    time_stamp_roots: CommaSeparated = ()
+    """PEM files with the root certificates of these authorities. Without them, signatures of time stamps are not
+    checked.
+    """
+    backup_url: str | None = Field(None, repr=False)
+    """Folder on other storage, or `s3://…` URL, of the backups that are made each night; see docs/backup.md. Default:
+    none.
+    """
+    backup_keep_days: int = Field(30, ge=1, le=3650)
+    """Days after which a backup is removed."""
+    backup_password: str = Field("", repr=False)
+    """Password of the backups, at least 32 characters, shared by all machines of an installation. Nothing can be
+    restored without it. Default: generated at the first backup.
+    """
+    public_link: Literal["token", "none"] = "token"
+    """Whether answers to the sender contain a public link: `token` or `none`."""
+    access_kept_days: int = Field(2557, ge=731, le=36500)
+    """Days for which the access log is kept: at least the 24 months of the Israeli regulations. Default: seven years.
+    """
+    access_log_url: str = ""
+    """Where the access log is also sent, as JSON lines with names of ECS: `file:///PATH`, or `syslog+tls://HOST:PORT`.
+    Default: nowhere.
+    """
+    tables_personal: CommaSeparated = ("viewer=masked", "data=keyed")
+    """What roles get of personal columns of tables, as `ROLE=TREATMENT`: `whole`, `left_out`, `masked`, or `keyed`,
+    equal keys in place of equal values; see docs/tables.md. Where it does not name them, viewers get masks, `data` gets
+    keys, and other roles get them whole.
+    """
+    holder: str = ""
+    """Name of the institution that holds the archives, shown in exports."""
+    public_link_days: int = Field(30, ge=1)
+    """Days for which a public link is valid."""
+    notify_urls: CommaSeparated = Field((), repr=False)
+    """URLs of endpoints that receive messages about archives, discrepancies and damage; see docs/notifications.md."""
+    notify_secret: str = Field("", repr=False)
+    """Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."""
+    notify_allow_private: bool = False
+    """Whether endpoints may have loopback and private addresses."""
+    outgoing_proxy: str | None = Field(None, repr=False)
+    """Proxy (`http://[USER:PASSWORD@]HOST:PORT`) that leads to public addresses: endpoints, people, time-stamp
+    authorities, revocation servers, the provider of logins. Private addresses, Prefect, buckets and databases are
+    reached directly. See docs/deploy.md. Default: none.
+    """
+    people_urls: Addresses = Field((), repr=False)
+    """apprise URLs (mail, Slack, Teams, …) of the people who get alerts about failures, outages and deadlines; see
+    docs/people.md. Default: none.
+    """
+    max_body_bytes: int = Field(2 << 30, ge=1)
+    """Maximum size of a body. Larger requests are refused with 413."""
+    body_timeout_s: float = Field(60, gt=0)
+    """Longest pause that a sender may make within a body. Over twice that time, the mean must be at least 1 KiB a
+    second.
+    """
+    header_timeout_s: float = Field(20, gt=0)
+    """Longest time that the headers of a request may take."""
+    max_requests_in_flight: int = Field(128, ge=1)
+    """Maximum number of requests received at the same time. Further senders get 503 and are asked to retry later."""
+    max_bytes_in_flight: int = Field(8 << 30, ge=1)
+    """Maximum total size of these requests. Further senders get 503 and are asked to retry later."""
+    sweep_interval_s: float = Field(15, gt=0)
+    """Seconds between two scans of the inbox for receipts that have no run."""
+    run_timeout_s: float = Field(3600, gt=0)
+    """Longest time that a run may take for an archive before it fails."""
+    trust_roots: CommaSeparated = ()
+    """Files of the root certificates that are trusted for signed documents. Without them, `trusted` is null."""
+    trust_lists: CommaSeparated = ()
+    """Files that list certificate authorities and the tier of their signatures, as TOML or as an EU trusted list (XML).
+    Their certificates are trusted like roots. See docs/archives.md.
+    """
+    fetch_revocation: bool = False
+    """Whether to fetch the OCSP answers and CRLs that a signed document lacks when it arrives. They are fetched from
+    public addresses only, and only if its certificate leads to a trusted root.
+    """
+    clamd: str | None = None
+    """ClamAV daemon that scans files: `HOST:PORT` or the path of its socket. Default: none."""
+    timezone: str = "UTC"
+    """Time zone of Cellosign's timestamps, which carry none."""
+    success_purge_h: int = Field(48, ge=1, le=8760)
+    """Hours after which Cellosign deletes a process that succeeded."""
+    failure_purge_h: int = Field(168, ge=1, le=8760)
+    """Hours after which Cellosign deletes a process that failed."""
+    archived_within_s: float = Field(3600, gt=0, le=8760 * 3600)
+    """Seconds after which a submitted process without an archive is missing."""
+    unknown_events: Literal["keep", "refuse"] = "keep"
+    """Whether session events of an unknown type are kept and flagged (`keep`) or refused (`refuse`)."""
+    search_labels: CommaSeparated = ("*",)
+    """Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md."""
+    search_fields: CommaSeparated = ()
+    """Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since these values are
+    personal data. After a change, run `cellar migrate`: workers apply it to existing archives.
+    """
+    list_columns: Path | None = None
+    """TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. Default:
+    Cellosign's own headings.
+    """
+    business_timezone: str | None = None
+    """Time zone of the days in the provider's reports, of payment days, and of the current day. A re-run applies a
+    change to existing payments. Default: `CELLAR_TIMEZONE`.
+    """
+    amount_unit: AmountUnit = "minor"
+    """Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."""
+    payment_types: CommaSeparated = ("charge=charged+auth", "verify_credit_card=verified", "hold=held")
+    """Standing of a successful payment by its type: `charged`, `held` or `verified`. `+auth` requires an authorisation
+    number. Other types are `unknown`.
+    """
+    payment_successes: CommaSeparated = ("success",)
+    """Statuses that mean success of a payment."""
+    payment_failures: CommaSeparated = (
+        *("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
     )
-    inbox_url: str | None = Field(
-        None,
-        repr=False,
-        description="Location of the inbox: a folder or an `s3://…` URL. Default: `inbox` in the data folder.",
-    )
-    store_url: str | None = Field(
-        None,
-        repr=False,
-        description="Location of the store: a folder or an `s3://…` URL. Default: `store` in the data folder.",
-    )
-    store_lock_days: int | None = Field(
-        None,
-        ge=1,
-        le=36500,
-        description="Days for which a bucket with Object Lock (`COMPLIANCE`) keeps file contents, version "
-        "inventories and anchors from being removed by anybody. Default: not locked.",
-    )
-    database_url: str | None = Field(
-        None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
-    )
-    migration_database_url: str | None = Field(
-        None,
-        repr=False,
-        description="The same database for `cellar migrate` alone, as the Postgres user who owns its tables. The user "
-        "of `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.",
-    )
-    receiver_connections: int = Field(
-        16, ge=4, le=1000, description="Maximum database connections per receiver process; see docs/scale.md."
-    )
-    worker_connections: int = Field(
-        32, ge=4, le=1000, description="Maximum database connections per worker or command."
-    )
-    public_url: str = Field(
-        "", description="Base URL of the links that cellar gives out. Default: made of host and port."
-    )
-    webhook_secrets: CommaSeparated = Field(
-        (),
-        repr=False,
-        description="Secrets that the sender may use, each of at least 16 characters; several during a rotation. "
-        "Default: one, generated at the first start.",
-    )
-    webhook_addresses: Annotated[Networks, NoDecode] = Field(
-        (), description="Networks from which senders may send, like `192.0.2.7,198.51.100.0/24`. Default: any."
-    )
-    webhook_signature: str = Field(
-        "",
-        pattern="^[A-Za-z0-9-]{0,64}$",
-        description="Header in which senders must sign their bodies; see docs/sources.md. Default: no signature.",
-    )
-    api_tokens: CommaSeparated = Field(
-        (),
-        repr=False,
-        description="Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything; "
-        "`cellar tokens` makes others with a role. Default: one, generated at the first start.",
-    )
-    oidc_issuer: str = Field(
-        "",
-        description="URL of the OpenID Connect provider by which people sign in to the console; see docs/access.md. "
-        "Default: local users, see `cellar users`.",
-    )
-    oidc_client_id: str = Field("", description="Id of cellar as a client of that provider.")
-    oidc_client_secret: str = Field("", repr=False, description="Secret of cellar as a client of that provider.")
-    oidc_roles: CommaSeparated = Field(
-        (),
-        description="Role of each group of the provider, as `GROUP=ROLE`, or `GROUP=clerk@SCOPE`; the first that fits "
-        "a person counts.",
-    )
-    idle_minutes: int = Field(
-        30, ge=5, le=720, description="Minutes without a page after which a login to the console ends."
-    )
-    link_secret: str = Field(
-        "",
-        repr=False,
-        description="Key of public links and of tokens and signatures of senders, at least 32 characters. Default: "
-        "generated at the first start.",
-    )
-    seal_keys: CommaSeparated = Field(
-        (),
-        repr=False,
-        description="Master keys for sealed values in the store, each 64 bytes in base64. The first key seals; every "
-        "key opens. Default: one, generated at the first start.",
-    )
-    anchor_key: str = Field(
-        "",
-        repr=False,
-        description="Key that signs anchors, 32 bytes in base64, shared by all machines of an installation. Default: "
-        "generated at the first anchor.",
-    )
-    anchor_sha512_from: date | None = Field(
-        None,
-        description="Day, such as `2027-01-01`, from which new anchors are made with SHA-512. Earlier anchors stay as "
-        "they are. Default: never, all with SHA-256.",
-    )
-    witness_url: str | None = Field(
-        None,
-        repr=False,
-        description="Folder on other storage, or `s3://…` URL of a bucket with Object Lock, that keeps a second copy "
-        "of anchors; see docs/evidence.md. Default: none.",
-    )
-    time_stamp_urls: CommaSeparated = Field(
-        (), description="URLs of time-stamp authorities (RFC 3161) that date each anchor. Default: none."
-    )
-    time_stamp_roots: CommaSeparated = Field(
-        (),
-        description="PEM files with the root certificates of these authorities. Without them, signatures of time "
-        "stamps are not checked.",
-    )
-    backup_url: str | None = Field(
-        None,
-        repr=False,
-        description="Folder on other storage, or `s3://…` URL, of the backups that are made each night; see "
-        "docs/backup.md. Default: none.",
-    )
-    backup_keep_days: int = Field(30, ge=1, le=3650, description="Days after which a backup is removed.")
-    backup_password: str = Field(
-        "",
-        repr=False,
-        description="Password of the backups, at least 32 characters, shared by all machines of an installation. "
-        "Nothing can be restored without it. Default: generated at the first backup.",
-    )
-    public_link: Literal["token", "none"] = Field(
-        "token", description="Whether answers to the sender contain a public link: `token` or `none`."
-    )
-    access_kept_days: int = Field(
-        2557,
-        ge=731,
-        le=36500,
-        description="Days for which the access log is kept: at least the 24 months of the Israeli regulations. "
-        "Default: seven years.",
-    )
-    access_log_url: str = Field(
-        "",
-        description="Where the access log is also sent, as JSON lines with names of ECS: `file:///PATH`, or "
-        "`syslog+tls://HOST:PORT`. Default: nowhere.",
-    )
-    tables_personal: CommaSeparated = Field(
-        ("viewer=masked", "data=keyed"),
-        description="What roles get of personal columns of tables, as `ROLE=TREATMENT`: `whole`, `left_out`, `masked`, "
-        "or `keyed`, equal keys in place of equal values; see docs/tables.md. Where it does not name them, viewers get "
-        "masks, `data` gets keys, and other roles get them whole.",
-    )
-    holder: str = Field("", description="Name of the institution that holds the archives, shown in exports.")
-    public_link_days: int = Field(30, ge=1, description="Days for which a public link is valid.")
-    notify_urls: CommaSeparated = Field(
-        (),
-        repr=False,
-        description="URLs of endpoints that receive messages about archives, discrepancies and damage; see "
-        "docs/notifications.md.",
-    )
-    notify_secret: str = Field(
-        "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs the messages to these endpoints."
-    )
-    notify_allow_private: bool = Field(False, description="Whether endpoints may have loopback and private addresses.")
-    outgoing_proxy: str | None = Field(
-        None,
-        repr=False,
-        description="Proxy (`http://[USER:PASSWORD@]HOST:PORT`) that leads to public addresses: endpoints, people, "
-        "time-stamp authorities, revocation servers, the provider of logins. Private addresses, Prefect, buckets and "
-        "databases are reached directly. See docs/deploy.md. Default: none.",
-    )
-    people_urls: Addresses = Field(
-        (),
-        repr=False,
-        description="apprise URLs (mail, Slack, Teams, …) of the people who get alerts about failures, outages and "
-        "deadlines; see docs/people.md. Default: none.",
-    )
-    max_body_bytes: int = Field(
-        2 << 30, ge=1, description="Maximum size of a body. Larger requests are refused with 413."
-    )
-    body_timeout_s: float = Field(
-        60,
-        gt=0,
-        description="Longest pause that a sender may make within a body. Over twice that time, the mean must be at "
-        "least 1 KiB a second.",
-    )
-    header_timeout_s: float = Field(20, gt=0, description="Longest time that the headers of a request may take.")
-    max_requests_in_flight: int = Field(
-        128,
-        ge=1,
-        description="Maximum number of requests received at the same time. Further senders get 503 and are asked to "
-        "retry later.",
-    )
-    max_bytes_in_flight: int = Field(
-        8 << 30,
-        ge=1,
-        description="Maximum total size of these requests. Further senders get 503 and are asked to retry later.",
-    )
-    sweep_interval_s: float = Field(
-        15, gt=0, description="Seconds between two scans of the inbox for receipts that have no run."
-    )
-    run_timeout_s: float = Field(
-        3600, gt=0, description="Longest time that a run may take for an archive before it fails."
-    )
-    trust_roots: CommaSeparated = Field(
-        (),
-        description="Files of the root certificates that are trusted for signed documents. Without them, `trusted` "
-        "is null.",
-    )
-    trust_lists: CommaSeparated = Field(
-        (),
-        description="Files that list certificate authorities and the tier of their signatures, as TOML or as an EU "
-        "trusted list (XML). Their certificates are trusted like roots. See docs/archives.md.",
-    )
-    fetch_revocation: bool = Field(
-        False,
-        description="Whether to fetch the OCSP answers and CRLs that a signed document lacks when it arrives. They "
-        "are fetched from public addresses only, and only if its certificate leads to a trusted root.",
-    )
-    clamd: str | None = Field(
-        None, description="ClamAV daemon that scans files: `HOST:PORT` or the path of its socket. Default: none."
-    )
-    timezone: str = Field("UTC", description="Time zone of Cellosign's timestamps, which carry none.")
-    success_purge_h: int = Field(
-        48, ge=1, le=8760, description="Hours after which Cellosign deletes a process that succeeded."
-    )
-    failure_purge_h: int = Field(
-        168, ge=1, le=8760, description="Hours after which Cellosign deletes a process that failed."
-    )
-    archived_within_s: float = Field(
-        3600, gt=0, le=8760 * 3600, description="Seconds after which a submitted process without an archive is missing."
-    )
-    unknown_events: Literal["keep", "refuse"] = Field(
-        "keep",
-        description="Whether session events of an unknown type are kept and flagged (`keep`) or refused (`refuse`).",
-    )
-    search_labels: CommaSeparated = Field(
-        ("*",), description="Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md."
-    )
-    search_fields: CommaSeparated = Field(
-        (),
-        description="Ids of the form fields whose values are indexed for search; `*` for all. Default: none, since "
-        "these values are personal data. After a change, run `cellar migrate`: workers apply it to existing archives.",
-    )
-    list_columns: Path | None = Field(
-        None,
-        description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
-        "Default: Cellosign's own headings.",
-    )
-    business_timezone: str | None = Field(
-        None,
-        description="Time zone of the days in the provider's reports, of payment days, and of the current day. A "
-        "re-run applies a change to existing payments. Default: `CELLAR_TIMEZONE`.",
-    )
-    amount_unit: AmountUnit = Field(
-        "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
-    )
-    payment_types: CommaSeparated = Field(
-        ("charge=charged+auth", "verify_credit_card=verified", "hold=held"),
-        description="Standing of a successful payment by its type: `charged`, `held` or `verified`. `+auth` requires "
-        "an authorisation number. Other types are `unknown`.",
-    )
-    payment_successes: CommaSeparated = Field(("success",), description="Statuses that mean success of a payment.")
-    payment_failures: CommaSeparated = Field(
-        ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-        description="Statuses that mean failure of a payment. A payment with any other status is `unknown`.",
-    )
-    payment_results: CommaSeparated = Field(
-        ("result=000",),
-        description="Values that members of `provider_transaction_result` must have in a successful payment. With "
-        "another value, the payment is `unknown`. A missing member is ignored.",
-    )
-    hold_days: int = Field(7, ge=0, le=3650, description="Days for which money may be held before a discrepancy opens.")
-    settlement_columns: Path | None = Field(
-        None,
-        description="TOML file that describes the format of settlement reports; see docs/settlement.md. Default: none.",
-    )
-    settlements_url: str | None = Field(
-        None,
-        repr=False,
-        description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none.",
-    )
-    lake_url: str | None = Field(
-        None,
-        repr=False,
-        description="Folder or `s3://…` URL where `publish-tables` keeps tables for data teams as Delta tables; see "
-        "docs/tables.md. Default: none.",
-    )
-    worker_metrics_port: int | None = Field(
-        None,
-        ge=1,
-        le=65535,
-        description="Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under "
-        "`cellar up`, the receiver serves these metrics too. Default: none.",
-    )
-    erase_approvers: int = Field(
-        2,
-        ge=1,
-        le=2,
-        description="Number of people that an erasure needs: at 2, another person than the one who planned it confirms "
-        "it.",
-    )
-    error_http: Literal["mapped", "200"] = Field(
-        "mapped", description="HTTP status of errors: a fitting status (`mapped`), or always `200`."
-    )
+    """Statuses that mean failure of a payment. A payment with any other status is `unknown`."""
+    payment_results: CommaSeparated = ("result=000",)
+    """Values that members of `provider_transaction_result` must have in a successful payment. With another value, the
+    payment is `unknown`. A missing member is ignored.
+    """
+    hold_days: int = Field(7, ge=0, le=3650)
+    """Days for which money may be held before a discrepancy opens."""
+    settlement_columns: Path | None = None
+    """TOML file that describes the format of settlement reports; see docs/settlement.md. Default: none."""
+    settlements_url: str | None = Field(None, repr=False)
+    """Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none."""
+    lake_url: str | None = Field(None, repr=False)
+    """Folder or `s3://…` URL where `publish-tables` keeps tables for data teams as Delta tables; see docs/tables.md.
+    Default: none.
+    """
+    share: bool = False
+    """Whether `publish-tables` keeps tables for data teams in the Postgres of `CELLAR_DATABASE_URL`, where the schema
+    `cellar_share` shows them; see docs/tables.md.
+    """
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535)
+    """Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under `cellar up`, the
+    receiver serves these metrics too. Default: none.
+    """
+    erase_approvers: int = Field(2, ge=1, le=2)
+    """Number of people that an erasure needs: at 2, another person than the one who planned it confirms it."""
+    error_http: Literal["mapped", "200"] = "mapped"
+    """HTTP status of errors: a fitting status (`mapped`), or always `200`."""
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":

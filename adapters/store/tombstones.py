@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from adapters.database.noted import note, note_rows
-from adapters.database.transactions import asking, insert_new, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_one, read_row, reading, writing
 from adapters.store import seals
 from adapters.tables.erased import is_any
 from models.archive.archive import ArchiveRow
@@ -96,8 +96,7 @@ def is_receipt_of_erased(receipt_id: str) -> bool:
 
 def find(digest: str) -> TombstoneRow | None:
     """Return the tombstone of a digest, None if there is none."""
-    with asking() as session:
-        return session.get(TombstoneRow, digest)
+    return read_row(TombstoneRow, digest)
 
 
 def of_reference(reference: str) -> TombstoneRow | None:
@@ -108,14 +107,12 @@ def of_reference(reference: str) -> TombstoneRow | None:
 
 def every() -> list[TombstoneRow]:
     """Return all tombstones, oldest first."""
-    with reading() as session:
-        return list(session.exec(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest)))
+    return read_all(select(TombstoneRow).order_by(col(TombstoneRow.erased_at), TombstoneRow.digest))
 
 
 def last_ended() -> datetime | None:
     """Return when the last erasure ended, None before the first."""
-    with reading() as session:
-        return session.exec(select(func.max(TombstoneRow.ended_at, type_=Moment()))).one()
+    return read_one(select(func.max(TombstoneRow.ended_at, type_=Moment())))
 
 
 def lines_of(digest: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import asking, pages, reading, upsert, writing
+from adapters.database.transactions import pages, read_all, read_row, upsert, writing
 from adapters.search import entries
 from domain.search import facets_of
 from models.search import Kind
@@ -67,9 +67,8 @@ def of_archive_within(session: Session, reference: str) -> list[ConditionRow]:
 
 def of_store() -> list[str]:
     """Return the codes of the open conditions of the store as a whole."""
-    with reading() as session:
-        its = select(ConditionRow.code).where(ConditionRow.kind == Subject.STORE, ConditionRow.subject == "")
-        return list(session.exec(its.order_by(ConditionRow.code)))
+    its = select(ConditionRow.code).where(ConditionRow.kind == Subject.STORE, ConditionRow.subject == "")
+    return read_all(its.order_by(ConditionRow.code))
 
 
 def of_archives_within(session: Session, references: Collection[str]) -> dict[str, list[ConditionCode]]:
@@ -86,8 +85,7 @@ def of_archives_within(session: Session, references: Collection[str]) -> dict[st
 def references(reference: str | None = None) -> set[str]:
     """Return the references of the archives with open conditions, or of one of them if it has any."""
     its = select(ConditionRow.subject).where(ConditionRow.kind == Subject.ARCHIVE)
-    with asking() as session:
-        return set(session.exec(its if reference is None else its.where(ConditionRow.subject == reference)))
+    return set(read_all(its if reference is None else its.where(ConditionRow.subject == reference)))
 
 
 def note_within(session: Session, keys: Iterable[str], **moments: datetime) -> None:
@@ -107,5 +105,4 @@ def note_anchored(keys: Iterable[str], at: datetime) -> None:
 
 def stored_object(key: str = "") -> StoredObjectRow:
     """Return when an object, or the store as a whole, was checked and anchored."""
-    with reading() as session:
-        return session.get(StoredObjectRow, key) or StoredObjectRow(key=key)
+    return read_row(StoredObjectRow, key) or StoredObjectRow(key=key)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlmodel import col, func, select
 
-from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.database.transactions import pages, read_among, upsert, writing
 from models.people import LastUseRow
 
 _ROWS_AT_ONCE = 1000
@@ -29,6 +29,4 @@ def add(rows: Iterable[LastUseRow]) -> None:
 def of(kind: str, names: Iterable[str]) -> Mapping[str, LastUseRow]:
     """Return the uses of those of the names that were ever used, by name: when last, and how often."""
     asked = select(LastUseRow).where(LastUseRow.kind == kind)
-    with reading() as session:
-        found = (session.exec(asked.where(col(LastUseRow.name).in_(page))) for page in pages(names))
-        return {row.name: row for rows in found for row in rows}
+    return {row.name: row for row in read_among(col(LastUseRow.name), names, asked)}

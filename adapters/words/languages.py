@@ -19,8 +19,11 @@ def worded(said: Said, language: Language = "en") -> str:
 
 
 def extract(*_asked: Any, options: Any = None) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yield the texts of the catalogue, as Babel takes them from an extractor. It has no options."""
-    yield from ((1, "", each, []) for each in every_text())
+    """Yield the texts of the catalogue, and what columns of tables mean, as Babel takes them. It has no options."""
+    from domain.tables.catalogue import ENTRY, SOURCES, UNFIT, columns_of  # noqa: PLC0415 -- no program needs it
+
+    columns = (*UNFIT, *ENTRY, *(each for table in SOURCES for each in columns_of(table)))
+    yield from ((1, "", each, []) for each in (*every_text(), *(each.description for each in columns)))
 
 
 @cache

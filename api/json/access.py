@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from api.access import CallerOf
 from api.json.routes import does
 from models.access import Action, RevokedLink
-from models.views.access import AccessPage, AccessQuery, LinkPage, LinkQuery, Revocation
+from models.views.access import AccessPage, AccessQuery, LinkPage, LinkQuery, LinkRevocation
 from models.views.parameters import Text
 from services.access import links
 from services.views import access_list, link_list
@@ -32,6 +32,6 @@ def list_links(query: Annotated[LinkQuery, Query()]) -> LinkPage:
     "/{receipt_id}/revoke",
     **does(Action.REVOKE_LINK, "Revoke a public link", "The link opens nothing any more.", _UNKNOWN),
 )
-def revoke(receipt_id: Text, revocation: Revocation, caller: CallerOf) -> RevokedLink:
+def revoke_link(receipt_id: Text, revocation: LinkRevocation, caller: CallerOf) -> RevokedLink:
     """A link stays revoked, also if the same archive is sent again. A new version of it has a new link."""
     return links.revoke(receipt_id, caller.name, revocation.why, datetime.now(UTC))

@@ -11,8 +11,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.access import CallerOf
 from api.json.routes import NAMES_NOTHING, OF_A_LIST, does
-from api.json.troubles import EXPLAINED
-from api.json.troubles import explain as explain_any
+from api.json.troubles import EXPLAINED, explain_discrepancy
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action
@@ -41,10 +40,11 @@ _FILE = {
     404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
     500: {"CONFLICT": "the store has lost the file or a part of it, or the file is damaged; run `cellar verify`."},
 } | _ERASED
+_ANY_TYPE = ("application/octet-stream", "*/*")  # makers of clients know no `*/*`
 _CONTENT = {
     "description": "The file. `Content-Type` is the media type that the sender declared, or"
     " `application/octet-stream`.",
-    "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {each: {"schema": {"type": "string", "format": "binary"}} for each in _ANY_TYPE},
     "headers": {
         "Content-Disposition": {"description": "A safe name of the download.", "schema": {"type": "string"}},
         "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
@@ -116,7 +116,7 @@ def read_differences(reference: Reference, before: int, after: int, caller: Call
     status_code=202,
     **does(Action.RERUN, "Run an archive's latest receipt again", _RUN, UNKNOWN),
 )
-async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
+async def rerun_archive(reference: Reference, caller: CallerOf) -> views.RerunStarted:
     return (await reruns.rerun([reference], caller.name))[0]
 
 
@@ -124,31 +124,33 @@ async def rerun(reference: Reference, caller: CallerOf) -> views.RerunStarted:
     "/{reference:path}/discrepancies/{discrepancy_id}/explanation",
     **does(Action.DECIDE, "Explain a discrepancy", EXPLAINED[0], EXPLAINED[1] | _ERASED),
 )
-def explain(reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf) -> DiscrepancyView:
+def explain_archive_discrepancy(
+    reference: Reference, discrepancy_id: str, explanation: Explanation, caller: CallerOf
+) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
     found = troubles.find_discrepancy(discrepancy_id)
     if found is None or found.reference != reference:
         raise discrepancies.unknown()
-    return explain_any(discrepancy_id, explanation, caller)
+    return explain_discrepancy(discrepancy_id, explanation, caller)
 
 
 @router.post("/{reference:path}/hold", **does(Action.HOLD, "Put an archive on legal hold", _HOLDS, UNKNOWN))
-def hold(reference: Reference, said: Holding, caller: CallerOf) -> HoldsChanged:
+def hold_archive(reference: Reference, said: Holding, caller: CallerOf) -> HoldsChanged:
     """Until it is released, or its last day has passed, nobody can erase the archive, and the archive is not due."""
     chosen = views.ArchiveFilter(reference=reference)
     return HoldsChanged(holds=holds.put(chosen, said, caller.name, datetime.now(UTC)))
 
 
 @router.post("/{reference:path}/release", **does(Action.HOLD, "Release an archive from legal hold", _HOLDS, _NOT_HELD))
-def release(reference: Reference, said: Releasing, caller: CallerOf) -> HoldsChanged:
+def release_archive(reference: Reference, said: Releasing, caller: CallerOf) -> HoldsChanged:
     chosen = views.ArchiveFilter(reference=reference)
     return HoldsChanged(holds=holds.release(chosen, caller.name, said.reason, datetime.now(UTC), said.hold_id))
 
 
 @router.post("/{reference:path}/unmask", **does(Action.UNMASK, "Read one masked value", "The value.", _NOT_UNMASKED))
-def unmask(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> views.Unmasked:
+def unmask_value(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> views.Unmasked:
     """For viewers, who read `•••` in place of personal values. The access log keeps place and reason, not the value."""
     return unmasking.unmask(reference, asked.place, asked.why, caller, datetime.now(UTC))
 
@@ -157,7 +159,7 @@ def unmask(reference: Reference, asked: views.Unmasking, caller: CallerOf) -> vi
     "/{reference:path}/{name:archive_list}",
     **does(Action.READ_ARCHIVE, "A page of a list of an archive", codes=UNKNOWN),
 )
-def read_list(
+def read_archive_list(
     reference: Reference,
     caller: CallerOf,
     name: Annotated[str, Path(json_schema_extra={"enum": [*archive_view.LISTS]})],

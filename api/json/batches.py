@@ -106,8 +106,8 @@ async def act_on_erasure(
 
 _SHOWS = "A batch with a page of what became of its items", "The batch and the page.", _UNKNOWN
 _ACTS = "Confirm, pause, resume or abort a batch", "The batch after that.", _NOT_DONE
-for each, acting in ((reruns, Action.RERUN), (redeliveries, Action.REDELIVER)):
-    each.get("/{batch_id}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
-    each.post("/{batch_id}/{action}", **does(acting, *_ACTS))(act)
-erasures.get("/{batch_id}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
+for each, acting, noun in ((reruns, Action.RERUN, "rerun"), (redeliveries, Action.REDELIVER, "redelivery")):
+    each.get("/{batch_id}", name=f"read_{noun}", **does(Action.READ_TROUBLES, *_SHOWS))(read)
+    each.post("/{batch_id}/{action}", name=f"act_on_{noun}", **does(acting, *_ACTS))(act)
+erasures.get("/{batch_id}", name="read_erasure", **does(Action.READ_TROUBLES, *_SHOWS))(read)
 erasures.post("/{batch_id}/{action}", **does(Action.ERASE, *_ACTS[:2], _ERASURE_NOT_DONE))(act_on_erasure)

@@ -42,7 +42,7 @@ def list_endpoints() -> views.EndpointList:
 
 
 @router.post("", **does(_CHANGES, "Add an endpoint", _SHOWN_ONCE.format(""), _NOT_ADDED))
-async def add(asked: views.NewEndpoint, caller: CallerOf) -> views.AddedEndpoint:
+async def add_endpoint(asked: views.NewEndpoint, caller: CallerOf) -> views.AddedEndpoint:
     """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
     warnings = await endpoints.warnings_at(asked.url)
     key = await asyncio.to_thread(endpoints.add, asked, caller.name, datetime.now(UTC))
@@ -50,21 +50,20 @@ async def add(asked: views.NewEndpoint, caller: CallerOf) -> views.AddedEndpoint
 
 
 @router.get(
-    "/{name}",
-    **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED),
+    "/{name}", **does(_READS, "An endpoint, a removed one too", "The endpoint, without its secrets.", _NEVER_EXISTED)
 )
-def read(name: Text) -> views.EndpointView:
+def read_endpoint(name: Text) -> views.EndpointView:
     return endpoints.view(name)
 
 
 @router.post("/{name}/test", **does(_CHANGES, "Send a test message now", "What became of the message.", _UNKNOWN))
-async def send_test(name: Text) -> views.EndpointTest:
+async def test_endpoint(name: Text) -> views.EndpointTest:
     """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
     return await endpoints.send_test(name)
 
 
 @router.post("/{name}/disable", **does(_CHANGES, "Send it no more messages", "The disabled endpoint.", _UNKNOWN))
-def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
+def disable_endpoint(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     """Messages that wait are skipped, and stay on record."""
     endpoints.disable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
@@ -74,7 +73,7 @@ def disable(name: Text, caller: CallerOf, _client: Client | None = None) -> view
     "/{name}/enable",
     **does(_CHANGES, "Send it messages again, from the next event on", "The enabled endpoint.", _UNKNOWN),
 )
-def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
+def enable_endpoint(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     endpoints.enable(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
 
@@ -85,7 +84,7 @@ def enable(name: Text, caller: CallerOf, _client: Client | None = None) -> views
         _CHANGES, "Give it a new signing key", _SHOWN_ONCE.format("new "), _UNKNOWN | _DECLARED | {422: _BAD_MEMBERS}
     ),
 )
-def rotate(name: Text, caller: CallerOf, asked: views.Rotation | None = None) -> views.AddedEndpoint:
+def rotate_endpoint(name: Text, caller: CallerOf, asked: views.Rotation | None = None) -> views.AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
     rotation = asked or views.Rotation.model_validate({})
     key = endpoints.rotate(name, rotation, caller.name, datetime.now(UTC))
@@ -93,7 +92,7 @@ def rotate(name: Text, caller: CallerOf, asked: views.Rotation | None = None) ->
 
 
 @router.post("/{name}/remove", **does(_CHANGES, "Remove it", "The removed endpoint.", _UNKNOWN | _DECLARED))
-def remove(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
+def remove_endpoint(name: Text, caller: CallerOf, _client: Client | None = None) -> views.EndpointView:
     """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
     endpoints.remove(name, caller.name, datetime.now(UTC))
     return endpoints.view(name)
@@ -108,7 +107,6 @@ def list_messages(query: Annotated[views.MessageQuery, Query()]) -> views.Messag
 
 @messages.get(
     "/{message_id}",
-    name="read",
     **does(
         Action.READ_TROUBLES,
         "A message with its attempts",

@@ -23,7 +23,7 @@ people = APIRouter(prefix="/api/people", tags=["people"])
 
 
 @glance.get("", **does(Action.READ_TROUBLES, "The installation at one glance", "The overview."))
-def read() -> Overview:
+def read_overview() -> Overview:
     """Just after the start `days` and `parts` may be null: they are counted in the background. `hours` are exact;
     `days` are up to a minute old.
     """
@@ -46,6 +46,6 @@ def list_sources() -> Sources:
 @people.post(
     "/test", **does(Action.CHANGE_SETTINGS, "Send a test to each address of people", "What came of each test.")
 )
-def send_test() -> PeopleTest:
+def test_people() -> PeopleTest:
     """It takes up to 20 s if a service hangs. Addresses are masked."""
     return try_people(datetime.now(UTC))

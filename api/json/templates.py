@@ -8,6 +8,7 @@ from api.access import CallerOf
 from api.json.routes import does
 from api.references import Reference, RouteAsSent
 from models.access import Action
+from models.shapes import ShapeView
 from models.views.templates import TemplateNaming, Templates, TemplateView
 from services import templates
 
@@ -25,6 +26,14 @@ _BAD_WORDS = {
 def list_templates(caller: CallerOf) -> Templates:
     """At most 500 by their archives, and all that people have named."""
     return templates.listed(caller)
+
+
+@router.get(
+    "/{template_id:path}/shape", **does(Action.READ_TEMPLATES, "The shape of a template", "The shape.", _UNKNOWN)
+)
+def read_shape(template_id: Reference) -> ShapeView:
+    """What the payloads of its newest archives have, 200 at most by Cellosign's clock, and how that has changed."""
+    return templates.shape(template_id)
 
 
 @router.get("/{template_id:path}", **does(Action.READ_TEMPLATES, "One template", "The template.", _UNKNOWN))

@@ -47,7 +47,7 @@ def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()], caller: Call
     "/{discrepancy_id}/explanation",
     **does(Action.DECIDE, "Explain a discrepancy, of an archive or of none", *EXPLAINED),
 )
-def explain(discrepancy_id: Text, explanation: Explanation, caller: CallerOf) -> ListedDiscrepancy:
+def explain_discrepancy(discrepancy_id: Text, explanation: Explanation, caller: CallerOf) -> ListedDiscrepancy:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
     """
@@ -71,10 +71,9 @@ def list_missing(query: Annotated[views.MissingQuery, Query()], caller: CallerOf
 
 
 @missing.post(
-    "/{missing_id}/dismiss",
-    **does(Action.DECIDE, "Dismiss a missing process", "The finding, closed.", _NOT_DISMISSED),
+    "/{missing_id}/dismiss", **does(Action.DECIDE, "Dismiss a missing process", "The finding, closed.", _NOT_DISMISSED)
 )
-def dismiss(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> views.MissingView:
+def dismiss_missing(missing_id: Text, dismissal: Dismissal, caller: CallerOf) -> views.MissingView:
     """The finding stays in the history with the reason. A later submission of the process opens another finding."""
     return finding_missing.dismiss(missing_id, dismissal.model_copy(update={"by": caller.name}), datetime.now(UTC))
 

@@ -35,7 +35,7 @@ _ARCHIVE: dict[str, Any] = {
     "properties": {
         "event": {"type": "object", "required": ["type"], "properties": {"type": {"const": "WHP_ARCHIVE"}}},
         "reference": {"type": "string", "minLength": 1, "maxLength": 255},
-        "sessions": {"type": "array"},
+        "sessions": {"type": "array", "items": {}},
     },
     "description": "An archive, as Cellosign documents its webhook. Further members may be missing, and may be of any"
     " type: then the archive has warnings.",

@@ -9,17 +9,8 @@ from models.views.archives.archives import ArchiveQuery, ArchiveSummary
 from services.views import archive_list
 
 LISTED = (
-    "reference",
-    "state",
-    Folds("cause"),
-    Folds("title"),
-    "received",
-    "process",
-    "source",
-    "template",
-    "files",
-    "warnings",
-    "discrepancies",
+    *("reference", "state", Folds("cause"), Folds("title"), "received", "process", "source", "template"),
+    *("files", "warnings", "discrepancies"),
 )
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,13 +15,13 @@ from rich.progress import Progress
 
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
-from adapters.platform.imports import uncollected
 from adapters.tables.runs import receipts
 from cli.options import shell
 from cli.terminal import Json, counted
 from models.errors import Refused, WrongUse
 from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import hand_out_request
+from services.table_process import exported
 
 _ENDINGS = (".parquet", ".csv", ".xlsx")
 Damaged = Annotated[
@@ -100,20 +100,12 @@ def export_table(
 
     Without a name, the table of a template's form: a row for each archive, a typed column for each field.
     """
-    from adapters.lists.table_files import written  # noqa: PLC0415 -- pyarrow is slow to import, for every command
-    from services.tables import opened  # noqa: PLC0415 -- likewise
-
     rows = 0
-
-    def _counted(batch: Any) -> Any:
-        nonlocal rows
-        rows += batch.num_rows
-        advance(batch.num_rows)
-        return batch
-
-    # What the rows are made of is freed without collections, which would take a third of the time.
-    with persons_files(), new_file(to) as file, counted() as advance, uncollected():
-        table = opened(name, template, shell())
-        file.writelines(written(to.suffix[1:], table.columns, map(_counted, table.batches)))
+    with persons_files(), new_file(to) as file, counted() as advance:
+        table, pieces = exported(name, template, shell(), to.suffix[1:])
+        for read, piece in pieces:
+            file.write(piece)
+            advance(read - rows)
+            rows = read
     if as_json:
-        typer.echo(json.dumps({"path": str(to.absolute()), "table": table.name, "rows": rows}))
+        typer.echo(json.dumps({"path": str(to.absolute()), "table": table, "rows": rows}))

@@ -37,8 +37,7 @@ def add(  # noqa: PLR0913 -- an option per filter
     source: Annotated[list[str] | None, typer.Option(help="Only events of this source. Repeatable.")] = None,
     template: Annotated[list[str] | None, typer.Option(help="Only archives of this template. Repeatable.")] = None,
     label: Annotated[
-        list[str] | None,
-        typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must match."),
+        list[str] | None, typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must match.")
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option(help="A header of each message, 'Name: value'. Repeatable.")

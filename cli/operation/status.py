@@ -25,7 +25,7 @@ from cli.results import say
 from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
 from domain.people import letters
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from models.views.troubles import ConditionGroup
 from services.health.agreement import agreement_probes
 from services.health.checks import Probe, answered, checked
@@ -43,7 +43,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "workers": prefect_facts.online_workers,
     "runs_in_progress": lambda: _of_database(lambda: len(leases.claimed())),
 }
-_STYLES = {Verdict.OK: "green", Verdict.OFF: "dim", Verdict.WARNING: "yellow", Verdict.WRONG: "bold red"}
+_STYLES = {Grade.OK: "green", Grade.OFF: "dim", Grade.WARNING: "yellow", Grade.WRONG: "bold red"}
 
 
 class Diagnosis(BaseModel):
@@ -167,7 +167,7 @@ def print_checks(terminal: Console, checks: Iterable[Check]) -> None:
 
 
 def is_wrong(checks: Iterable[Check]) -> bool:
-    return any(each.verdict is Verdict.WRONG for each in checks)
+    return any(each.verdict is Grade.WRONG for each in checks)
 
 
 def wrong_ones(conditions: Iterable[ConditionGroup] | None) -> list[ConditionGroup]:
@@ -178,8 +178,8 @@ def _verdict(checks: Iterable[Check], conditions: Iterable[ConditionGroup] | Non
     """Return what is not well, such as `1 check is wrong, 2 checks warn, 1 condition is open`."""
     verdicts = [each.verdict for each in checks]
     counted = (
-        (verdicts.count(Verdict.WRONG), "check is wrong", "checks are wrong"),
-        (verdicts.count(Verdict.WARNING), "check warns", "checks warn"),
+        (verdicts.count(Grade.WRONG), "check is wrong", "checks are wrong"),
+        (verdicts.count(Grade.WARNING), "check warns", "checks warn"),
         (len(wrong_ones(conditions)), "condition is open", "conditions are open"),
     )
     return ", ".join(letters.count_text(*each) for each in counted if each[0]) or "all is well"

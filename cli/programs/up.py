@@ -82,10 +82,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
         # A proxy in the environment is for other hosts, not for our own ports.
         httpx.AsyncClient(base_url=local_url(), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
         httpx.AsyncClient(
-            base_url=settings.prefect_url,
-            timeout=_ANSWER_WITHIN_S,
-            trust_env=not embedded,
-            auth=settings.prefect_auth,
+            base_url=settings.prefect_url, timeout=_ANSWER_WITHIN_S, trust_env=not embedded, auth=settings.prefect_auth
         ) as prefect,
     ):
         since = datetime.now(UTC) if embedded else await _time_of(prefect)

@@ -19,8 +19,7 @@ from models.errors import CellarError
 def worker(
     name: Annotated[str, typer.Option(help="The worker's name in Prefect. Default: host name and process id.")] = "",
     sole: Annotated[
-        bool,
-        typer.Option(help="Take over a killed worker's runs at once. Only without other workers in this pool."),
+        bool, typer.Option(help="Take over a killed worker's runs at once. Only without other workers in this pool.")
     ] = False,
 ) -> None:
     """Execute flow runs from Prefect's work pool `cellar`. Creates or updates the pool and its deployments first."""

@@ -65,8 +65,7 @@ def simulate(  # noqa: PLR0913 - the options of a command
     wait: Annotated[bool, typer.Option(help="Wait for the archives. Otherwise compare only the answers.")] = True,
     events: Annotated[bool, typer.Option("--events", help="Send the session events of each process first.")] = False,
     leave_out: Annotated[
-        int,
-        typer.Option(min=0, help="Do not send this many of the archives, as if they were lost: the last ones."),
+        int, typer.Option(min=0, help="Do not send this many of the archives, as if they were lost: the last ones.")
     ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Send even to a receiver that holds real archives.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

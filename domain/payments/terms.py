@@ -13,13 +13,8 @@ _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
 
 SETTINGS = (
-    "timezone",
-    "business_timezone",
-    "amount_unit",
-    "payment_types",
-    "payment_successes",
-    "payment_failures",
-    "payment_results",
+    *("timezone", "business_timezone", "amount_unit"),
+    *("payment_types", "payment_successes", "payment_failures", "payment_results"),
 )
 """The settings by which archives are read."""
 

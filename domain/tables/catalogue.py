@@ -43,6 +43,37 @@ _PERSONAL = frozenset(
 """Columns that may be about people, as `masked` of `domain/masking.py` has it."""
 
 
+_PLACES = {
+    "_archive": "reference",
+    "reference": "reference",
+    "event_at": "event.timestamp",
+    "process_number": "sessions[].process_number",
+    "template_id": "sessions[].template.id",
+    "sessions.recipient_id": "sessions[].recipient.id",
+    "sessions.recipient_name": "sessions[].recipient.name",
+    "sessions.latitude": "sessions[].submission_details.latitude",
+    "sessions.longitude": "sessions[].submission_details.longitude",
+    "signatures.signer_id": "signatures[].signed_by.id",
+    "signatures.signer_name": "signatures[].signed_by.name",
+    "payments.amount_minor": "payments[].amount",
+    "payments.currency": "payments[].provider_transaction_result.currency",
+    "discrepancies.transaction_id": "payments[].transaction_id",
+    **{
+        f"{table}.{name}": f"{table}[].{name}"
+        for table, names in (
+            ("sessions", ("id", "author", "process_id", "transaction_number", "created_at", "submitted_at")),
+            ("signatures", ("id", "signed_at")),
+            ("payments", ("transaction_id", "session_id", "type", "status")),
+        )
+        for name in names
+    },
+    "files.element_id": "attachments[].id",
+    "files.filename": "signed_document.filename, attachments[].filename",
+    "files.media_type": "signed_document.mimetype, attachments[].mimetype",
+}
+"""Where the values of columns stand in the payload. Cellar itself knows all others."""
+
+
 def _signatures() -> FromClause:
     its, document = table_of(SignatureRow), table_of(SignedDocumentRow)
     verdict = document.c.outcome.label("document_outcome"), document.c.judged_at.label("document_judged_at")
@@ -61,19 +92,19 @@ def _templates() -> FromClause:
     return select(*of.c, *names).outerjoin(said, said.c.id == of.c.template_id).subquery("templates")
 
 
-def _rows(row: type[SQLModel], place: str = "") -> TableSource:
+def _rows(row: type[SQLModel]) -> TableSource:
     of = table_of(row)
-    return TableSource(of, tuple(each.name for each in of.primary_key), place)
+    return TableSource(of, tuple(each.name for each in of.primary_key))
 
 
 SOURCES: Mapping[str, TableSource] = {
     "archives": _rows(ArchiveRow),
     "versions": _rows(VersionRow),
     "deliveries": _rows(DeliveryRow),
-    "sessions": _rows(SessionRow, "sessions[]"),
-    "signatures": TableSource(_signatures(), ("reference", "position"), "signatures[]"),
-    "files": _rows(FileRow, "signed_document, attachments[]"),
-    "payments": TableSource(LEDGER, ("reference", "position"), "payments[]"),
+    "sessions": _rows(SessionRow),
+    "signatures": TableSource(_signatures(), ("reference", "position")),
+    "files": _rows(FileRow),
+    "payments": TableSource(LEDGER, ("reference", "position")),
     "settlements": _rows(SettlementEntryRow),
     "discrepancies": _rows(DiscrepancyRow),
     "warnings": _rows(WarningRow),
@@ -85,7 +116,7 @@ SOURCES: Mapping[str, TableSource] = {
 """Where the rows of the tables stand, by the names of the tables."""
 
 LEAD = tuple(
-    Column(name, type_, meaning_of("", name))
+    Column(name, type_, meaning_of("", name), _PLACES.get(name, ""))
     for name, type_ in (
         ("_archive", ColumnType.TEXT),
         ("_version", ColumnType.INTEGER),
@@ -100,6 +131,20 @@ UNFIT = (
     *(Column(name, ColumnType.TEXT, meaning_of("", name)) for name in ("template_id", "column", "place")),
 )
 """The columns of `unfit_values`."""
+ENTRY = (
+    *LEAD,
+    *(
+        Column(name, type_, meaning_of("dictionary", name))
+        for name, type_ in (
+            *((each, ColumnType.TEXT) for each in ("table_name", "column_name", "type", "place", "description")),
+            *((each, ColumnType.TEXT) for each in ("name_en", "name_he")),
+            ("is_personal", ColumnType.BOOLEAN),
+            ("filled", ColumnType.NUMBER),
+            ("counted_rows", ColumnType.INTEGER),
+        )
+    ),
+)
+"""The columns of `dictionary`."""
 
 
 def columns_of(table: str) -> tuple[Column, ...]:
@@ -113,4 +158,5 @@ def _columns(table: str, source: TableSource) -> Iterator[Column]:
         is_hidden = whole in _HIDDEN or name.endswith("_fingerprint") or isinstance(each.type, type(Json) | LargeBinary)
         if not is_hidden:
             type_ = next((found for kind, found in _TYPES if isinstance(each.type, kind)), ColumnType.TEXT)
-            yield Column(name, type_, meaning_of(table, name), source.place, bool({name, whole} & _PERSONAL))
+            place = _PLACES.get(whole) or _PLACES.get(name, "")
+            yield Column(name, type_, meaning_of(table, name), place, bool({name, whole} & _PERSONAL))

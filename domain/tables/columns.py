@@ -9,7 +9,7 @@ from domain.archive.reading import coordinates
 from domain.masking import MASK
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
 from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
-from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
+from models.tables import MOST_COLUMNS, Column, ColumnType, Described, FormColumnRow, Treatment
 from models.templates import PartId, PartWords, TemplateWords, is_part
 
 FieldId: TypeAlias = tuple[str | None, int]
@@ -188,3 +188,33 @@ def shown_values(columns: Iterable[Column], values: Values, how: Treatment, key:
         elif how is Treatment.KEYED:
             shown.append([None if each is None else key(plain_text(each)) for each in its])
     return shown
+
+
+def described(columns: Sequence[Column], pages: Iterable[Values], how: Treatment, most: int) -> list[Described]:
+    """Return columns as a role gets them, with the share of the first rows, `most` at most, that have a value in each.
+
+    Blank text is none. Of what is masked, nobody may know whether there is a value.
+    """
+    rows, counts = 0, [0] * len(columns)
+    for page in pages:
+        for number, values in enumerate(page):
+            counts[number] += sum(each not in (None, "") for each in values[: most - rows])
+        rows = min(most, rows + len(page[0]))
+        if rows == most:
+            break
+    shares: dict[str, float | None] = {
+        each.name: count / rows for each, count in zip(columns, counts, strict=True) if rows
+    }
+    if how is Treatment.MASKED:
+        shares |= {each.name: None for each in columns if each.is_personal}
+    return [Described(each, shares.get(each.name), rows) for each in shown_columns(columns, how)]
+
+
+def entries(table: str, described: Iterable[Described]) -> Values:
+    """Return the values of `dictionary` for the columns of a table."""
+    found = []
+    for each in described:
+        its = each.column
+        about = its.type, its.place, its.description, its.names.en, its.names.he, its.is_personal
+        found.append((*[None] * 5, table, its.name, *about, each.filled, each.rows))
+    return list(zip(*found, strict=True))

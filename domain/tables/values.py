@@ -46,8 +46,8 @@ _MOST_INTEGER, MOST_DIGITS, SCALE = (1 << 63) - 1, 38, 18
 _LEAST_YEAR, _LONGEST = 1000, 60
 """No longer text is a number, a flag or a day."""
 _SCALARS = (ColumnType.BOOLEAN, ColumnType.INTEGER, ColumnType.DECIMAL, ColumnType.DATE)
-_CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
-_MOST_CHOICES, _STRAYS = 20, 100
+CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
+MOST_CHOICES, _STRAYS = 20, 100
 
 
 class UnfitError(ValueError):
@@ -182,7 +182,7 @@ class Seen:
 
     def add(self, declared: str | None, values: Iterable[Any]) -> None:
         """Add values of the field, the last of which the payload declares as a type."""
-        self.is_chosen = self.is_chosen or (declared or "").lower() in _CHOSEN_TYPES
+        self.is_chosen = self.is_chosen or (declared or "").lower() in CHOSEN_TYPES
         self.is_of_people = self.is_of_people or (declared or "").lower() in PERSONAL_TYPES
         for value in values:
             found, _ = narrowest(value)
@@ -190,7 +190,7 @@ class Seen:
                 self.types[found] += 1
                 if value.__class__ is str and value[:1] == "0" and _ID.match(value):
                     self.is_of_ids = True
-                if len(self.texts) <= _MOST_CHOICES:
+                if len(self.texts) <= MOST_CHOICES:
                     self.texts.add(text_of(value)[:100])
 
     @property
@@ -211,6 +211,6 @@ class Seen:
         best = max(_SCALARS, key=lambda each: taken[each])  # the narrowest of those that take the most
         if (total - taken[best]) * _STRAYS <= total:
             return best
-        few = len(self.texts) <= _MOST_CHOICES
+        few = len(self.texts) <= MOST_CHOICES
         is_choice = few and (self.is_chosen or total >= 4 * len(self.texts))
         return ColumnType.CHOICE if is_choice else ColumnType.TEXT

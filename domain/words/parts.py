@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from domain.words.causes import CAUSES
 from models.said import Meaning
 from models.store.condition import ConditionCode
-from models.views.health import Verdict
+from models.views.health import Grade
 
 _NO_ROOM = Meaning("The disk has little room left.", "Free space, or move the folder to another disk.")
 _AT_REST = Meaning("", "Encrypt it below cellar, or note who does: see docs/at-rest.md.")
@@ -163,13 +163,13 @@ PARTS: Mapping[str, Meaning] = {
 """Meanings of a part by its name, and of a finding by its code, which goes before."""
 
 
-def part_meaning(name: str, code: str, verdict: Verdict) -> Meaning | None:
+def part_meaning(name: str, code: str, verdict: Grade) -> Meaning | None:
     """Return what is wrong with a part, or what is found in it; None where nothing is to be done. Pure."""
-    of_name = PARTS.get("deployment" if "/" in name else name) if verdict in (Verdict.WARNING, Verdict.WRONG) else None
+    of_name = PARTS.get("deployment" if "/" in name else name) if verdict in (Grade.WARNING, Grade.WRONG) else None
     return PARTS.get(code, of_name)
 
 
-def advice(name: str, code: str, verdict: Verdict) -> str:
+def advice(name: str, code: str, verdict: Grade) -> str:
     """Return what to do about a part in English, empty if nothing. Pure."""
     meaning = part_meaning(name, code, verdict)
     return meaning.to_do if meaning else ""

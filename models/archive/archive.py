@@ -99,9 +99,7 @@ class WarningCode(FindingCode):
         "Check the clock of the sender. A version that arrives later replaces it.",
     )
     WRONG_TYPE = finding(
-        "A value has another type than documented.",
-        _IN_CELLOSIGN,
-        "expected %(expected)s, got %(found)s; kept as null",
+        "A value has another type than documented.", _IN_CELLOSIGN, "expected %(expected)s, got %(found)s; kept as null"
     )
 
 

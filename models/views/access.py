@@ -64,7 +64,7 @@ class LinkPage(Page[LinkView]):
     """A page of links, the newest first. `next` is the cursor of the following page."""
 
 
-class Revocation(RequestBody):
+class LinkRevocation(RequestBody):
     """Why a link is to open nothing."""
 
     why: Statement

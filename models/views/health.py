@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 
-class Verdict(StrEnum):
+class Grade(StrEnum):
     """The result of a check. `off`: the settings do not use it, or it has not happened yet."""
 
     OK = "ok"
@@ -19,7 +19,7 @@ class Check(BaseModel):
     """What a check found, as a code with its values and in English, and what a person should do about it."""
 
     name: str
-    verdict: Verdict
+    verdict: Grade
     code: str
     values: dict[str, Any]
     found: str

@@ -6,6 +6,7 @@ rows of a process are a chain of hashes; the anchors of the store hold the heads
 not take waits in the database, and is sent later.
 """
 
+import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -130,6 +131,7 @@ class _Chain:
 
 
 _chain = _Chain()
+os.register_at_fork(after_in_child=_chain.begin)
 _rows = Grouped(_chain.add, _MOST_PER_COMMIT)
 
 

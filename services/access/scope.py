@@ -5,7 +5,7 @@ import re
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all, reading
 from adapters.search.entries import is_found_by
 from adapters.search.pages import Wanted, newest
 from adapters.store import ocfl, tombstones
@@ -92,8 +92,7 @@ def check_loaded(caller: Caller, reference: str) -> None:
     Raises Refused if the store has a later version than the database, or the archive has left the scope meanwhile.
     """
     if caller.is_scoped and (inventory := ocfl.inventory(reference)):
-        with reading() as session:
-            loaded = session.exec(select(VersionRow.receipt_id).where(VersionRow.reference == reference)).all()
+        loaded = read_all(select(VersionRow.receipt_id).where(VersionRow.reference == reference))
         if not {each.message for each in inventory.versions} <= {*loaded}:
             detail = "a later version is on its way; try again once it is loaded"
             raise Refused("UNKNOWN_VERSION", detail, where="version", status=404)

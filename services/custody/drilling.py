@@ -29,7 +29,9 @@ from models.errors import Conflict, Transient
 from models.runs.receipt import VersionRow
 from models.store.backup import LastDrill, Restored
 
-_ELSEWHERE = ("STORE_URL", "INBOX_URL", "DATABASE_URL", "MIGRATION_DATABASE_URL", "WITNESS_URL", "STORE_LOCK_DAYS")
+_ELSEWHERE = (
+    *("STORE_URL", "INBOX_URL", "DATABASE_URL", "MIGRATION_DATABASE_URL", "SHARE", "WITNESS_URL", "STORE_LOCK_DAYS"),
+)
 _NOTHING_LISTENS = "9"  # the port of the protocol discard: the receiver of this installation is none of the drill
 
 

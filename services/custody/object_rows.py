@@ -162,16 +162,8 @@ def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
 
 
 _OF_THE_PAYLOAD = (
-    FileRow,
-    FormFieldRow,
-    IntegrationRow,
-    InvitationRow,
-    LabelRow,
-    PaymentKeyRow,
-    PaymentRow,
-    SessionRow,
-    SignatureRow,
-    SignedDocumentRow,
+    *(FileRow, FormFieldRow, PaymentKeyRow, PaymentRow, SignatureRow, SignedDocumentRow),
+    *(SessionRow, IntegrationRow, InvitationRow, LabelRow),
 )
 _MOST_NAMED = 3
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from sqlmodel import col, select
 
 from adapters.database.migration import migrate, remove_database, revisions
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import engine, read_all
 from adapters.files import bucket
 from adapters.files.move_note import note_at
 from adapters.files.restic import Repository
@@ -214,8 +214,7 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
 def _keep_histories(since: datetime) -> None:
     """Write the histories of receipts that the backup has read before theirs were written, as their last step."""
     its = select(ReceiptRow.reference, ReceiptRow.receipt_id)
-    with reading() as session:
-        found = session.exec(its.where(col(ReceiptRow.received_at) >= since, ReceiptRow.state == State.COMPLETED)).all()
+    found = read_all(its.where(col(ReceiptRow.received_at) >= since, ReceiptRow.state == State.COMPLETED))
     for reference, receipt_id in found:
         history.keep(reference, receipt_id)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from adapters.database.transactions import pages, reading, writing
+from adapters.database.transactions import pages, read_row, reading, writing
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
@@ -198,8 +198,7 @@ def _differing_templates() -> Iterator[FixityFinding]:
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
     key = settlement_reports.report_key(report_id)
     found = store().digest_of(key)
-    with reading() as session:
-        row = session.get(SettlementReportRow, report_id)
+    row = read_row(SettlementReportRow, report_id)
     if found is None:
         yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
     elif found != report_id:

@@ -14,6 +14,7 @@ from adapters.search import pages
 from adapters.search.entries import entry_id
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
+from adapters.tables import shapes
 from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyCode, DiscrepancyRow
@@ -45,6 +46,7 @@ def redact(session: Session, named: Named) -> None:
         _redact_columns(session, named, table)
     of_many = (col(EventRow.reference) == "", col(EventRow.receipt_id) != named.digest)  # archive.erased tells it
     _redact_columns(session, named, EventRow, *of_many)
+    shapes.forget(session, named.reference, named.digest)
     entries, items = (col(each) for each in (SettlementEntryRow.reference, BatchItemRow.subject))
     unmatched = update(SettlementEntryRow).where(entries == named.reference)
     session.execute(unmatched.values(reference=None, payment_id=None))

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import read_all, read_one, reading, writing
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox, quarantine
@@ -31,13 +31,7 @@ from models.archive.archive import ArchiveRow
 from models.columns import Moment
 from models.erasures import TombstoneRow
 from models.errors import System, Transient
-from models.messages.notification import (
-    Event,
-    EventRow,
-    EventType,
-    NotificationRow,
-    NotificationState,
-)
+from models.messages.notification import Event, EventRow, EventType, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.runs.receipt import DeliveryRow, RunRow
@@ -130,11 +124,8 @@ def remove_left(now: datetime) -> int:
     waits = select(BatchItemRow.subject, BatchItemRow.values).join(
         TombstoneRow, col(TombstoneRow.digest) == col(BatchItemRow.subject)
     )
-    with reading() as session:
-        found = session.exec(
-            waits.where(col(TombstoneRow.ended_at).is_(None), BatchItemRow.state == ItemState.COMPLETED)
-        )
-        due = {digest: values["key"] for digest, values in found if values and values["until"] <= now.isoformat()}
+    found = read_all(waits.where(col(TombstoneRow.ended_at).is_(None), BatchItemRow.state == ItemState.COMPLETED))
+    due = {digest: values["key"] for digest, values in found if values and values["until"] <= now.isoformat()}
     return sum(_is_removed_now(digest, key, now) for digest, key in due.items())
 
 
@@ -156,8 +147,7 @@ def _is_removed_now(digest: str, key: str, now: datetime) -> bool:
 def _await_events(references: Collection[str]) -> None:
     """Wait until Prefect has recorded the events of runs that have just ended: it holds them for some seconds."""
     last = select(func.max(RunRow.ended_at, type_=Moment())).where(col(RunRow.reference).in_(references))
-    with reading() as session:
-        ended_at = session.exec(last).one()
+    ended_at = read_one(last)
     if ended_at:
         time.sleep(max(0.0, (ended_at + _EVENTS_WITHIN - datetime.now(UTC)).total_seconds()))
 
@@ -193,9 +183,8 @@ def _left(named: Named, *kept: datetime | None) -> Left | None:
 def _remove_from_imports(named: Named) -> None:
     """Take an archive out of the progress of imports, where its files are named: a name may be its reference."""
     receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
-    with reading() as session:
-        of_deliveries = session.exec(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
-        names = {each.get("x-cellar-file") for each in of_deliveries}
+    of_deliveries = read_all(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
+    names = {each.get("x-cellar-file") for each in of_deliveries}
 
     def is_its(path: str) -> bool:
         return path in names or is_in(path, named.reference)

@@ -42,6 +42,7 @@ from models.settlements.settlement import (
     SettlementEntryRow,
     SettlementReportRow,
 )
+from models.shapes import ShapeMemberRow, ShapeRow
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
 from models.tables import FormColumnRow
@@ -151,30 +152,10 @@ REMOVED: Mapping[type[SQLModel], Find] = {
     **{
         each: _by_reference(each)
         for each in (
-            SearchEntryRow,
-            NotificationRow,
-            EventRow,
-            DiscrepancyRow,
-            DiscrepancyLogRow,
-            SettlementCandidateRow,
-            PaymentRow,
-            PaymentKeyRow,
-            ActionRow,
-            HoldRow,
-            DeliveryRow,
-            RunRow,
-            WaitingRow,
-            VersionRow,
-            WarningRow,
-            FormFieldRow,
-            SignatureRow,
-            SessionRow,
-            InvitationRow,
-            IntegrationRow,
-            LabelRow,
-            FileRow,
-            SignedDocumentRow,
-            ReceiptRow,
+            *(SearchEntryRow, NotificationRow, EventRow, DiscrepancyRow, DiscrepancyLogRow, SettlementCandidateRow),
+            *(PaymentRow, PaymentKeyRow, ActionRow, HoldRow, DeliveryRow, RunRow, WaitingRow, VersionRow),
+            *(WarningRow, FormFieldRow, SignatureRow, SessionRow, InvitationRow, IntegrationRow, LabelRow),
+            *(FileRow, SignedDocumentRow, ShapeRow, ReceiptRow),
         )
     },
     SessionEventRow: _of_process(SessionEventRow),
@@ -202,6 +183,7 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
     LetterRow: ("title", "text"),
     NoticeRow: ("detail",),
     DerivedRow: ("last",),
+    ShapeMemberRow: ("path", "parent", "place", "reference"),
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 

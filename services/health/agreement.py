@@ -12,7 +12,7 @@ from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.said import Sentence
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.health.checks import Found, Probe, plain, warning, wrong
 
 _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
@@ -65,11 +65,11 @@ def _schema() -> Found:
     facts.check_file()
     found = revisions()
     if not found.is_known:
-        return plain(Verdict.WRONG, found.unknown, found.advice)
+        return plain(Grade.WRONG, found.unknown, found.advice)
     if found.database != found.newest:
         has = f"revision {found.database}" if found.database else "no tables of cellar"
         raise Transient(f"the database has {has}, this version expects {found.newest}")
-    return plain(Verdict.OK, f"revision {found.database}, the newest")
+    return plain(Grade.OK, f"revision {found.database}, the newest")
 
 
 def _versions() -> Found:
@@ -77,13 +77,13 @@ def _versions() -> Found:
     found = f"the server has {theirs}, cellar has {ours}"
     if ours.split(".")[:2] != theirs.split(".")[:2]:
         raise Transient(found)
-    return plain(Verdict.OK, found) if ours == theirs else plain(Verdict.WARNING, found)
+    return plain(Grade.OK, found) if ours == theirs else plain(Grade.WARNING, found)
 
 
 def _database_clock() -> Found:
     told = facts.clock()
     if told is None:
-        return plain(Verdict.OFF, "a file has no clock of its own")
+        return plain(Grade.OFF, "a file has no clock of its own")
     return _clock((told - datetime.now(UTC)).total_seconds())
 
 
@@ -92,8 +92,8 @@ def _clock(ahead_s: float) -> Found:
     if abs(ahead_s) > _CLOCK_IS_WRONG_S:
         raise Transient(found)
     if abs(ahead_s) > _CLOCK_WARNS_S:
-        return plain(Verdict.WARNING, found)
-    return plain(Verdict.OK, "agrees with this machine's")
+        return plain(Grade.WARNING, found)
+    return plain(Grade.OK, "agrees with this machine's")
 
 
 def _retention() -> Found:
@@ -104,8 +104,8 @@ def _retention() -> Found:
     elif kept != timedelta(days=ours):
         found = f"the server keeps ended runs for {kept.days} days, CELLAR_PREFECT_RETENTION_DAYS is {ours}"
     else:
-        return plain(Verdict.OK, f"the server keeps ended runs for {ours} days")
-    return plain(Verdict.WARNING, found)
+        return plain(Grade.OK, f"the server keeps ended runs for {ours} days")
+    return plain(Grade.WARNING, found)
 
 
 def _servers() -> Found:
@@ -114,14 +114,14 @@ def _servers() -> Found:
     differing = [name for name in type(found[0]).model_fields if len({getattr(each, name) for each in found}) > 1]
     if differing:
         text = f"servers behind this address differ in {', '.join(differing)}: some events reach only some of them"
-        return plain(Verdict.WRONG, text)
+        return plain(Grade.WRONG, text)
     in_memory = [name for name, value in found[0].model_dump().items() if value.endswith(_IN_MEMORY)]
     if not in_memory:
-        return plain(Verdict.OK, "events and leases are shared by Redis")
+        return plain(Grade.OK, "events and leases are shared by Redis")
     if len(in_memory) == len(type(found[0]).model_fields):
-        return plain(Verdict.OK, "one server, with events in its memory")
+        return plain(Grade.OK, "one server, with events in its memory")
     text = f"Redis shares some parts, but {', '.join(in_memory)} lies in the memory of each server"
-    return plain(Verdict.WRONG, text)
+    return plain(Grade.WRONG, text)
 
 
 def _events() -> Found:
@@ -132,13 +132,13 @@ def _events() -> Found:
     now = datetime.now(UTC)
     run = prefect_facts.run_ended(now - _OLDEST, now - _RECORDED_WITHIN)
     if run is None:
-        return plain(Verdict.OFF, "no run has ended lately")
+        return plain(Grade.OFF, "no run has ended lately")
     if prefect_facts.has_event_of_end(run):
-        return plain(Verdict.OK, "the end of the last run is recorded")
+        return plain(Grade.OK, "the end of the last run is recorded")
     text = f"the end of a run at {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not recorded"
     if prefect_facts.has_event_after(run):
-        return plain(Verdict.OK, f"{text}, but events after it are")
-    return plain(Verdict.WARNING, text)
+        return plain(Grade.OK, f"{text}, but events after it are")
+    return plain(Grade.WARNING, text)
 
 
 def _pool() -> Found:
@@ -147,7 +147,7 @@ def _pool() -> Found:
         raise Transient(f"Prefect has no work pool {POOL}")
     if pool.is_paused:
         return wrong(Sentence.pool_is_paused, pool=POOL)
-    return plain(Verdict.OK, f"{POOL} is there and not paused")
+    return plain(Grade.OK, f"{POOL} is there and not paused")
 
 
 def _deployment(expected: Expected) -> Callable[[], Found]:
@@ -160,6 +160,6 @@ def _deployment(expected: Expected) -> Callable[[], Found]:
         if found.paused or (expected.is_scheduled and not any(each.active for each in found.schedules)):
             return warning(Sentence.schedule_is_paused)
         schedule = "current, its schedule is active" if expected.is_scheduled else "current"
-        return plain(Verdict.OK, schedule)
+        return plain(Grade.OK, schedule)
 
     return _look

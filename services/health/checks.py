@@ -11,7 +11,7 @@ from domain.words.catalogue import word
 from domain.words.parts import advice
 from models.errors import CellarError, System, Transient
 from models.said import Said, Sentence, Value, verbatim
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 
 T = TypeVar("T")
 
@@ -31,28 +31,28 @@ class Answer(Generic[T]):
 class Found:
     """What a probe found. `to_do`: what to do about it, where the catalogue cannot know."""
 
-    verdict: Verdict
+    verdict: Grade
     said: Said
     to_do: str = ""
 
 
 def ok(sentence: Sentence, /, **values: Value) -> Found:
-    return Found(Verdict.OK, sentence(**values))
+    return Found(Grade.OK, sentence(**values))
 
 
 def off(sentence: Sentence, /, **values: Value) -> Found:
-    return Found(Verdict.OFF, sentence(**values))
+    return Found(Grade.OFF, sentence(**values))
 
 
 def warning(sentence: Sentence, /, **values: Value) -> Found:
-    return Found(Verdict.WARNING, sentence(**values))
+    return Found(Grade.WARNING, sentence(**values))
 
 
 def wrong(sentence: Sentence, /, **values: Value) -> Found:
-    return Found(Verdict.WRONG, sentence(**values))
+    return Found(Grade.WRONG, sentence(**values))
 
 
-def plain(verdict: Verdict, english: str, to_do: str = "") -> Found:
+def plain(verdict: Grade, english: str, to_do: str = "") -> Found:
     """Return what was found in English: `cellar doctor` alone shows it."""
     return Found(verdict, verbatim(english), to_do)
 
@@ -77,7 +77,7 @@ def examined(probes: Sequence[Probe], within_s: float) -> list[Check]:
 
 def checked(probe: Probe, answer: Answer[Found]) -> Check:
     """Return the result of a probe from its answer. Pure."""
-    found = answer.value or Found(Verdict.WRONG, answer.failure)
+    found = answer.value or Found(Grade.WRONG, answer.failure)
     if answer.value is None and answer.system in probe.needs:
         found = off(Sentence.unknown_without, system=Said(f"waits_{answer.system}"))
     code = "not_this_user" if answer.is_denied else found.said.code

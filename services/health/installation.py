@@ -22,7 +22,7 @@ from adapters.settings.settings import settings
 from adapters.tables.messages import endpoints
 from models.errors import System, Transient
 from models.said import Said, Sentence
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.health.checks import Found, Probe, plain, wrong
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
@@ -53,16 +53,16 @@ def _python() -> Found:
     found = f"{version[0]}.{version[1]} at {sys.executable}"
     if not _OLDEST_PYTHON <= version <= _NEWEST_PYTHON:
         raise Transient(found)
-    return plain(Verdict.OK, found)
+    return plain(Grade.OK, found)
 
 
 def _settings() -> Found:
     """Report which settings differ from their defaults. Wrong values stop every command before this check."""
     made = sorted(name.upper() for name in settings().model_fields_set)
     if settings().notify_allow_private:
-        return plain(Verdict.WARNING, "endpoints on private addresses are allowed")
+        return plain(Grade.WARNING, "endpoints on private addresses are allowed")
     hint = "a token of CELLAR_API_TOKENS opens everything; `cellar tokens add NAME` gives a machine its own"
-    return plain(Verdict.OK, f"set: {', '.join(made) or 'none, all are defaults'}; {hint}")
+    return plain(Grade.OK, f"set: {', '.join(made) or 'none, all are defaults'}; {hint}")
 
 
 def _data_folder() -> Found:
@@ -71,7 +71,7 @@ def _data_folder() -> Found:
     if not folder.is_dir():
         if not _is_kept_in(folder):
             text = f"{folder} does not exist, and nothing is kept there: data and secrets lie elsewhere"
-            return plain(Verdict.OFF, text)
+            return plain(Grade.OFF, text)
         return wrong(Sentence.no_data_folder, path=str(folder))
     probe = folder / ".probe"
     try:
@@ -79,7 +79,7 @@ def _data_folder() -> Found:
         probe.unlink()
     except OSError as error:
         raise Transient(f"{folder} cannot be written: {error.strerror}") from error
-    return plain(Verdict.OK, f"{folder} can be written")
+    return plain(Grade.OK, f"{folder} can be written")
 
 
 def _is_kept_in(folder: Path) -> bool:
@@ -106,7 +106,7 @@ def _ports() -> Found:
             except Transient as error:
                 raise Transient(f"port {port} ({name}) does not answer as cellar's: {error}") from error
     used = ", ".join(f"{port} ({name})" for name, (_, port, _) in ports.items())
-    return plain(Verdict.OK, f"no other program listens on {used}")
+    return plain(Grade.OK, f"no other program listens on {used}")
 
 
 def _listens(host: str, port: int) -> bool:
@@ -125,8 +125,8 @@ def _modes() -> Found:
         named = [str(path) for path in is_open[:_MOST_NAMED]]
         found = f"other users may open {', '.join(named)}"
         to_do = f"run `chmod go= {shlex.join(named)}`, or start `cellar up`, which does so for all"
-        return plain(Verdict.WRONG, found, to_do)
-    return plain(Verdict.OK, "only this user may open data, inbox, store and secrets")
+        return plain(Grade.WRONG, found, to_do)
+    return plain(Grade.OK, "only this user may open data, inbox, store and secrets")
 
 
 def _private_paths() -> list[Path]:
@@ -158,7 +158,7 @@ def _places() -> dict[str, Callable[[], Said]]:
 def _encryption(ask: Callable[[], Said]) -> Found:
     said = ask()
     is_so = said.code in (Sentence.encrypted_disk.name, Sentence.encrypted_bucket.name)
-    return Found(Verdict.OK if is_so else Verdict.OFF, said)
+    return Found(Grade.OK if is_so else Grade.OFF, said)
 
 
 def _outgoing_proxy() -> Found:
@@ -169,7 +169,7 @@ def _outgoing_proxy() -> Found:
     faults = dict(zip(outside, asyncio.run(_faults(outside.values())), strict=True))
     found = "; ".join(f"{host}: {fault}" for host, fault in sorted(faults.items()) if fault)
     hosts = ", ".join(sorted(faults)) or "no host"
-    return plain(Verdict.WARNING, found) if found else plain(Verdict.OK, f"leads to {hosts}")
+    return plain(Grade.WARNING, found) if found else plain(Grade.OK, f"leads to {hosts}")
 
 
 async def _faults(urls: Iterable[str]) -> list[str | None]:
@@ -183,7 +183,7 @@ def _connections() -> Found:
     """
     found = facts.connections()
     if found is None:
-        return plain(Verdict.OFF, "a file has no connections")
+        return plain(Grade.OFF, "a file has no connections")
     least = {_RECEIVER: settings().receiver_processes, _WORKER: 1}
     processes = {program: max(number, found.processes[program]) for program, number in least.items()}
     return judged(found, processes, {program: most_connections(program) for program in processes})
@@ -199,9 +199,9 @@ def judged(found: Connections, processes: dict[Program, int], each: dict[Program
         f"{usable} that the server takes"
     )
     if needed <= usable:
-        return plain(Verdict.OK, said)
+        return plain(Grade.OK, said)
     to_do = (
         f"set max_connections of the server to {needed + found.reserved + _MARGIN} and restart it, or lower "
         "CELLAR_RECEIVER_CONNECTIONS, CELLAR_RECEIVER_PROCESSES or CELLAR_WORKER_CONNECTIONS; see docs/scale.md"
     )
-    return plain(Verdict.WARNING, said, to_do)
+    return plain(Grade.WARNING, said, to_do)

@@ -28,7 +28,7 @@ from models.errors import System, Transient, Unusable
 from models.said import Sentence, Value
 from models.store.backup import LastBackup, LastDrill
 from models.store.condition import OF_CHECKS
-from models.views.health import Verdict
+from models.views.health import Grade
 from services import derived
 from services.health.checks import Found, Probe, off, ok, plain, warning, wrong
 from services.health.probes import found_root, try_store
@@ -115,8 +115,8 @@ def _database() -> Found:
     try:
         facts.archives_by_state()
     except Unusable as error:
-        return plain(Verdict.WRONG, str(error))
-    return plain(Verdict.OK, facts.place())
+        return plain(Grade.WRONG, str(error))
+    return plain(Grade.OK, facts.place())
 
 
 def _search() -> Found:
@@ -134,7 +134,7 @@ def _store() -> Found:
     if unmade := _unmade(settings().store_location):
         return unmade
     try_store()
-    return plain(Verdict.OK, settings().store_location)
+    return plain(Grade.OK, settings().store_location)
 
 
 def _inbox() -> Found:
@@ -234,7 +234,7 @@ def _last_verify() -> Found:
     run = _last_scheduled_check()
     if run and run.state_type != "COMPLETED" and (checked_at is None or checked_at < (run.start_time or run.end_time)):
         return wrong(Sentence.check_broke_off, last=last, at=_minute(run.end_time))
-    return Found(Verdict.OK if checked_at else Verdict.OFF, last)
+    return Found(Grade.OK if checked_at else Grade.OFF, last)
 
 
 def _minute(moment: datetime) -> str:
@@ -254,7 +254,7 @@ def _seal_key() -> Found:
     seals.check_fingerprint_key()
     if not settings().known_seal_keys():
         return off(Sentence.no_key_yet)
-    return plain(Verdict.OK, "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
+    return plain(Grade.OK, "CELLAR_SEAL_KEYS" if settings().seal_keys else str(settings().secret_path("seal")))
 
 
 def _last_anchor() -> Found:
@@ -282,7 +282,7 @@ def _last_comparison() -> Found:
         return wrong(Sentence.comparison_broke_off, last=last, why=found.failure)
     is_old = datetime.now(UTC) - found.at > _OLD_ANCHOR
     is_weak = witness() is not None and not found.is_of_witness
-    return Found(Verdict.WARNING if is_old or is_weak else Verdict.OK, last)
+    return Found(Grade.WARNING if is_old or is_weak else Grade.OK, last)
 
 
 def _last_backup() -> Found:
@@ -296,13 +296,13 @@ def _last_backup() -> Found:
     if found.failure:
         return wrong(Sentence.backup_broke_off, last=last, why=found.failure)
     if found.lacks:
-        return Found(Verdict.WRONG, last)
+        return Found(Grade.WRONG, last)
     is_recent = found.at and datetime.now(UTC) - found.at <= _OLD_BACKUP
     if is_recent and (erased := last_ended()):  # old backups end with a new one
         ends_at = erased + timedelta(days=settings().backup_keep_days)
         last = Sentence.backup_has_erased(last=last, at=_minute(ends_at)) if ends_at > datetime.now(UTC) else last
     is_old = settings().backup_location and found.at and not is_recent
-    return Found(Verdict.WARNING if is_old else Verdict.OK, last)
+    return Found(Grade.WARNING if is_old else Grade.OK, last)
 
 
 def _last_drill() -> Found:
@@ -312,7 +312,7 @@ def _last_drill() -> Found:
     if not found.is_well:
         return wrong(Sentence.drill_failed, at=_minute(found.at), count=found.differing, why=found.failure)
     said = Sentence.drilled(at=_minute(found.at), count=found.archives, seconds=f"{found.took_s:,.0f}")
-    return Found(Verdict.WARNING if datetime.now(UTC) - found.at > _OLD_DRILL else Verdict.OK, said)
+    return Found(Grade.WARNING if datetime.now(UTC) - found.at > _OLD_DRILL else Grade.OK, said)
 
 
 def _anchor_key() -> Found:
@@ -322,7 +322,7 @@ def _anchor_key() -> Found:
             return warning(Sentence.anchor_key_gone, path=str(settings().secret_path("anchor")))
         return off(Sentence.no_key_yet)
     settings().active_anchor_key()
-    return plain(Verdict.OK, "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
+    return plain(Grade.OK, "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor")))
 
 
 def _witness() -> Found:
@@ -331,7 +331,7 @@ def _witness() -> Found:
         return off(Sentence.no_witness)
     require_place(there)
     there.size("anchors/000001/statement")
-    return plain(Verdict.OK, str(settings().witness_location))
+    return plain(Grade.OK, str(settings().witness_location))
 
 
 def _time_zones() -> Found:
@@ -339,7 +339,7 @@ def _time_zones() -> Found:
     if not warnings:
         return ok(Sentence.clocks_right)
     found, to_do = ("; ".join(each) for each in zip(*((each.found, each.to_do) for each in warnings), strict=True))
-    return plain(Verdict.WARNING, found, to_do)
+    return plain(Grade.WARNING, found, to_do)
 
 
 def _people() -> Found:
@@ -351,5 +351,5 @@ def _people() -> Found:
     failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
     if failed:
         failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
-        return plain(Verdict.WARNING, "; ".join(failures))
+        return plain(Grade.WARNING, "; ".join(failures))
     return ok(Sentence.people_hear, count=count)

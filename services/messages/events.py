@@ -14,10 +14,11 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from adapters.database.transactions import one_moment
+from adapters.database.transactions import reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
+from adapters.tables import shapes
 from adapters.tables.archives import archives
 from adapters.tables.messages import endpoints, notifications
 from adapters.tables.runs import refused, runs
@@ -28,6 +29,7 @@ from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
 from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
 from domain.messages.summaries import MOST_ROWS, summary
+from domain.shapes import changes_of
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
 from models.discrepancies import DiscrepancyState
@@ -250,6 +252,31 @@ def announce_refused(now: datetime) -> list[Event]:
     for each in events:
         announce(each)
     return events
+
+
+def announce_drifts(now: datetime) -> list[Event]:
+    """Announce findings that no event has told, an event for each template, and return the events.
+
+    An event that a killed program has announced is announced again with the same id, unless there is more to tell.
+    """
+    events = list[Event]()
+    while event := _announce_one(now):
+        events.append(event)
+    return events
+
+
+def _announce_one(now: datetime) -> Event | None:
+    with reading() as session:
+        rows = shapes.untold(session)
+    if not rows:
+        return None
+    told = [[each.number, each.code, each.since and each.since.isoformat()] for each in rows]
+    subject = hashlib.sha256(json.dumps([rows[0].template_id, told]).encode()).hexdigest()
+    event = bodies.template_drifted(subject, rows[0].template_id, changes_of(rows), now, settings().receiver_url)
+    announce(event)
+    with writing() as session:
+        shapes.set_told(session, rows)
+    return event
 
 
 def prefect_event(event: Event) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, text
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
+from adapters.database.transactions import insert_rows, pages, read_all, reading, streamed, writing
 from adapters.search import entries
 from adapters.store.objects import kept_discrepancies
 from adapters.tables.archives import archives
@@ -151,8 +151,7 @@ def explain_all(references: Collection[str], explanation: Explanation, now: date
     Raises Transient if database or store does not answer.
     """
     is_open = of_references(references), col(DiscrepancyRow.state) == DiscrepancyState.OPEN
-    with reading() as session:
-        found = session.exec(select(DiscrepancyRow.discrepancy_id).where(*is_open)).all()
+    found = read_all(select(DiscrepancyRow.discrepancy_id).where(*is_open))
     explained = 0
     for each in found:
         with suppress(Refused):  # it has been closed in between
@@ -166,8 +165,7 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
     Raises Transient if database or store does not answer. What is open again before it stays so.
     """
     event = DiscrepancyEventRow
-    with reading() as session:
-        found = session.exec(select(event.discrepancy_id).where(event.at == at, event.by == by)).all()
+    found = read_all(select(event.discrepancy_id).where(event.at == at, event.by == by))
     return sum(_withdraw(each, by, at, now) for each in found)
 
 

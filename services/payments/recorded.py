@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Row, bindparam
 from sqlmodel import Session, col, exists, func, or_, select
 
-from adapters.database.transactions import asking, pages, reading, streamed
+from adapters.database.transactions import pages, read_all, reading, streamed
 from domain.payments.discrepancies import by_id, sentence, since_opened
 from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
@@ -39,8 +39,7 @@ def not_closed_by_id(
     """Return the open and explained discrepancies of an archive, by id, in the order of the codes."""
     wanted = (col(DiscrepancyRow.code).in_(codes), NOT_CLOSED)
     ordered = select(DiscrepancyRow).where(of_references([reference]), *wanted).order_by(*_ORDER)
-    with reading() as session:
-        return {row.discrepancy_id: discrepancy_of(row) for row in session.exec(ordered)}
+    return {row.discrepancy_id: discrepancy_of(row) for row in read_all(ordered)}
 
 
 def are_not_closed(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
@@ -70,8 +69,7 @@ def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:
     """Return the first of the open discrepancies of an archive, in the order of the codes."""
     wanted = (DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN)
     ordered = select(DiscrepancyRow).where(*wanted).order_by(*_ORDER)
-    with reading() as session:
-        return [discrepancy_of(row) for row in session.exec(ordered.limit(most))]
+    return [discrepancy_of(row) for row in read_all(ordered.limit(most))]
 
 
 def explained(found: Mapping[str, Discrepancy]) -> set[str]:
@@ -99,8 +97,7 @@ def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
     state = col(DiscrepancyRow.state)
     its = DiscrepancyRow.reference == reference, state != DiscrepancyState.CLOSED
     counted = select(state, func.count()).where(*its).group_by(state)
-    with asking() as session:
-        counts = {DiscrepancyState(each): count for each, count in session.exec(counted)}
+    counts = {DiscrepancyState(each): count for each, count in read_all(counted)}
     return {each: counts.get(each, 0) for each in (DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED)}
 
 
@@ -108,8 +105,7 @@ def count_open_by_code(reference: str) -> dict[str, int]:
     """Return the number of open discrepancies of an archive by code, in the order of the codes."""
     code = col(DiscrepancyRow.code)
     its = DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN
-    with reading() as session:
-        return dict(session.exec(select(code, func.count()).where(*its).group_by(code).order_by(code)).all())
+    return dict(read_all(select(code, func.count()).where(*its).group_by(code).order_by(code)))
 
 
 def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:

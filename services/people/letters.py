@@ -16,7 +16,7 @@ from uuid import uuid4
 import structlog
 from sqlmodel import col, func, select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all
 from adapters.peers import people
 from adapters.platform.cancellation import clock
 from adapters.settings.settings import settings
@@ -103,9 +103,8 @@ def _refusals(known: Known, now: datetime) -> Iterator[Sighting]:
     else:
         quiet_for = MANNERS[NoticeKind.DELIVERIES_REFUSED].quiet_for or timedelta(0)
         new = at > max(now - quiet_for, notices.last_closed(NoticeKind.DELIVERIES_REFUSED, "") or now - quiet_for)
-    with reading() as session:
-        counted = select(code, func.count(), func.min(at), func.max(at)).where(new).group_by(code)
-        rows = session.exec(counted.order_by(func.count().desc(), code)).all()
+    counted = select(code, func.count(), func.min(at), func.max(at)).where(new).group_by(code)
+    rows = read_all(counted.order_by(func.count().desc(), code))
     if rows:
         by_code, firsts, lasts = [(row[0], row[1]) for row in rows], [row[2] for row in rows], [row[3] for row in rows]
         count = sum(each for _, each in by_code)
@@ -121,8 +120,7 @@ def _missing(known: Known, now: datetime) -> Iterator[Sighting]:
     """
     is_open = col(MissingProcessRow.closed_at).is_(None)
     soon = is_open & (col(MissingProcessRow.deadline_at) <= now + _ALERTED[0])
-    with reading() as session:
-        rows = session.exec(select(MissingProcessRow.source, MissingProcessRow.deadline_at).where(soon)).all()
+    rows = read_all(select(MissingProcessRow.source, MissingProcessRow.deadline_at).where(soon))
     deadlines: dict[str, list[datetime]] = {}
     for source, deadline_at in rows:
         deadlines.setdefault(source, []).append(deadline_at)
@@ -143,8 +141,7 @@ def _ended(notice: Notice) -> Said | None:
     closed = select(MissingProcessRow.closed_why, closed_at, deadline_at).where(
         MissingProcessRow.source == notice.key, closed_at >= notice.opened_at
     )
-    with reading() as session:
-        rows = session.exec(closed).all()
+    rows = read_all(closed)
     closings = Counter(why for why, at, deadline in rows if at and at >= deadline - _ALERTED[0])
     return ended_text(closings[Closing.ARCHIVED], closings[Closing.DELETED], closings[Closing.DISMISSED])
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from adapters.database.transactions import pages, reading
+from adapters.database.transactions import pages, read_all, reading
 from adapters.settings.settings import settings
 from adapters.tables import settlements
 from adapters.tables.archives.archives import has_locked_payments, without_locked
@@ -102,8 +102,7 @@ def with_open_discrepancies() -> set[str]:
         DiscrepancyRow.state != DiscrepancyState.CLOSED,
         col(DiscrepancyRow.reference).is_not(None),
     )
-    with reading() as session:
-        return {reference for reference in session.exec(wanted.distinct()) if reference is not None}
+    return {reference for reference in read_all(wanted.distinct()) if reference is not None}
 
 
 def coverage() -> list[Days]:

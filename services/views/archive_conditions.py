@@ -32,15 +32,8 @@ _COLUMNS = {
     Kind.CAUSE: ArchiveRow.cause_code,
 }
 _OF_PAYLOAD = (
-    Kind.TRANSACTION_NUMBER,
-    Kind.SESSION,
-    Kind.CONDITION,
-    Kind.DISCREPANCY,
-    Kind.STANDING,
-    Kind.VERDICT,
-    Kind.FILENAME,
-    Kind.SIGNER,
-    Kind.WARNING,
+    *(Kind.TRANSACTION_NUMBER, Kind.SESSION, Kind.CONDITION, Kind.DISCREPANCY, Kind.STANDING),
+    *(Kind.VERDICT, Kind.FILENAME, Kind.SIGNER, Kind.WARNING),
 )
 _NORMALISED = (Kind.FILENAME, Kind.SIGNER)
 

@@ -11,7 +11,7 @@ from sqlalchemy import case
 from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.listing import id_cursor, id_of_cursor
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all, reading
 from adapters.search import entries, pages
 from adapters.search.attention import OF_DELIVERIES
 from adapters.search.pages import Counted, Wanted, newest
@@ -87,8 +87,7 @@ def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleV
     found = select(its.reference, its.template_id, col(entry.title)).outerjoin(
         entry, col(entry.reference) == its.reference
     )
-    with reading() as session:
-        rows = session.exec(found.where(col(its.reference).in_({each for each in references if each}))).all()
+    rows = read_all(found.where(col(its.reference).in_({each for each in references if each})))
     names = {each: called(each, caller) for each in {row[1] for row in rows}}
     return {reference: titled(title, template, names[template], caller) for reference, template, title in rows}
 
@@ -176,10 +175,9 @@ def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[st
     values: dict[str, dict[str, list[Any]]] = {each: {} for each in references}
     its = FormFieldRow
     found = select(its.reference, its.id, its.value, its.type).where(col(its.reference).in_(references))
-    with reading() as session:
-        for reference, name, value, type_ in session.exec(found.order_by(its.reference, col(its.position))):
-            shown = personal[reference].shown(f"field:{name}", value, type_) if personal else value
-            values[reference].setdefault(name or "", []).append(shown)
+    for reference, name, value, type_ in read_all(found.order_by(its.reference, col(its.position))):
+        shown = personal[reference].shown(f"field:{name}", value, type_) if personal else value
+        values[reference].setdefault(name or "", []).append(shown)
     return values
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.listing import Order, id_cursor, id_of_cursor, listed
-from adapters.database.transactions import reading, streamed
+from adapters.database.transactions import read_first, reading, streamed
 from adapters.peers.prefect_api import run_url
 from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import settings
@@ -172,16 +172,14 @@ def items(
 def file(reference: str, caller: Caller, sha256: str) -> FileRow | None:
     """Return a file of an archive by its digest; None unless the archive has it. Raises as `check_visible` does."""
     check_visible(caller, reference)
-    with reading() as session:
-        return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
+    return read_first(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256))
 
 
 def signed_document(reference: str, caller: Caller) -> FileRow | None:
     """Return the first signed document of an archive; None without one. Raises as `check_visible` does."""
     check_visible(caller, reference)
-    with reading() as session:
-        its = select(FileRow).where(FileRow.reference == reference, FileRow.role == Role.SIGNED_DOCUMENT)
-        return session.exec(its.order_by(col(FileRow.position))).first()
+    its = select(FileRow).where(FileRow.reference == reference, FileRow.role == Role.SIGNED_DOCUMENT)
+    return read_first(its.order_by(col(FileRow.position)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from adapters.database.listing import Order, listed
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_first, reading
 from adapters.settings.settings import settings
 from adapters.store.revoked_links import RECORDS, is_revoked
 from adapters.tables import uses
@@ -53,8 +53,7 @@ def _view(row: DeliveryRow, use: LastUseRow | None, revoked: RevokedLink | None)
 def made_at(receipt_id: str) -> datetime | None:
     """Return when the link of a receipt was given out last; None if it opens nothing any more."""
     asked = select(DeliveryRow.received_at).where(DeliveryRow.receipt_id == receipt_id, _IS_LAST)
-    with reading() as session:
-        found = session.exec(asked).first()
+    found = read_first(asked)
     is_open = found and found > datetime.now(UTC) - _lasts() and not is_revoked(receipt_id)
     return found if is_open else None
 

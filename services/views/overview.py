@@ -19,7 +19,7 @@ from adapters.tables import by_hour
 from adapters.tables.open_conditions import open_conditions
 from domain.overview import HOUR, MINUTES, by_day, hours_of_days, hours_until, minutes_since, periods
 from models.store.condition import Severity
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from models.views.overview import Attention, Counted, Overview, Waiting
 from services.health.checks import examined
 from services.health.recent import Recent
@@ -29,7 +29,7 @@ _PATIENCE_S = 1.0
 _CHECKED_WITHIN_S = 10
 _SETTLES_AFTER = timedelta(minutes=10)
 _KEPT_FOR = timedelta(hours=6)
-_NOT_WELL = (Verdict.WARNING, Verdict.WRONG)
+_NOT_WELL = (Grade.WARNING, Grade.WRONG)
 
 
 def overview(now: datetime) -> Overview:

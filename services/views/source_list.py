@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import col, func, select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all, reading
 from adapters.store import sources
 from adapters.tables import by_hour, uses
 from adapters.tables.runs import receipts, refused
@@ -60,8 +60,7 @@ def _listed(named: Sequence[Source | None]) -> list[ListedSource]:
 
 def _archives(names: Sequence[str]) -> dict[str, int]:
     grouped = select(ArchiveRow.source, func.count()).where(col(ArchiveRow.source).in_(names))
-    with reading() as session:
-        return dict(session.exec(grouped.group_by(col(ArchiveRow.source))).all())
+    return dict(read_all(grouped.group_by(col(ArchiveRow.source))))
 
 
 def view_of(source: Source | None, used: Mapping[str, LastUseRow] = MappingProxyType({})) -> SourceView:

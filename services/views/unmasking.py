@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from adapters.database.listing import cursor_after
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_one
 from domain.masking import UNMASKABLE
 from models.access import AccessRow, Action, Caller, Role
 from models.errors import Refused
@@ -48,8 +48,7 @@ def _given(caller: Caller, since: datetime) -> int:
     """Return how many values a caller was given since a time. Requests for none have a record without a place."""
     its = AccessRow.person == caller.name, AccessRow.action == Action.UNMASK, col(AccessRow.at) >= since
     has_place = col(AccessRow.detail)["place"].as_string().is_not(None)
-    with reading() as session:
-        return session.exec(select(func.count()).select_from(AccessRow).where(*its, has_place)).one()
+    return read_one(select(func.count()).select_from(AccessRow).where(*its, has_place))
 
 
 def _value(reference: str, place: str, caller: Caller) -> Any:

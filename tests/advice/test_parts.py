@@ -21,7 +21,7 @@ from models.runs.receipt import Cause
 from models.said import verbatim
 from models.sources import StatedTerms
 from models.store.backup import LastBackup, LastDrill
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from services import derived, sources
 from services.anchors.making import make
 from services.custody.comparing import compare
@@ -340,10 +340,10 @@ def test_every_part_has_its_situation(world: World) -> None:
     ("name", "situation"), [(name, each) for name, several in SITUATIONS.items() for each in several]
 )
 def test_advice_about_a_part_makes_it_well(world: World, name: str, situation: Callable[[World], Mend]) -> None:
-    assert check(name).verdict in (Verdict.OK, Verdict.OFF)
+    assert check(name).verdict in (Grade.OK, Grade.OFF)
     mend = situation(world)
     found = check(name)
-    assert found.verdict in (Verdict.WRONG, Verdict.WARNING), found
+    assert found.verdict in (Grade.WRONG, Grade.WARNING), found
     meaning = part_meaning(found)
     advice = f"{found.found}; {found.to_do}; {meaning.to_do if meaning else ''}"
     assert found.to_do or "`" in found.found
@@ -351,13 +351,13 @@ def test_advice_about_a_part_makes_it_well(world: World, name: str, situation: C
     followed(world.cellar, advice, NAME="leasing")
     mend()
 
-    assert check(name).verdict in (Verdict.OK, Verdict.OFF), check(name)
+    assert check(name).verdict in (Grade.OK, Grade.OFF), check(name)
 
 
 def test_bucket_without_credentials_is_one_fault_that_names_them(world: World) -> None:
     bucket_without_credentials(world)
 
-    wrong = [each for each in examined(system_probes(), 60) if each.verdict in (Verdict.WRONG, Verdict.WARNING)]
+    wrong = [each for each in examined(system_probes(), 60) if each.verdict in (Grade.WRONG, Grade.WARNING)]
 
     assert [each.name for each in wrong] == ["receiver", "Prefect", "store"]
     assert "AWS_ACCESS_KEY_ID" in wrong[-1].found

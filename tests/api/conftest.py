@@ -4,8 +4,6 @@ Prefect does not answer, because its port is closed, unless a test starts it.
 """
 
 import json
-import os
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import httpx
@@ -24,9 +21,9 @@ import pytest
 from adapters.inbox.inbox import deliveries
 from adapters.inbox.quarantine import refused
 from adapters.settings.settings import settings
-from cli.programs.api import MALLOC
 from models.runs.receipt import Delivery, RefusedDelivery
-from tests.conftest import LONGEST_S, answers, make_tables, running, wait_until
+from tests.conftest import LONGEST_S, answers, make_tables, wait_until
+from tests.forked import Forked, forked_receiver
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
@@ -41,7 +38,7 @@ SECRET, TOKEN, LINK_KEY = (
 class Receiver:
     """A running receiver, and the files that it has written."""
 
-    process: "Popen[bytes]"
+    process: Forked
     port: int
     inbox: Path
     log: Path
@@ -120,7 +117,7 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
     log.touch()
     url = f"http://127.0.0.1:{made.port}"
     with (
-        running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, output or log) as process,
+        forked_receiver(output or log) as process,
         _client(url) as client,
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))

@@ -46,6 +46,7 @@ TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
     *(f"{each} /api/templates/{{template_id}}" for each in ("GET", "PUT")),
 )
+SHAPE = f"{TEMPLATE}/shape"
 FORM, F1 = "/api/templates/9fa70d4ccea84262b1ed2308a07a3fb4", "field:SOMEFIELD1"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
@@ -502,6 +503,11 @@ CASES: dict[tuple[str, int, str], Case] = {
     (TEMPLATE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown"),
     (TEMPLATE, 422, "BAD_PARAMETER"): _get(f"{FORM}?name=lease"),
     (TEMPLATE, 503, "UNAVAILABLE"): _without_database("GET", FORM),
+    (SHAPE, 200, ""): _get(f"{FORM}/shape"),
+    (SHAPE, 401, "UNAUTHORIZED"): _plain("GET", f"{FORM}/shape"),
+    (SHAPE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown/shape"),
+    (SHAPE, 422, "BAD_PARAMETER"): _get(f"{FORM}/shape?name=lease"),
+    (SHAPE, 503, "UNAVAILABLE"): _without_database("GET", f"{FORM}/shape"),
     (NAMING, 200, ""): _name({"name": {"en": "Lease", "he": "חוזה שכירות"}, "facets": ["label:CUSTOMER_TAG"]}),
     (NAMING, 401, "UNAUTHORIZED"): _plain("PUT", FORM),
     (NAMING, 422, "BAD_PARAMETER"): _name({"name": {"fr": "Bail"}}),

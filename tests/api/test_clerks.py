@@ -259,7 +259,8 @@ WAYS: dict[str, list[str]] = {
         *(f"GET /console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")),
         *(f"GET /console/tables{each}" for each in ("", "/templates.csv", "/unfit_values.csv", "/nothing.csv")),
         *(f"GET /console/tables/{each}.csv" for each in SOURCES),
-        *(f"GET /console/tables/form.csv?template=template-{each}" for each in (0, 1, 2)),
+        *(f"GET /console/tables/form{each}?template=template-{of}" for each in ("", ".csv") for of in (0, 1, 2)),
+        *(f"GET /console/tables/{each}" for each in (*SOURCES, "dictionary.csv", "nothing")),
         *("GET /metrics", "GET /openapi.json", "GET /docs", "GET /api/bulk-reruns/0"),
     ],
 }

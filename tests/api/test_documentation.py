@@ -57,6 +57,14 @@ def test_pages_of_other_documentation_are_off(receiver: Receiver) -> None:
     assert receiver.client.get("/redoc").status_code == 404
 
 
+def test_clients_have_a_plain_name_for_each_operation_and_schema() -> None:
+    described = app.openapi()
+    names = [each["operationId"] for path in described["paths"].values() for each in path.values()]
+    assert len({*names}) == len(names)
+    assert [each for each in names if not re.fullmatch("[a-z_]{5,27}", each)] == []
+    assert [each for each in described["components"]["schemas"] if not re.fullmatch("[A-Za-z]+", each)] == []
+
+
 def test_description_is_built_beside_other_requests() -> None:
     """It takes a fifth of a second, and anybody may ask for it."""
     app.openapi_schema = None

@@ -25,6 +25,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         "parts": {"field:SOMEFIELD1": {"name": {"en": None, "he": "סכום"}, "personal": None}},
         "title": ["person", "template", "payment"],
         "facets": [],
+        "seen_until": None,
         "retention": None,
     }
     kept = cellar("templates", "name", TEMPLATE, "--retention", "erase after 7 years from END")

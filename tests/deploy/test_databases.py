@@ -11,10 +11,15 @@ import pytest
 
 from adapters.database.migration import migrate
 from models.access import Action, Caller, Role
+from models.errors import Unusable
+from models.templates import Names, PartWords, TemplateWords
+from services import publishing, templates
 from services.access.log import record
 from tests.conftest import LONGEST_S, Configure, url_of
 from tests.deploy.forms import DEPLOY
 from tests.installations import archived
+from tests.lakes import lease
+from tests.records import NOON
 from tests.samples import sample_body
 
 _PSQL = Path(pgserver.__file__).parent / "pginstall" / "bin" / "psql"
@@ -22,11 +27,13 @@ _PSQL = Path(pgserver.__file__).parent / "pginstall" / "bin" / "psql"
 
 @pytest.fixture
 def server(postgres_server: str) -> Iterator[str]:
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS cellar_share_reader")  # other tests publish here too
     yield postgres_server
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         for name in ("cellar", "prefect"):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-        for name in ("cellar", "prefect", "cellar_run"):
+        for name in ("cellar", "prefect", "cellar_run", "cellar_share_reader", "analyst"):
             connection.execute(f"DROP ROLE IF EXISTS {name}".encode())
 
 
@@ -80,3 +87,45 @@ def test_user_who_runs_changes_no_table_and_no_young_row_of_the_access_log(made:
             connection.execute("DELETE FROM access")
         found = connection.execute("SELECT person FROM access").fetchall()
     assert found == [("dana",)]
+
+
+HIDDEN = ["archive", "cellar_tables.archives", "cellar_tables._state"]
+
+
+def test_reader_of_the_share_sees_its_views_and_nothing_else(made: str, configure: Configure) -> None:
+    run, owner = (url_of(made, "cellar").replace("postgres:@", f"{user}:@", 1) for user in ("cellar_run", "cellar"))
+    configure(database_url=run, migration_database_url=owner, share=True)
+    migrate()
+    lease(1, ("RENT", 7), ("שכירות", "x"))
+    words = {
+        "name": Names(en="Lease", he="שכירות"),
+        "parts": {"field:RENT": PartWords(name=Names(en="Rent", he="דמי"))},
+    }
+    templates.name({"lease": TemplateWords.model_validate(words)}, "a test", NOON)
+    shown = {each.table for each in publishing.publish()}
+
+    with psycopg.connect(url_of(made, "cellar"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE analyst LOGIN IN ROLE cellar_share_reader")
+    with psycopg.connect(url_of(made, "cellar"), user="analyst", autocommit=True) as connection:
+        for name in shown:
+            connection.execute(f"SELECT * FROM cellar_share.{name}".encode())
+            with pytest.raises(psycopg.Error, match="permission denied"):
+                connection.execute(f"DELETE FROM cellar_share.{name}".encode())
+        for name in HIDDEN:
+            with pytest.raises(psycopg.Error, match="permission denied"):
+                connection.execute(f"SELECT * FROM {name}".encode())
+        asked = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema ~ '^(public|cellar)'"
+        seen = {*connection.execute(asked).fetchall()}
+        said = "SELECT obj_description(a.attrelid), col_description(a.attrelid, a.attnum) FROM pg_attribute a"
+        said += " WHERE attrelid = 'cellar_share.form_lease'::regclass AND attname = 'Rent'"
+        comments = connection.execute(said.encode()).fetchone()
+    assert seen == {("cellar_share", each) for each in shown}
+    assert comments == ("a row for each archive of lease · Lease · שכירות", "Rent · דמי")
+
+    with psycopg.connect(url_of(made, "cellar"), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA cellar_tables, cellar_share CASCADE; DROP OWNED BY cellar_share_reader")
+        connection.execute("DROP ROLE cellar_share_reader")
+    with pytest.raises(Unusable, match="an administrator"):
+        publishing.publish()
+    configure(database_url=owner, share=True)  # who makes no role
+    assert {each.table for each in publishing.publish()} == shown

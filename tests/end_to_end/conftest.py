@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -131,9 +130,8 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="package")
-def up(
-    tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector, migrated_prefect: Path
-) -> Iterator[Running]:
+def programs(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector) -> Iterator["up_in"]:
+    """Start `cellar up` for all tests of the room. The last of them stops and starts it."""
     installation = new_installation(
         tmp_path_factory.mktemp("up"),
         CELLAR_NOTIFY_URLS=endpoint.url,
@@ -142,20 +140,26 @@ def up(
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="200",
     )
-    place_prefect(installation, migrated_prefect)
-    with up_in(installation):
-        # Named before the first archive: a worker that has looked before knows a name 5 s later, or fills it in.
-        words = {"name": {"en": "Quagga lease"}, "title": ["person", "label:BRANCH"], "facets": ["label:BRANCH"]}
-        headers = {"authorization": f"Bearer {installation.token}"}
-        named = httpx.put(f"{installation.url}/api/templates/{NAMED}", json=words, headers=headers, timeout=LONGEST_S)
-        named.raise_for_status()
-        for partner in sorted(endpoint.down):
-            added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
-            ended = cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added)
-            assert (ended.returncode, ended.stderr) == (0, "")  # no line of a log either
-            session = sample_document()["sessions"][0] | {"labels": {"partner": partner}}
-            installation.send(sample_body(partner, sessions=[session]))
-        yield installation
+    started = up_in(installation)
+    with started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def up(programs: "up_in", endpoint: Endpoint) -> Running:
+    installation = programs.installation
+    # Named before the first archive: a worker that has looked before knows a name 5 s later, or fills it in.
+    words = {"name": {"en": "Quagga lease"}, "title": ["person", "label:BRANCH"], "facets": ["label:BRANCH"]}
+    headers = {"authorization": f"Bearer {installation.token}"}
+    named = httpx.put(f"{installation.url}/api/templates/{NAMED}", json=words, headers=headers, timeout=LONGEST_S)
+    named.raise_for_status()
+    for partner in sorted(endpoint.down):
+        added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
+        ended = cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added)
+        assert (ended.returncode, ended.stderr) == (0, "")  # no line of a log either
+        session = sample_document()["sessions"][0] | {"labels": {"partner": partner}}
+        installation.send(sample_body(partner, sessions=[session]))
+    return installation
 
 
 def have_ended(*, runs: int) -> Callable[[dict[str, Any]], bool]:
@@ -170,22 +174,15 @@ def new_installation(folder: Path, **settings: str) -> Running:
     return Running(folder, environment, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}")
 
 
-def place_prefect(installation: Running, migrated_prefect: Path) -> None:
-    """Give an installation Prefect's database, as if it had started before."""
-    home = installation.folder / "data" / "prefect"
-    home.mkdir(parents=True)
-    shutil.copy(migrated_prefect, home)
-
-
 class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
     """`cellar up` in the folder of an installation. It is ready when the block begins."""
 
     def __init__(self, installation: Running) -> None:
-        self.output = installation.folder / "up.log"
-        self.output.write_bytes(b"")
+        self.installation, self.output = installation, installation.folder / "up.log"
         super().__init__([CELLAR, "up"], installation.environment, self.output, folder=installation.folder)
 
     def __enter__(self) -> "subprocess.Popen[bytes]":
+        self.output.write_bytes(b"")
         process = super().__enter__()
         wait_until(lambda: "cellar is up" in self.output.read_text() or process.poll() is not None)
         assert process.poll() is None, self.output.read_text()
@@ -202,4 +199,5 @@ def cellar(installation: Running, *arguments: str) -> "subprocess.CompletedProce
         text=True,
         timeout=300,
         check=False,
+        umask=0o022,
     )

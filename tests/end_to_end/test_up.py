@@ -3,49 +3,17 @@
 import os
 import signal
 import stat
-import subprocess
 import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.conftest import LONGEST_S, wait_until
-from tests.end_to_end.conftest import Running, cellar, have_ended, new_installation, up_in
+from tests.end_to_end.conftest import Running, cellar, have_ended, up_in
 from tests.samples import sample_body
 from tests.scrapes import scraped
 
 _FIRST_LOGIN = "the first login: the link in this file"
-
-
-@pytest.mark.usefixtures("open_umask")
-def test_files_are_private_and_a_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
-    installation, data = new_installation(tmp_path), tmp_path / "data"
-    with up_in(installation) as process:
-        receipt_id = installation.send(sample_body("kept"))["document"]["reference"]
-        installation.send(b'{"reference": 1}')
-        installation.read_until("kept", lambda archive: archive.get("state") == "completed")
-        wait_until(lambda: any((data / "inbox" / "quarantine").iterdir()))
-        assert cellar(installation, "verify").returncode == 0
-        assert _FIRST_LOGIN in (tmp_path / "up.log").read_text()
-        while_up = open_to_others(data)
-        _stop(process, signal.SIGINT, tmp_path)
-    assert while_up == open_to_others(data) == []
-    assert {each.name for each in data.iterdir()} >= {"inbox", "store", "secrets", "logs", "prefect", "cellar.db"}
-
-    with up_in(installation) as process:
-        archive = installation.read("kept")
-        assert [each["receipt_id"] for each in archive["versions"]] == [receipt_id]
-        runs = installation.prefect("/flow_runs/filter", {"flows": {"name": {"any_": ["process-archive"]}}})
-        assert [each["name"] for each in runs] == ["kept"]
-        assert _FIRST_LOGIN not in (tmp_path / "up.log").read_text()
-        _stop(process, signal.SIGTERM, tmp_path)
-
-
-def _stop(process: "subprocess.Popen[bytes]", how: signal.Signals, folder: Path) -> None:
-    os.kill(process.pid, how)
-    assert process.wait(LONGEST_S) == 0, (folder / "up.log").read_text()
-    assert _processes_of(folder / "data") == []
 
 
 def test_idle_installation_takes_little_processor_time(up: Running) -> None:
@@ -118,3 +86,33 @@ def test_receiver_shows_the_metrics_of_the_worker_too(up: Running) -> None:
         assert (found.value("cellar_task_seconds_count", {"task": task, "end": "completed"}) or 0) >= 1
     assert (found.value("cellar_worker_beat_timestamp_seconds") or 0) > 0
     assert (found.value("cellar_acknowledgement_seconds_count") or 0) >= 1
+
+
+def test_files_are_private_and_a_stop_leaves_no_process_and_the_next_start_finds_the_data(
+    up: Running, programs: up_in
+) -> None:
+    """Run last: at its end, the installation of the room is stopped."""
+    data = up.folder / "data"
+    receipt_id = up.send(sample_body("kept"))["document"]["reference"]
+    up.send(b'{"reference": 1}')
+    up.read_until("kept", have_ended(runs=1))
+    wait_until(lambda: any((data / "inbox" / "quarantine").iterdir()))
+    assert cellar(up, "verify").returncode == 0
+    assert _FIRST_LOGIN in programs.output.read_text()
+    while_up = open_to_others(data)
+    _stop(programs, signal.SIGINT)
+    assert while_up == open_to_others(data) == []
+    assert {each.name for each in data.iterdir()} >= {"inbox", "store", "secrets", "logs", "prefect", "cellar.db"}
+
+    programs.__enter__()
+    assert [each["receipt_id"] for each in up.read("kept")["versions"]] == [receipt_id]
+    runs = up.prefect("/flow_runs/filter", {"flow_runs": {"tags": {"all_": ["reference:kept"]}}})
+    assert [each["name"] for each in runs] == ["kept"]
+    assert _FIRST_LOGIN not in programs.output.read_text()
+    _stop(programs, signal.SIGTERM)
+
+
+def _stop(programs: up_in, how: signal.Signals) -> None:
+    os.kill(programs.process.pid, how)
+    assert programs.process.wait(LONGEST_S) == 0, programs.output.read_text()
+    assert _processes_of(programs.installation.folder / "data") == []

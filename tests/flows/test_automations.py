@@ -17,13 +17,15 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.events.schemas.automations import AutomationCore
-from prefect.states import Failed
+from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.states import Failed, Pending
 from prefect.testing.cli import invoke_and_assert
 from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
-from domain.messages.bodies import process_missing, report
+from domain.messages.bodies import process_missing, report, template_drifted
 from flows.execution.tasks import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
@@ -160,8 +162,15 @@ async def _miss_a_process(_client: PrefectClient) -> None:
     emit([Event(EventType.PROCESS_MISSING, str(uuid4()), now, process_missing(missing, url="u", at=now))])
 
 
+async def _publish_nothing(_client: PrefectClient) -> None: ...
+
+
 async def _archive_with_a_discrepancy(_client: PrefectClient) -> None:
     await asyncio.to_thread(archive, f"process-{uuid4()}")
+
+
+async def _let_a_template_drift(_client: PrefectClient) -> None:
+    emit([template_drifted(str(uuid4()), "lease", [], datetime.now(UTC), "https://cellar.example")])
 
 
 CAUSES: dict[str, tuple[Callable[[PrefectClient], Awaitable[None]], str]] = {
@@ -169,6 +178,8 @@ CAUSES: dict[str, tuple[Callable[[PrefectClient], Awaitable[None]], str]] = {
     "worker-gone": (_let_the_worker_die, "no worker of cellar is alive"),
     "store-damaged": (_damage_the_store, "Findings: 3"),
     "process-missing": (_miss_a_process, "Process 4711 of source sales: 0 hours left"),
+    "publishing-late": (_publish_nothing, "No run of publish-tables has begun"),
+    "template-drifted": (_let_a_template_drift, "lease: https://cellar.example/api/templates/lease/shape"),
     "archive-attention": (_archive_with_a_discrepancy, "/api/archives/process-"),
 }
 
@@ -187,7 +198,7 @@ def test_people_are_notified_by_the_documented_change(name: str, httpserver: HTT
             name="people", url=httpserver.url_for("/people"), json_data={"text": "{{subject}} {{body}}"}
         )
         block = await people.asave(f"people-{uuid4().hex}")
-        changed = with_notification((FILES / f"{name}.yaml").read_text(), str(block))
+        changed = with_notification((FILES / f"{name}.yaml").read_text(), str(block)).replace("1800", "10")
         await client.create_automation(AutomationCore.model_validate(yaml.safe_load(changed)))
         await repeated(lambda: cause(client), lambda: bool(httpserver.log))
         await client.delete_block_document(block)
@@ -195,6 +206,27 @@ def test_people_are_notified_by_the_documented_change(name: str, httpserver: HTT
     asked(notify)
 
     assert expected in httpserver.log[0][0].get_json()["text"]
+
+
+@pytest.mark.parametrize("name", ["publish-tables", "another"])
+def test_publishing_that_is_claimed_is_not_late(prefect: str, name: str) -> None:
+    """Of runs that did nothing, only this event is left."""
+
+    @flow(name=name)
+    def publish() -> None: ...
+
+    async def claim(client: PrefectClient) -> str:
+        deployment = await client.create_deployment(await client.create_flow(publish), str(uuid4()))
+        run = await client.create_flow_run_from_deployment(deployment)
+        await client.set_flow_run_state(run.id, Pending())
+        return f"prefect.flow-run.{run.id}"
+
+    resource = asked(claim)
+    wait_until(lambda: bool(heard(prefect, "prefect.flow-run.Pending", resource)))
+    (event,) = heard(prefect, "prefect.flow-run.Pending", resource)
+
+    trigger = EventTrigger.model_validate(yaml.safe_load((FILES / "publishing-late.yaml").read_text())["trigger"])
+    assert trigger.covers(ReceivedEvent.model_validate(event)) is (name == "publish-tables")
 
 
 async def repeated(cause: Callable[[], Awaitable[None]], is_seen: Callable[[], bool]) -> None:

@@ -21,5 +21,6 @@ def test_run_leaves_a_table_of_what_it_wrote(configure: Configure, tmp_path: Pat
         asyncio.run(publish_tables())
     assert_current()
     (shown,) = asyncio.run(artifacts("published-tables"))
-    assert f"[form_lease]({settings().receiver_url}/console/tables)" in shown
+    assert f"[form_lease]({settings().receiver_url}/console/tables#form_lease)" in shown
+    assert str(tmp_path / "lake" / "form_lease") in shown
     assert "all, written anew" in shown

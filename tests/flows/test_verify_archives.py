@@ -99,6 +99,7 @@ def test_smallest_share_checks_one_archive(httpserver: HTTPServer) -> None:
     assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
 
 
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
 @pytest.mark.parametrize("share", [1.5, 0, nan, "x"])
 def test_wrong_share_is_refused_and_nobody_is_notified(httpserver: HTTPServer, share: Any) -> None:
     ended = checked(share)
@@ -108,6 +109,7 @@ def test_wrong_share_is_refused_and_nobody_is_notified(httpserver: HTTPServer, s
     assert messages_to(httpserver) == []
 
 
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
 @pytest.mark.parametrize("share", [1.5, "x"])
 def test_prefect_refuses_a_run_with_a_wrong_share(share: Any) -> None:
     async def _create() -> None:

@@ -15,7 +15,7 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert shutil.which("node"), "apt-get install nodejs npm"
     assert shutil.which("npm"), "apt-get install nodejs npm"
     folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "verify.mjs", "provider.mjs"):
+    for name in ("package.json", "package-lock.json", "verify.mjs", "provider.mjs", "reads.ts", "reads.py"):
         shutil.copy(HERE / name, folder)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)

@@ -5,7 +5,10 @@ import random
 import secrets
 import shutil
 import sys
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import Popen
@@ -14,19 +17,30 @@ import deltalake
 import pytest
 from sqlmodel import col, update
 
+from adapters.settings.settings import settings
+from adapters.tables import form_columns
 from domain.tables.catalogue import SOURCES
 from models.changes import ChangeRow
 from models.errors import Conflict, Transient
+from models.tables import MOST_COLUMNS
 from models.templates import Names, PartWords, TemplateWords
 from services import publishing, templates
-from services.tables import UNFIT_VALUES
+from services.tables import DICTIONARY, UNFIT_VALUES
 from tests.conftest import Configure, answers, bucket_at, free_port, running, wait_until
 from tests.killed import begun
-from tests.lakes import assert_current, erase, lease, texts
+from tests.lakes import DATA, assert_current, erase, lease, shared, texts
 from tests.records import NOON, change
+from tests.tables import table
 
 LEASE = "form_lease"
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def places(tmp_path: Path, configure: Configure, postgres_installation: str) -> Path:
+    """Return the folder of a lake beside a share."""
+    configure(lake_url=str(tmp_path / "lake"), share=True, database_url=postgres_installation)
+    return tmp_path / "lake"
 
 
 @pytest.fixture
@@ -36,25 +50,31 @@ def lake(tmp_path: Path, configure: Configure, sqlite_installation: None) -> Pat
 
 
 def written() -> dict[str, int | None]:
-    """Publish, check the lake, and return of how many archives each table was written, but `templates`."""
-    found = {each.table: each.archives for each in publishing.publish()}
+    """Publish, check each place, and return of how many archives each table was written, which is the same in all."""
+    found = defaultdict[str, dict[str, int | None]](dict)
+    for each in publishing.publish():
+        found[each.place.removesuffix(each.table)][each.table] = each.archives
     assert_current()
     assert publishing.publish() == []
-    return {name: count for name, count in found.items() if name != "templates"}
+    first, *others = found.values()
+    assert all(each == first for each in others)
+    return first
 
 
 @pytest.mark.usefixtures("installation")
 def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, configure: Configure) -> None:
-    configure(lake_url=str(tmp_path / "lake"))
+    configure(lake_url=str(tmp_path / "lake"), share=(settings().database_url or "").startswith("postgres"))
     for number in range(3):
         lease(number, ("RENT", "1,200"), ("DAY", "5/3/2026"), ("NAME", "Dana"))
-    assert written() == dict.fromkeys([*SOURCES.keys() - {"templates"}, UNFIT_VALUES, LEASE])
+    assert written() == dict.fromkeys([*SOURCES, UNFIT_VALUES, DICTIONARY, LEASE])
 
     lease(1, ("RENT", 7), ("CITY", "חיפה"), version=2)  # a new column
     lease(9, ("RENT", 7), template="o'ther")
     every = written()
     assert every.pop(LEASE) == 1
-    assert every.pop("form_o_ther_" + next(iter(every.keys() - {*SOURCES, UNFIT_VALUES}))[-12:]) is None  # is new
+    (other,) = every.keys() - {*SOURCES, UNFIT_VALUES, DICTIONARY}
+    assert other.startswith("form_o_ther_")
+    assert every.pop(other) is None  # is new
     assert set(every.values()) == {2}
     lease(1, ("RENT", 8), template="o'ther", version=3)  # leaves the table of its template
     assert {*written().values()} == {1}
@@ -70,7 +90,56 @@ def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, 
     assert "Dana" not in "".join(texts())
 
 
-def test_erased_archive_is_in_no_file(lake: Path) -> None:
+ODD = ("select", "_archive", ";drop table", "\"q'", "\u202eevil\u202c", "שם", "RENT", "rent", "RENT")
+
+
+@pytest.mark.parametrize("width", [len(ODD), pytest.param(MOST_COLUMNS + 1, marks=pytest.mark.faults)])
+def test_fields_of_any_name_and_number_are_columns(lake: Path, width: int) -> None:
+    for number in range(2):
+        its = [(each, f"{each}'{number}") for each in ODD]
+        lease(number, *its, *((f"FIELD_{each}", each) for each in range(width - len(ODD))))
+    written()
+    lease(0, *((each, f"{each} later") for each in ODD), version=2)
+
+    assert written()[LEASE] == 1
+    form = deltalake.DeltaTable(lake / LEASE)
+    assert len(form.schema().fields) == 5 + min(width, MOST_COLUMNS)
+    assert {*form.to_pyarrow_table(columns=["archive"])["archive"].to_pylist()} == {"_archive later", "_archive'1"}
+
+
+def test_choice_that_becomes_text_and_archives_of_two_sources_stay_in_one_table(lake: Path) -> None:
+    for number in range(8):
+        lease(number, ("CITY", ("Haifa", "Jaffa")[number % 2]), source=("sales", "retail")[number % 2])
+    written()
+    before = table(template="lease", caller=DATA)
+    lease(8, ("CITY", "a village"), source="retail")
+
+    assert written()[LEASE] == 1
+    assert table(template="lease", caller=DATA).slice(0, 8) == before
+    sources = deltalake.DeltaTable(lake / "archives").to_pyarrow_table(columns=["source"])["source"].to_pylist()
+    assert sorted(sources) == ["retail"] * 5 + ["sales"] * 4
+    assert [each.type for each in form_columns.kept(LEASE)] == ["text"]
+
+
+def test_archive_that_is_erased_while_it_is_published_is_gone_after_the_next_run(lake: Path) -> None:
+    drawn = random.Random(7)
+    for number in range(2):
+        for each in range(4):
+            lease(4 * number + each, ("NOTE", f"secret-{number}-{each}."), version=number + 1)
+        process = begun(publishing.publish)
+        process.join(drawn.uniform(0, 2))
+        erase(f"p-{4 * number}")
+        process.join()
+        assert process.exitcode == 0
+        publishing.publish()
+        assert_current()
+        said = "".join(texts())
+        assert f"secret-{number}-0." not in said
+        assert f"secret-{number}-1." in said
+
+
+@pytest.mark.usefixtures("places")
+def test_erased_archive_is_in_no_file() -> None:
     for number in range(3):
         lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
     written()
@@ -93,8 +162,8 @@ def test_erased_archive_is_in_no_file(lake: Path) -> None:
 def test_what_another_program_touched_is_written_anew(lake: Path, configure: Configure) -> None:
     lease(1, ("RENT", 1))
     written()
-    table = deltalake.DeltaTable(lake / "files")
-    table.delete()
+    other = deltalake.DeltaTable(lake / "files")
+    other.delete()
     deltalake.DeltaTable(lake / "payments").alter.set_table_name("ours")
     shutil.rmtree(lake / "events")
     for each in (lake / "sessions").glob("*.parquet"):
@@ -122,6 +191,49 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
     configure(lake_url=str(lake), tables_personal="data=left_out")
     assert {*written().values()} == {None}
     assert not any("'client'" in each for each in texts())
+
+
+@pytest.mark.usefixtures("places")
+def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure) -> None:
+    long = random.Random(7).randbytes(4000).hex()
+    for number in range(4):
+        lease(number, ("RENT", number), ("NAME", "Dana"), ("CITY", "Haifa"), ("NOTE", long))
+    written()
+    configure(share=True, tables_personal="data=whole", database_url=settings().database_url)
+    ended, counts = threading.Event(), Counter[int]()
+
+    def read() -> None:
+        with shared() as connection:
+            connection.autocommit = True
+            connection.execute("CREATE VIEW ours AS SELECT _archive FROM cellar_share.form_lease")
+            while not ended.is_set():
+                for name in ("ours", "cellar_share.payments"):
+                    counts.update(connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() or ())
+
+    with ThreadPoolExecutor(1) as reading:
+        found = reading.submit(read)
+        wait_until(lambda: bool(counts))
+        try:
+            assert {each.archives for each in publishing.publish()} == {None}
+        finally:
+            ended.set()
+        found.result()
+    assert_current()
+    assert {*counts} == {4}
+
+    with shared() as connection:
+        connection.execute("SELECT * FROM cellar_share.archives")
+        lease(1, ("RENT", 7), ("CITY", long), version=2)
+        assert publishing.publish()[-1].archives == 1  # nothing waits for a reader
+        connection.commit()
+        indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'cellar_tables' AND tablename = 'form_lease'"
+        indexed = {each.partition(" USING btree ")[2] for (each,) in connection.execute(indexes)}
+        assert indexed == {
+            "(_archive)",
+            '("NAME", _archive)',
+        }  # CITY and NOTE have texts that are too long for an index
+        connection.execute("DROP SCHEMA cellar_tables CASCADE")
+    assert {*written().values()} == {None}
 
 
 class Publisher:
@@ -165,14 +277,15 @@ class Publisher:
         assert not [each for each in range(self._made) if each not in self._there and f"secret-{each}." in said]
 
 
-def test_lake_is_right_after_kills(lake: Path) -> None:
+@pytest.mark.usefixtures("places")
+def test_tables_are_right_after_kills() -> None:
     Publisher(ForkServerProcess.kill).rounds(5)
 
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("installation")
-def test_lake_is_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
-    configure(lake_url=str(tmp_path / "lake"))
+def test_tables_are_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
+    configure(lake_url=str(tmp_path / "lake"), share=(settings().database_url or "").startswith("postgres"))
     Publisher(ForkServerProcess.kill).rounds(50)
 
 

@@ -28,9 +28,10 @@ from models.store.happened import NotedRow
 from models.tables import Column, ColumnType, FormColumnRow
 from models.templates import Names, PartWords, TemplateWords
 from services import templates
-from services.tables import UNFIT_VALUES, listed, opened
+from services.tables import DICTIONARY, UNFIT_VALUES, listed, opened
 from tests.conftest import Configure
 from tests.records import NOON, all_of, archived, document
+from tests.samples import sample_document
 from tests.tables import exported, rows, table
 
 LEASE = "lease"
@@ -283,3 +284,115 @@ def test_csv_and_workbook_have_the_same_rows_and_run_no_formula() -> None:
     early = batch_of(schema_of(times), [[datetime(1, 1, 1, tzinfo=UTC)]])  # as programs write no time
     (_, (cell,)) = load_workbook(io.BytesIO(b"".join(written("xlsx", times, [early])))).active.values
     assert cell == "0001-01-01 00:00:00+00:00"
+
+
+def found_at(place: str, payload: Any) -> list[Any]:
+    """Return what stands at a place of a payload, as columns name it, in all elements of its lists."""
+    found = [payload]
+    for part in place.split("."):
+        name, _, within = part.partition("[")
+        its = [each[name] for each in found if name in each]
+        listed_ = [element for each in its if isinstance(each, list) for element in each]
+        found = [each for each in listed_ if not within.startswith("id=") or each["id"] == within[3:].partition("]")[0]]
+        found = found if within else its
+    return found
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_columns_have_what_stands_at_their_place_in_the_sample_of_cellosign() -> None:
+    payload = sample_document()
+    archived(payload["reference"], payload=payload)
+    template = payload["sessions"][0]["template"]["id"]
+    at = {row["table_name"]: dict[str, str]() for row in rows(DICTIONARY)}
+    for row in rows(DICTIONARY):
+        at[row["table_name"]][row["column_name"]] = row["place"]
+
+    compared = set()
+    for name, places in at.items():
+        for column, place in places.items():
+            found = table(None if name.startswith("form_") else name, template if name.startswith("form_") else None)
+            values = [each for each in found.column(column).to_pylist() if each is not None]
+            if place and values:
+                sent = [each for part in place.split(", ") for each in found_at(part, payload) if each is not None]
+                if "_latitude" in column or "_longitude" in column:
+                    sent = [float(each.split(",")["_longitude" in column]) for each in sent]
+                spelled = [
+                    each.replace(tzinfo=None).isoformat() if isinstance(each, datetime) else each for each in values
+                ]
+                assert {*map(str, spelled)} == {*map(str, sent)}, (name, column)
+                compared.add((name.partition("_")[0], column))
+    elements = {each: payload[each][0] for each in ("sessions", "signatures", "payments")}
+    for name, element in elements.items():
+        assert not [each for each in element if each in at[name] and not at[name][each]]
+    without = {"infection", "looks_like", "position", "role", "sha256", "size_bytes"}
+    assert {each for each, place in at["files"].items() if not place and each[0] != "_"} == without
+    assert ("form", "SOMEFIELD1") in compared
+    assert len(compared) > 40
+
+
+@BOTH
+def test_dictionary_describes_each_column_of_each_table_with_the_share_that_is_filled() -> None:
+    words = TemplateWords(
+        parts={
+            "field:RENT": PartWords(name=Names(en="Rent", he="שכר דירה"), personal=False),
+            "field:NAME": PartWords(personal=True),
+        }
+    )
+    templates.name({LEASE: words}, "a test", NOON)
+    for number, branch in enumerate(("Haifa", "Haifa", "Jaffa", "Jaffa")):
+        fields = (
+            [("RENT", "7"), ("NOTE", ""), ("NAME", "Dana")] if number < 3 else [("SENT", "32.5,34.8"), ("RENT", "")]
+        )
+        lease(number, *fields, labels={"branch": branch})
+
+    found = rows(DICTIONARY)
+    assert not all_of(select(FormColumnRow))  # whoever looks gives no names for good
+    names = {each.name: each.template_id for each in listed(CELLAR)}
+    assert list(dict.fromkeys(each["table_name"] for each in found)) == list(names)
+    for name, template in names.items():
+        its = [each for each in found if each["table_name"] == name]
+        columns = table(None if template else name, template)
+        assert [each["column_name"] for each in its] == columns.column_names
+        assert all(each["description"] for each in its)
+        for each in its:
+            values = columns.column(each["column_name"]).to_pylist()
+            counts = len(values) if name not in (DICTIONARY, UNFIT_VALUES) and values else None
+            assert (each["counted_rows"] or None) == counts
+            assert each["filled"] == (counts and sum(value not in (None, "") for value in values) / counts)
+
+    def lines(caller: Caller) -> dict[str, tuple[Any, ...]]:
+        of_form = [each for each in rows(DICTIONARY, caller=caller) if each["table_name"] == "form_lease"][5:]
+        return {each["column_name"]: (each["type"], each["filled"], each["counted_rows"]) for each in of_form}
+
+    assert {each["column_name"]: each["name_he"] for each in found if each["name_he"]} == {"Rent": "שכר דירה"}
+    place = {each["column_name"]: each["place"] for each in found}
+    assert place["Rent"] == "data[id=RENT][0].value"
+    assert lines(CELLAR) == {
+        "Rent": ("integer", 0.75, 4),
+        "NOTE": ("text", 0.0, 4),
+        "NAME": ("text", 0.75, 4),
+        "SENT_latitude": ("location", 0.25, 4),
+        "SENT_longitude": ("location", 0.25, 4),
+    }
+    assert lines(VIEWER) == lines(CELLAR) | {
+        "NAME": ("text", None, 4),
+        **{f"SENT_{each}": ("text", None, 4) for each in ("latitude", "longitude")},
+    }
+    clerk = Caller("clerk", Role.CLERK, scope="label:branch=Haifa")
+    assert lines(clerk) == {"Rent": ("integer", 1.0, 2), "NOTE": ("text", 0.0, 2), "NAME": ("text", 1.0, 2)}
+    of_clerk = {each["table_name"]: each["counted_rows"] for each in rows(DICTIONARY, caller=clerk)}
+    assert (of_clerk["archives"], of_clerk["sessions"], "templates" in of_clerk) == (2, 2, False)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_dictionary_counts_a_bounded_number_of_rows_the_last_of_the_table() -> None:
+    lease(1)
+    its: list[dict[str, Any]] = [
+        {"reference": "p-1", "position": each, "code": "c", "where": "x" if each >= 4000 else "", "values": {}}
+        for each in range(5000)
+    ]
+    with writing() as session:
+        insert_rows(session, WarningRow, its)
+
+    (where,) = (each for each in rows(DICTIONARY) if (each["table_name"], each["column_name"]) == ("warnings", "where"))
+    assert (where["filled"], where["counted_rows"]) == (1.0, 1000)

@@ -16,6 +16,8 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObj
 from adapters.documents.pdf.document import entry
 from adapters.documents.pdf.fonts import Decoder, decoder_of, string_bytes
 
+Operands = list[tuple[str, bytes]]
+
 _HIDDEN = 2 | 32  # flags Hidden and NoView
 _DEEPEST = 8
 _TOKEN = re.compile(
@@ -136,7 +138,7 @@ class _Pen:
     def is_wide(self) -> bool:
         return self.width * self.scale > _WIDEST_LINE
 
-    def take(self, operator: bytes, operands: list[tuple[str, bytes]], resources: Any) -> None:
+    def take(self, operator: bytes, operands: Operands, resources: Any) -> None:
         if operator in _COLORS:
             self.is_pale = is_pale(operator, operands)
             self.is_light = lightness(numbers_of(operands)) >= DARKEST_MARKER
@@ -160,12 +162,8 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, pen: _Pen) -> None
     drawing.images += (inline := len(_INLINE_IMAGE.findall(content)))
     drawing.pictures += inline
     decode: Decoder | None = None
-    operands: list[tuple[str, bytes]] = []
     saved: list[_Pen] = []
-    for kind, token in tokens_of(_INLINE_IMAGE.sub(b" ", content)):
-        if kind != "operator":
-            operands.append((kind, token))
-            continue
+    for token, operands in operations_of(_INLINE_IMAGE.sub(b" ", content)):
         pen.take(token, operands, resources)
         if token == b"Tf":
             decode = _font(drawing, resources, _last_name(operands))
@@ -191,10 +189,9 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int, pen: _Pen) -> None
         drawing.curves += token in _CURVES
         drawing.outlines += token in _CURVES and not pen.is_veil
         drawing.lines += token in _LINES
-        operands.clear()
 
 
-def numbers_of(operands: list[tuple[str, bytes]]) -> list[float]:
+def numbers_of(operands: Operands) -> list[float]:
     return [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
 
 
@@ -205,7 +202,7 @@ def lightness(color: list[float]) -> float:
     return 1 - max(color) if len(color) == 4 else sum(color) / len(color)
 
 
-def is_pale(operator: bytes, operands: list[tuple[str, bytes]]) -> bool:
+def is_pale(operator: bytes, operands: Operands) -> bool:
     """Return whether a color is almost white."""
     parts = numbers_of(operands)
     if not parts:
@@ -214,7 +211,18 @@ def is_pale(operator: bytes, operands: list[tuple[str, bytes]]) -> bool:
     return max(parts) <= 1 - _PALE if is_ink else min(parts) >= _PALE
 
 
-def tokens_of(content: bytes) -> Iterator[tuple[str, bytes]]:
+def operations_of(content: bytes) -> Iterator[tuple[bytes, Operands]]:
+    """Yield the operators of content, each with the operands before it by their kinds."""
+    operands: Operands = []
+    for kind, token in _tokens_of(content):
+        if kind == "operator":
+            yield token, operands
+            operands = []
+        else:
+            operands.append((kind, token))
+
+
+def _tokens_of(content: bytes) -> Iterator[tuple[str, bytes]]:
     place = 0
     while found := _TOKEN.search(content, place):
         place = found.end()
@@ -237,7 +245,7 @@ def _string_end(content: bytes, place: int) -> int:
     return len(content)
 
 
-def _last_name(operands: list[tuple[str, bytes]]) -> str:
+def _last_name(operands: Operands) -> str:
     names = [token for kind, token in operands if kind == "name"]
     return names[-1].decode("latin-1") if names else ""
 

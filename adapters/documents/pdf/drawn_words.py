@@ -14,13 +14,12 @@ from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 
-from adapters.documents.pdf.appearance import END_OF_IMAGE, named_resource, numbers_of, tokens_of
+from adapters.documents.pdf.appearance import END_OF_IMAGE, Operands, named_resource, numbers_of, operations_of
 from adapters.documents.pdf.document import entry
 from adapters.documents.pdf.fonts import decoder_of, string_bytes, widths_of
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
-Operands = list[tuple[str, bytes]]
 
 UNITY: Matrix = (1, 0, 0, 1, 0, 0)
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -54,11 +53,7 @@ def drawn_words(content: bytes, resources: Any, matrix: Matrix) -> Iterator[Word
 def _drawn(content: bytes, resources: Any, state: "_State", depth: int) -> Iterator[Word]:
     saved: list[_State] = []
     inline_images, fonts = 0, dict[str, _Font]()
-    operands: Operands = []
-    for kind, token in tokens_of(content):
-        if kind != "operator":
-            operands.append((kind, token))
-            continue
+    for token, operands in operations_of(content):
         numbers = numbers_of(operands)
         name = next((name.decode("latin-1") for kind, name in operands if kind == "name"), "")
         if token == b"q":
@@ -81,7 +76,6 @@ def _drawn(content: bytes, resources: Any, state: "_State", depth: int) -> Itera
             _MOVES[token](state, numbers)
         elif token in _SPACES and numbers:
             setattr(state, _SPACES[token], numbers[-1])
-        operands.clear()
     if inline_images < len(END_OF_IMAGE.findall(content)) and inline_images:  # viewers may see the end elsewhere
         yield Word(_ANYWHERE, "")
 

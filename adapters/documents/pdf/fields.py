@@ -27,8 +27,8 @@ from adapters.documents.pdf.appearance import (
     is_hidden,
     is_pale,
     numbers_of,
+    operations_of,
     shown_stream,
-    tokens_of,
 )
 from adapters.documents.pdf.document import TWIN, Document, all_fields, entry
 from adapters.documents.pdf.drawn_words import RIGHT_TO_LEFT
@@ -243,15 +243,10 @@ def _is_legible(widget: DictionaryObject, style: object) -> bool:
     flags = entry(widget, "/Ff")
     if isinstance(flags, int) and flags & _PASSWORD:
         return False
-    operands: list[tuple[str, bytes]] = []
-    for kind, token in tokens_of(_text(entry(widget, "/DA") or style).encode("latin-1", "replace")):
-        if kind != "operator":
-            operands.append((kind, token))
-            continue
+    for token, operands in operations_of(_text(entry(widget, "/DA") or style).encode("latin-1", "replace")):
         numbers = numbers_of(operands)
         if is_pale(token, operands) if token in (b"g", b"rg", b"k") else token == b"Tf" and _is_tiny(numbers):
             return False
-        operands.clear()
     return True
 
 

@@ -20,7 +20,7 @@ import sqlmodel
 from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import reading, streamed, upsert, writing
+from adapters.database.transactions import read_all, read_row, reading, streamed, upsert, writing
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.objects import history
@@ -61,16 +61,14 @@ def keep(references: Collection[str | None]) -> None:
 
 def unkept() -> list[str | None]:
     """Return the processes that have changes the store lacks."""
-    with reading() as session:
-        is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
-        behind = sqlmodel.select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
-        return [row.reference or None for row in session.exec(behind)]
+    is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
+    behind = sqlmodel.select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
+    return [row.reference or None for row in read_all(behind)]
 
 
 def kept_changes(reference: str | None) -> int:
     """Return the number of the last change of a process's discrepancies in the store."""
-    with reading() as session:
-        log = session.get(DiscrepancyLogRow, _name(reference))
+    log = read_row(DiscrepancyLogRow, _name(reference))
     return log.kept if log else 0
 
 

@@ -9,10 +9,20 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
-from adapters.database.transactions import asking, insert_rows, pages, reading, writing
+from adapters.database.transactions import (
+    insert_rows,
+    read_all,
+    read_among,
+    read_first,
+    read_one,
+    read_row,
+    reading,
+    writing,
+)
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from adapters.settings.settings import settings
+from adapters.tables import shapes
 from domain.archive.versions import Age, newest_first, repeated
 from domain.person import person_facets
 from domain.search import judged_facets
@@ -70,6 +80,7 @@ def load(
                 insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows, terms or settings().source_terms)
+            shapes.queue(session, version)
         entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)
@@ -78,9 +89,8 @@ def load(
 
 def without_digest(most: int) -> list[str]:
     """Return archives whose rows lack the digest of their reference: its key was away, or an older build made them."""
-    with reading() as session:
-        lacking = select(ArchiveRow.reference).where(col(ArchiveRow.digest).is_(None))
-        return list(session.exec(lacking.limit(most)))
+    lacking = select(ArchiveRow.reference).where(col(ArchiveRow.digest).is_(None))
+    return read_all(lacking.limit(most))
 
 
 def set_digests(digests: Mapping[str, str]) -> None:
@@ -187,29 +197,25 @@ def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
 
 def has_warnings(reference: str) -> bool:
     found = select(ArchiveRow.reference).where(ArchiveRow.reference == reference, IS_WARNED)
-    with reading() as session:
-        return session.exec(found).first() is not None
+    return read_first(found) is not None
 
 
 def every_source() -> set[str]:
     """Return the sources of all archives, by name, but the source `default`."""
-    with reading() as session:
-        return set(session.exec(select(ArchiveRow.source).distinct())) - {DEFAULT_SOURCE}
+    return set(read_all(select(ArchiveRow.source).distinct())) - {DEFAULT_SOURCE}
 
 
 def signed_document_outcome(reference: str) -> str | None:
     """Return the verdict on the signed document, None if the archive has no verdict."""
-    with reading() as session:
-        return session.exec(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference)).first()
+    return read_first(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference))
 
 
 def references() -> Iterator[str]:
     """Yield the references of the processes that have a version. Reads in pages, since there may be millions."""
     last = ""
     while True:
-        with reading() as session:
-            more = select(VersionRow.reference).distinct().where(col(VersionRow.reference) > last)
-            page = session.exec(more.order_by(VersionRow.reference).limit(_REFERENCES_PER_PAGE)).all()
+        more = select(VersionRow.reference).distinct().where(col(VersionRow.reference) > last)
+        page = read_all(more.order_by(VersionRow.reference).limit(_REFERENCES_PER_PAGE))
         yield from page
         if len(page) < _REFERENCES_PER_PAGE:
             return
@@ -218,23 +224,19 @@ def references() -> Iterator[str]:
 
 def known(references: Iterable[str]) -> set[str]:
     """Return those of the references that the database has."""
-    with reading() as session:
-        asked = (col(ArchiveRow.reference).in_(page) for page in pages(references))
-        return {each for its in asked for each in session.exec(select(ArchiveRow.reference).where(its))}
+    return set(read_among(col(ArchiveRow.reference), references, select(ArchiveRow.reference)))
 
 
 def templates_of(references: Iterable[str]) -> list[tuple[str, str]]:
     """Return the archives that have a template, each with it."""
     its = select(ArchiveRow.reference, ArchiveRow.template_id).where(col(ArchiveRow.template_id).is_not(None))
-    with reading() as session:
-        found = (session.exec(its.where(col(ArchiveRow.reference).in_(page))) for page in pages(references))
-        return [(name, template) for rows in found for name, template in rows if template]
+    found = read_among(col(ArchiveRow.reference), references, its)
+    return [(name, template) for name, template in found if template]
 
 
 def identity(reference: str) -> Identity:
     """Return by what people find an archive, as far as the database knows it."""
-    with asking() as session:
-        archive = session.get(ArchiveRow, reference)
+    archive = read_row(ArchiveRow, reference)
     if archive is None:
         return Identity(reference)
     return Identity(reference, archive.process_number, archive.template_id, archive.source)
@@ -247,8 +249,7 @@ def get(reference: str) -> ArchiveRow:
 
 def labels(reference: str) -> list[tuple[str, str]]:
     """Return the labels of an archive's sessions."""
-    with reading() as session:
-        return list(session.exec(select(LabelRow.key, LabelRow.value).where(LabelRow.reference == reference)))
+    return read_all(select(LabelRow.key, LabelRow.value).where(LabelRow.reference == reference))
 
 
 def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
@@ -256,31 +257,26 @@ def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
     found = select(FormFieldRow.id, FormFieldRow.value).where(
         FormFieldRow.reference == reference, col(FormFieldRow.id).in_(ids)
     )
-    with reading() as session:
-        rows = session.exec(found.order_by(col(FormFieldRow.position).desc())).all()
+    rows = read_all(found.order_by(col(FormFieldRow.position).desc()))
     return {id_: value for id_, value in rows if id_ is not None}
 
 
 def has_source(source: str) -> bool:
     """Return whether an archive came from a source."""
-    with reading() as session:
-        return session.exec(select(ArchiveRow.source).where(ArchiveRow.source == source).limit(1)).first() is not None
+    return read_first(select(ArchiveRow.source).where(ArchiveRow.source == source).limit(1)) is not None
 
 
 def is_empty() -> bool:
     """Return whether no process has a version."""
-    with reading() as session:
-        return session.exec(select(VersionRow.version).limit(1)).first() is None
+    return read_first(select(VersionRow.version).limit(1)) is None
 
 
 def has_versions(reference: str) -> bool:
-    with reading() as session:
-        return session.exec(select(VersionRow.version).where(VersionRow.reference == reference)).first() is not None
+    return read_first(select(VersionRow.version).where(VersionRow.reference == reference)) is not None
 
 
 def has_version(receipt_id: str) -> bool:
-    with reading() as session:
-        return session.exec(select(VersionRow.version).where(VersionRow.receipt_id == receipt_id)).first() is not None
+    return read_first(select(VersionRow.version).where(VersionRow.receipt_id == receipt_id)) is not None
 
 
 def ages(reference: str) -> list[Age]:
@@ -303,8 +299,7 @@ def get_version(receipt_id: str) -> VersionRow:
 
 def skeleton(receipt_id: str) -> bytes:
     """Return the skeleton of a version: up to 16 MiB."""
-    with reading() as session:
-        return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
+    return read_one(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id))
 
 
 def judged_by_other_roots(roots: str, most: int) -> list[str]:
@@ -313,23 +308,20 @@ def judged_by_other_roots(roots: str, most: int) -> list[str]:
     They are drawn at random, so archives that cannot be judged block no other archive.
     """
     due = select(SignedDocumentRow.reference).join(ArchiveRow, _same_archive()).where(*_is_due(roots))
-    with reading() as session:
-        return list(session.exec(due.order_by(func.random()).limit(most)).all())
+    return read_all(due.order_by(func.random()).limit(most))
 
 
 def count_judged_by_other_roots(roots: str) -> int:
     """Return the number of archives that `judged_by_other_roots` draws from."""
-    with reading() as session:
-        counted = select(func.count()).select_from(SignedDocumentRow).join(ArchiveRow, _same_archive())
-        return session.exec(counted.where(*_is_due(roots))).one()
+    counted = select(func.count()).select_from(SignedDocumentRow).join(ArchiveRow, _same_archive())
+    return read_one(counted.where(*_is_due(roots)))
 
 
 def shows_other_roots(reference: str, receipt_id: str, roots: str) -> bool:
     """Return whether a receipt is the current version, and its row shows a judgement with other trust roots."""
     its = (SignedDocumentRow.reference == reference, ArchiveRow.current_receipt_id == receipt_id)
     shown = select(SignedDocumentRow.reference).join(ArchiveRow, _same_archive()).where(*its, _other_roots(roots))
-    with reading() as session:
-        return session.exec(shown).first() is not None
+    return read_first(shown) is not None
 
 
 def replace_if_current(reference: str, receipt_id: str, rows: Rows) -> bool:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.listing import Order, listed
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_row, reading, writing
 from models.runs.batch import BatchItemRow, BatchKind, BatchRow, BatchState, ItemState
 
 _NEWEST_FIRST = Order(col(BatchRow.created_at), col(BatchRow.id), is_descending=True)
@@ -34,8 +34,7 @@ def add(row: BatchRow) -> None:
 
 
 def find(batch_id: str) -> BatchRow | None:
-    with reading() as session:
-        return session.get(BatchRow, batch_id)
+    return read_row(BatchRow, batch_id)
 
 
 def page(kind: BatchKind | None, cursor: str | None, limit: int) -> tuple[Sequence[BatchRow], str | None]:
@@ -50,8 +49,7 @@ def page(kind: BatchKind | None, cursor: str | None, limit: int) -> tuple[Sequen
 
 def in_states(states: Collection[BatchState]) -> list[BatchRow]:
     chosen = select(BatchRow).where(col(BatchRow.state).in_(states))
-    with reading() as session:
-        return list(session.exec(chosen.order_by(col(BatchRow.created_at))))
+    return read_all(chosen.order_by(col(BatchRow.created_at)))
 
 
 def freeze(batch_id: str, chosen: Selection, action: dict[str, str], now: datetime) -> bool:
@@ -115,8 +113,7 @@ def aborted_in_flight() -> list[BatchRow]:
     """Return the aborted batches that have started items."""
     started = select(BatchItemRow.batch_id).where(BatchItemRow.state == ItemState.STARTED)
     aborted = select(BatchRow).where(BatchRow.state == BatchState.ABORTED, col(BatchRow.id).in_(started))
-    with reading() as session:
-        return list(session.exec(aborted))
+    return read_all(aborted)
 
 
 def counts(batch_id: str) -> dict[ItemState, int]:
@@ -126,8 +123,7 @@ def counts(batch_id: str) -> dict[ItemState, int]:
         .where(col(BatchItemRow.state).in_(list(ItemState)), BatchItemRow.batch_id == batch_id)
         .group_by(BatchItemRow.state)
     )
-    with reading() as session:
-        return {ItemState(state): number for state, number in session.exec(counted)}
+    return {ItemState(state): number for state, number in read_all(counted)}
 
 
 def items(batch_id: str, state: ItemState | None, after: int, limit: int) -> Sequence[BatchItemRow]:
@@ -135,8 +131,7 @@ def items(batch_id: str, state: ItemState | None, after: int, limit: int) -> Seq
     chosen = select(BatchItemRow).where(BatchItemRow.batch_id == batch_id, col(BatchItemRow.position) > after)
     if state:
         chosen = chosen.where(BatchItemRow.state == state)
-    with reading() as session:
-        return session.exec(chosen.order_by(col(BatchItemRow.position)).limit(limit)).all()
+    return read_all(chosen.order_by(col(BatchItemRow.position)).limit(limit))
 
 
 def failures(batch_id: str) -> list[tuple[str | None, str | None, int]]:
@@ -148,8 +143,7 @@ def failures(batch_id: str) -> list[tuple[str | None, str | None, int]]:
         .group_by(col(BatchItemRow.cause))
         .order_by(count.desc())
     )
-    with reading() as session:
-        return list(session.exec(counted).all())
+    return read_all(counted)
 
 
 def change_items(batch_id: str, positions: Collection[int], before: ItemState, **after: Any) -> int:

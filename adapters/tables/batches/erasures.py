@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all, read_first, reading
 from adapters.tables.holds import IS_HELD
 from domain.batches import RUNNABLE
 from models.archive.archive import ArchiveRow
@@ -46,15 +46,13 @@ def counts(conditions: Sequence[ColumnElement[bool]]) -> Counts:
 def newest(conditions: Sequence[ColumnElement[bool]]) -> str | None:
     """Return the archive that was completed last, of those that may be erased."""
     found = select(ArchiveRow.reference).where(*conditions, *_MAY_GO)
-    with reading() as session:
-        return session.exec(found.order_by(col(ArchiveRow.completed_at).desc())).first()
+    return read_first(found.order_by(col(ArchiveRow.completed_at).desc()))
 
 
 def references(digests: Collection[str]) -> dict[str, str]:
     """Return the references of those of the archives that still have a row, each with its digest."""
     found = select(ArchiveRow.reference, ArchiveRow.digest).where(col(ArchiveRow.digest).in_(digests))
-    with reading() as session:
-        return {reference: digest or "" for reference, digest in session.exec(found)}
+    return {reference: digest or "" for reference, digest in read_all(found)}
 
 
 def why_not(session: Session, archive: ArchiveRow | None, now: datetime, *, is_free: bool) -> Skipped | None:

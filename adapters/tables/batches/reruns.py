@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, exists, func, or_, select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import read_all, read_one, reading
 from domain.batches import end_of
 from models.archive.archive import ArchiveRow, State
 from models.messages.notification import NotificationRow, NotificationState
@@ -75,8 +75,7 @@ def undelivered(conditions: Sequence[ColumnElement[bool]]) -> int:
     theirs = select(ArchiveRow.reference).where(*conditions)
     counted = select(func.count()).select_from(NotificationRow)
     waiting = col(NotificationRow.state) != NotificationState.DELIVERED
-    with reading() as session:
-        return session.exec(counted.where(waiting, col(NotificationRow.reference).in_(theirs))).one()
+    return read_one(counted.where(waiting, col(NotificationRow.reference).in_(theirs)))
 
 
 def recent_durations(since: datetime) -> list[float]:
@@ -108,8 +107,7 @@ def next_queued(batch_id: str, limit: int) -> list[tuple[BatchItemRow, State | N
         .order_by(col(BatchItemRow.position))
         .limit(limit)
     )
-    with reading() as session:
-        return [(item, State(state) if state else None) for item, state in session.exec(queued)]
+    return [(item, State(state) if state else None) for item, state in read_all(queued)]
 
 
 def flights(batch_id: str) -> list[Flight]:
@@ -146,8 +144,7 @@ def in_flight(now: datetime) -> int:
         .where(BatchItemRow.state == ItemState.STARTED, _IS_ARCHIVE, or_(~waits_long, works))
         .where(col(BatchItemRow.started_at) > now - _HOLDS_PLACE_AT_MOST)
     )
-    with reading() as session:
-        return session.exec(counted).one()
+    return read_one(counted)
 
 
 def new_archives(now: datetime) -> int:
@@ -163,8 +160,7 @@ def new_archives(now: datetime) -> int:
             col(ArchiveRow.reference).not_in(of_reruns),
         )
     )
-    with reading() as session:
-        return session.exec(counted).one()
+    return read_one(counted)
 
 
 def _unrecorded_run(session: Session, item: BatchItemRow) -> str | None:

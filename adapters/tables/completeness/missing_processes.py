@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select, update
 
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.database.transactions import insert_new, pages, read_all, read_row, writing
 from domain.completeness.missing import ALERTS_H
 from models.completeness.processes import Closing, MissingProcessRow, SessionEventRow
 
@@ -84,8 +84,7 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
 
 
 def find(missing_id: str) -> MissingProcessRow | None:
-    with reading() as session:
-        return session.get(MissingProcessRow, missing_id)
+    return read_row(MissingProcessRow, missing_id)
 
 
 def open_of(session: Session, reference: str) -> list[MissingProcessRow]:
@@ -97,8 +96,7 @@ def open_of(session: Session, reference: str) -> list[MissingProcessRow]:
 def unannounced(now: datetime) -> list[MissingProcessRow]:
     """Return the open findings that were not announced, the nearest deadline first."""
     left = (_IS_OPEN, col(MissingProcessRow.announced_at).is_(None), col(MissingProcessRow.deadline_at) > now)
-    with reading() as session:
-        return list(session.exec(select(MissingProcessRow).where(*left).order_by(col(MissingProcessRow.deadline_at))))
+    return read_all(select(MissingProcessRow).where(*left).order_by(col(MissingProcessRow.deadline_at)))
 
 
 def set_announced(missing_id: str, now: datetime) -> None:
@@ -115,8 +113,7 @@ def nearing(now: datetime) -> list[MissingProcessRow]:
     ]
     # The first condition repeats the widest alert for the index.
     near = (_IS_OPEN, deadline_at > now, deadline_at <= now + timedelta(hours=max(ALERTS_H)), or_(*reached))
-    with reading() as session:
-        return list(session.exec(select(MissingProcessRow).where(*near).order_by(deadline_at)))
+    return read_all(select(MissingProcessRow).where(*near).order_by(deadline_at))
 
 
 def set_alerted(missing_id: str, hours: int, deadline_at: datetime) -> None:
@@ -131,9 +128,8 @@ def set_alerted(missing_id: str, hours: int, deadline_at: datetime) -> None:
 
 def nearest_open(limit: int) -> list[MissingProcessRow]:
     """Return the open findings with the nearest deadlines."""
-    with reading() as session:
-        found = select(MissingProcessRow).where(_IS_OPEN).order_by(col(MissingProcessRow.deadline_at))
-        return list(session.exec(found.limit(limit)))
+    found = select(MissingProcessRow).where(_IS_OPEN).order_by(col(MissingProcessRow.deadline_at))
+    return read_all(found.limit(limit))
 
 
 def set_decided(session: Session, decisions: Sequence[tuple[str, datetime | None, bool]]) -> None:

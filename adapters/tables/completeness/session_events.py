@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
 
-from adapters.database.transactions import pages, reading, upsert, writing
+from adapters.database.transactions import pages, read_all, reading, upsert, writing
 from adapters.tables.erased import erased
 from models.archive.session import SessionRow
 from models.columns import table_of
@@ -59,8 +59,7 @@ def of_process(session: Session, reference: str, limit: int) -> list[SessionEven
 
 def batches() -> list[str]:
     """Return the batches that hold session events of the database."""
-    with reading() as session:
-        return list(session.exec(select(SessionEventRow.batch).where(SessionEventRow.batch != "").distinct()).all())
+    return read_all(select(SessionEventRow.batch).where(SessionEventRow.batch != "").distinct())
 
 
 def found(event_ids: Iterable[str]) -> dict[str, EventRow]:

@@ -5,21 +5,19 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from adapters.database.transactions import asking, insert_new, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_row, reading, writing
 from models.messages.notification import EndpointRow
 
 
 def known() -> list[EndpointRow]:
     """Return the endpoints that are not removed, by name."""
-    with asking() as session:
-        there = select(EndpointRow).where(col(EndpointRow.removed_at).is_(None))
-        return list(session.exec(there.order_by(EndpointRow.name)))
+    there = select(EndpointRow).where(col(EndpointRow.removed_at).is_(None))
+    return read_all(there.order_by(EndpointRow.name))
 
 
 def every() -> list[EndpointRow]:
     """Return all endpoints, removed ones too."""
-    with reading() as session:
-        return list(session.exec(select(EndpointRow).order_by(EndpointRow.name)))
+    return read_all(select(EndpointRow).order_by(EndpointRow.name))
 
 
 def get(name: str) -> EndpointRow:
@@ -29,8 +27,7 @@ def get(name: str) -> EndpointRow:
 
 def find(name: str) -> EndpointRow | None:
     """Return an endpoint, a removed one too."""
-    with reading() as session:
-        return session.get(EndpointRow, name)
+    return read_row(EndpointRow, name)
 
 
 def changeable(session: Session, name: str) -> EndpointRow | None:

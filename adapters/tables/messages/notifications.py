@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.noted import note
-from adapters.database.transactions import asking, insert_new, pages, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_among, read_row, reading, writing
 from domain.words.catalogue import in_words
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
 from models.runs.receipt import ReceiptRow
@@ -57,28 +57,22 @@ def get(message_id: str) -> NotificationRow:
 
 def find(message_id: str) -> NotificationRow | None:
     """Return a message, None if it is gone: its archive was erased meanwhile."""
-    with reading() as session:
-        return session.get(NotificationRow, message_id)
+    return read_row(NotificationRow, message_id)
 
 
 def undelivered(receipt_id: str) -> list[str]:
     """Return the ids of the messages about a receipt that are to be delivered, or were not."""
-    with asking() as session:
-        return list(
-            session.exec(
-                select(NotificationRow.message_id)
-                .where(NotificationRow.receipt_id == receipt_id, col(NotificationRow.state).not_in(_SETTLED))
-                .order_by(NotificationRow.message_id)
-            )
-        )
+    return read_all(
+        select(NotificationRow.message_id)
+        .where(NotificationRow.receipt_id == receipt_id, col(NotificationRow.state).not_in(_SETTLED))
+        .order_by(NotificationRow.message_id)
+    )
 
 
 def with_pending(receipt_ids: Iterable[str]) -> set[str]:
     """Return those of the receipts about which a message waits."""
     pending = select(NotificationRow.receipt_id).where(NotificationRow.state == NotificationState.PENDING).distinct()
-    with reading() as session:
-        asked = (pending.where(col(NotificationRow.receipt_id).in_(page)) for page in pages(receipt_ids))
-        return {receipt_id for each in asked for receipt_id in session.exec(each)}
+    return set(read_among(col(NotificationRow.receipt_id), receipt_ids, pending))
 
 
 def pending_by_endpoint() -> dict[str, int]:
@@ -86,14 +80,12 @@ def pending_by_endpoint() -> dict[str, int]:
     pending = select(NotificationRow.endpoint_name, func.count()).where(
         IS_UNDELIVERED, NotificationRow.state == NotificationState.PENDING
     )
-    with reading() as session:
-        return dict(session.exec(pending.group_by(NotificationRow.endpoint_name)).all())
+    return dict(read_all(pending.group_by(NotificationRow.endpoint_name)))
 
 
 def of_receipt(receipt_id: str) -> list[NotificationRow]:
-    with asking() as session:
-        found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)
-        return list(session.exec(found.order_by(NotificationRow.message_id)))
+    found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)
+    return read_all(found.order_by(NotificationRow.message_id))
 
 
 def dismiss(message_ids: Collection[str], dismissal: Dismissal, now: datetime) -> list[NotificationRow]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select, update
 
 from adapters.database.noted import note_rows
-from adapters.database.transactions import pages, reading, writing
+from adapters.database.transactions import pages, read_all, writing
 from adapters.tables.messages.notifications import note_beside
 from domain.messages.attempts import Health, is_given_up
 from domain.messages.endpoints import why_disabled
@@ -131,8 +131,7 @@ def endpoints_with_due(now: datetime) -> list[str]:
     names = select(NotificationRow.endpoint_name).where(
         *_due(now), col(NotificationRow.endpoint_name).not_in(select(EndpointRow.name).where(*paused))
     )
-    with reading() as session:
-        return sorted(session.exec(names.distinct()))
+    return sorted(read_all(names.distinct()))
 
 
 def give_up_expired(now: datetime) -> list[NotificationRow]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import col, delete, select, update
 
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import read_all, read_row, upsert, writing
 from models.access import SignedInBy
 from models.people import LoginRow, WrongTokensRow
 
@@ -25,8 +25,7 @@ def add(login: LoginRow, now: datetime) -> None:
 
 
 def find(session_digest: str) -> LoginRow | None:
-    with reading() as session:
-        return session.get(LoginRow, session_digest)
+    return read_row(LoginRow, session_digest)
 
 
 def seen(session_digest: str, now: datetime) -> None:
@@ -46,9 +45,8 @@ def end(now: datetime, *where: ColumnElement[bool]) -> int:
 
 def lasting(now: datetime, *where: ColumnElement[bool]) -> Sequence[LoginRow]:
     """Return the logins that have not ended and meet all conditions, the newest first."""
-    with reading() as session:
-        asked = select(LoginRow).where(col(LoginRow.ends_at) > now, *where)
-        return session.exec(asked.order_by(col(LoginRow.began_at).desc())).all()
+    asked = select(LoginRow).where(col(LoginRow.ends_at) > now, *where)
+    return read_all(asked.order_by(col(LoginRow.began_at).desc()))
 
 
 def add_wrong_tokens(new: Mapping[str, tuple[int, datetime]], now: datetime) -> dict[str, tuple[int, datetime]]:

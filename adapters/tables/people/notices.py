@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, reading, upsert, writing
+from adapters.database.transactions import insert_new, read_all, read_one, upsert, writing
 from models.columns import table_of
 from models.people import LetterRow, Notice, NoticeKind, NoticeRow
 
@@ -18,16 +18,14 @@ _IS_OPEN = col(NoticeRow.closed_at).is_(None)
 
 def open_notices() -> list[Notice]:
     """Return the notices that are not closed, the oldest first."""
-    with reading() as session:
-        rows = session.exec(select(NoticeRow).where(_IS_OPEN).order_by(col(NoticeRow.opened_at), NoticeRow.notice_id))
-        return [Notice.model_validate(row, from_attributes=True) for row in rows]
+    rows = read_all(select(NoticeRow).where(_IS_OPEN).order_by(col(NoticeRow.opened_at), NoticeRow.notice_id))
+    return [Notice.model_validate(row, from_attributes=True) for row in rows]
 
 
 def last_closed(kind: NoticeKind, key: str) -> datetime | None:
     """Return until when the last closed notice of a thing counts: the time of the newest that it knew of."""
-    with reading() as session:
-        closed = select(func.max(NoticeRow.last_at)).where(NoticeRow.kind == kind, NoticeRow.key == key, ~_IS_OPEN)
-        return session.exec(closed).one()
+    closed = select(func.max(NoticeRow.last_at)).where(NoticeRow.kind == kind, NoticeRow.key == key, ~_IS_OPEN)
+    return read_one(closed)
 
 
 def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> bool:
@@ -134,12 +132,11 @@ def keep_failed(letter: LetterRow, why: str, next_at: datetime | None, now: date
 
 def newest_letters() -> dict[str, LetterRow]:
     """Return the letter of each address that was tried last."""
-    with reading() as session:
-        tried = select(LetterRow).where(col(LetterRow.attempts) > 0).order_by(col(LetterRow.planned_at).desc())
-        found: dict[str, LetterRow] = {}
-        for each in session.exec(tried.limit(200)):
-            found.setdefault(each.address, each)
-        return found
+    tried = select(LetterRow).where(col(LetterRow.attempts) > 0).order_by(col(LetterRow.planned_at).desc())
+    found: dict[str, LetterRow] = {}
+    for each in read_all(tried.limit(200)):
+        found.setdefault(each.address, each)
+    return found
 
 
 def _is(letter: LetterRow) -> "tuple[ColumnElement[bool], ...]":

@@ -6,7 +6,7 @@ from sqlalchemy import Update
 from sqlmodel import col, select, update
 
 from adapters.database.noted import note
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, read_all, writing
 from models.people import SavedViewRow
 
 _IS_SHOWN = col(SavedViewRow.ended_at).is_(None)
@@ -14,8 +14,7 @@ _IS_SHOWN = col(SavedViewRow.ended_at).is_(None)
 
 def shown() -> list[SavedViewRow]:
     """Return the views that nobody has removed or replaced, by name."""
-    with reading() as session:
-        return list(session.exec(select(SavedViewRow).where(_IS_SHOWN).order_by(SavedViewRow.name)))
+    return read_all(select(SavedViewRow).where(_IS_SHOWN).order_by(SavedViewRow.name))
 
 
 def save(view: SavedViewRow, *, replace: bool = False) -> bool:

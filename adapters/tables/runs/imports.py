@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlmodel import Session, col, select, update
 
-from adapters.database.transactions import pages, reading, writing
+from adapters.database.transactions import pages, read_among, writing
 from adapters.platform.cancellation import checkpoint
 from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, register_within, set_state_within
@@ -54,11 +54,9 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
         isouter=True,
     )
     receipts = {}
-    with reading() as session:
-        for page in pages(receipt_ids):
-            for receipt, row in session.exec(found.where(col(ReceiptRow.receipt_id).in_(page))):
-                its = None if row is None else _delivery(row, receipt)
-                receipts[receipt.receipt_id] = KnownReceipt(State(receipt.state), its)
+    for receipt, row in read_among(col(ReceiptRow.receipt_id), receipt_ids, found):
+        its = None if row is None else _delivery(row, receipt)
+        receipts[receipt.receipt_id] = KnownReceipt(State(receipt.state), its)
     return receipts
 
 

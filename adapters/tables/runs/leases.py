@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Update, or_
 from sqlmodel import Session, col, delete, func, select, update
 
-from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.database.transactions import insert_new, pages, read_all, read_first, writing
 from models.runs.receipt import Leased, LeaseRow
 
 _LENGTH_OF_ID = 36
@@ -53,11 +53,10 @@ def release(references: Iterable[str], holder: str) -> None:
 
 def expiry(flow_run_id: str) -> datetime | None:
     """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
-    with reading() as session:
-        held = select(LeaseRow.expires_at).where(
-            LeaseRow.kind == Leased.PROCESS, col(LeaseRow.holder).startswith(f"{flow_run_id}:")
-        )
-        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()
+    held = select(LeaseRow.expires_at).where(
+        LeaseRow.kind == Leased.PROCESS, col(LeaseRow.holder).startswith(f"{flow_run_id}:")
+    )
+    return read_first(held.order_by(col(LeaseRow.expires_at).desc()))
 
 
 def claim(flow_run_ids: Iterable[str], worker_id: str, lasts_s: float) -> set[str]:
@@ -124,15 +123,13 @@ def drop(flow_run_id: str, worker_id: str) -> None:
 
 def held_by(worker_id: str) -> set[str]:
     """Return the flow runs that a worker has claimed."""
-    with reading() as session:
-        its = LeaseRow.kind == Leased.RUN, LeaseRow.holder == worker_id
-        return set(session.exec(select(LeaseRow.subject).where(*its)))
+    its = LeaseRow.kind == Leased.RUN, LeaseRow.holder == worker_id
+    return set(read_all(select(LeaseRow.subject).where(*its)))
 
 
 def claimed() -> set[str]:
     """Return every flow run that any worker has claimed."""
-    with reading() as session:
-        return set(session.exec(select(LeaseRow.subject).where(LeaseRow.kind == Leased.RUN)))
+    return set(read_all(select(LeaseRow.subject).where(LeaseRow.kind == Leased.RUN)))
 
 
 def _is_taken(session: Session, kind: Leased, subject: str, holder: str, lasts_s: float) -> bool:

@@ -8,7 +8,16 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import asking, insert_new, pages, reading, writing
+from adapters.database.transactions import (
+    insert_new,
+    pages,
+    read_all,
+    read_among,
+    read_first,
+    read_row,
+    reading,
+    writing,
+)
 from adapters.search import entries
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
@@ -77,13 +86,10 @@ def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
     found = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
         ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
     )
-    registered = {}
-    with reading() as session:
-        for page in pages(delivery_ids):
-            these = col(DeliveryRow.delivery_id).in_(page)
-            for delivery_id, outcome, state, flow_run_id in session.exec(found.where(these)):
-                registered[delivery_id] = Registration(Outcome(outcome), State(state), flow_run_id)
-    return registered
+    return {
+        delivery_id: Registration(Outcome(outcome), State(state), flow_run_id)
+        for delivery_id, outcome, state, flow_run_id in read_among(col(DeliveryRow.delivery_id), delivery_ids, found)
+    }
 
 
 def set_triggered(delivery_id: str, flow_run_id: str) -> State:
@@ -162,18 +168,16 @@ def _open_run_failed(session: Session, reference: str, cause: CauseColumns, now:
 
 def newest_receipt_id(reference: str) -> str | None:
     """Return the newest receipt of a process, in any state."""
-    with reading() as session:
-        return session.exec(
-            select(ReceiptRow.receipt_id)
-            .where(ReceiptRow.reference == reference)
-            .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
-        ).first()
+    return read_first(
+        select(ReceiptRow.receipt_id)
+        .where(ReceiptRow.reference == reference)
+        .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+    )
 
 
 def current_receipt_id(reference: str) -> str | None:
     """Return the receipt of the current version, or the newest receipt if no version is current."""
-    with asking() as session:
-        archive = session.get(ArchiveRow, reference)
+    archive = read_row(ArchiveRow, reference)
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
 
 
@@ -239,16 +243,13 @@ def completed(references: Sequence[str]) -> dict[str, Completed]:
 
 
 def find(receipt_id: str) -> ReceiptRow | None:
-    with asking() as session:
-        return session.get(ReceiptRow, receipt_id)
+    return read_row(ReceiptRow, receipt_id)
 
 
 def references(receipt_ids: Iterable[str]) -> dict[str, str]:
     """Return the references of those of the receipts that are known."""
-    with reading() as session:
-        asked = (col(ReceiptRow.receipt_id).in_(page) for page in pages(receipt_ids))
-        found = (session.exec(select(ReceiptRow.receipt_id, ReceiptRow.reference).where(each)) for each in asked)
-        return {receipt_id: reference for each in found for receipt_id, reference in each}
+    its = select(ReceiptRow.receipt_id, ReceiptRow.reference)
+    return dict(read_among(col(ReceiptRow.receipt_id), receipt_ids, its))
 
 
 def get(receipt_id: str) -> ReceiptRow:
@@ -258,8 +259,7 @@ def get(receipt_id: str) -> ReceiptRow:
 
 def delivery_ids(receipt_id: str) -> list[str]:
     """Return the ids of the registered deliveries of a receipt."""
-    with asking() as session:
-        return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
+    return read_all(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id))
 
 
 def last_deliveries(sources: Iterable[str]) -> dict[str, datetime]:
@@ -272,23 +272,20 @@ def last_deliveries(sources: Iterable[str]) -> dict[str, datetime]:
 
 def traceparent(receipt_id: str) -> str | None:
     """Return the trace context of the newest delivery of a receipt that carries one."""
-    with reading() as session:
-        arrivals = select(DeliveryRow.headers).where(DeliveryRow.receipt_id == receipt_id)
-        found = session.exec(arrivals.order_by(col(DeliveryRow.delivery_id).desc()))
-        return next((headers["traceparent"] for headers in found if "traceparent" in headers), None)
+    arrivals = select(DeliveryRow.headers).where(DeliveryRow.receipt_id == receipt_id)
+    found = read_all(arrivals.order_by(col(DeliveryRow.delivery_id).desc()))
+    return next((headers["traceparent"] for headers in found if "traceparent" in headers), None)
 
 
 def failed(reference: str) -> list[str]:
     """Return the failed receipts of a process."""
-    with asking() as session:
-        theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
-        return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
+    theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+    return read_all(theirs.where(ReceiptRow.state == State.FAILED))
 
 
 def incomplete() -> set[str]:
     """Return the receipts that are not complete: the inbox has the body of each."""
-    with reading() as session:
-        return set(session.exec(select(ReceiptRow.receipt_id).where(ReceiptRow.state != State.COMPLETED)))
+    return set(read_all(select(ReceiptRow.receipt_id).where(ReceiptRow.state != State.COMPLETED)))
 
 
 def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = None) -> None:

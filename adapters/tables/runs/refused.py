@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, exists, func, select, update
 
 from adapters.database.noted import note
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import read_all, read_first, reading, upsert, writing
 from adapters.search import entries
 from adapters.search.attention import IS_DISMISSED, IS_FOREIGN, IS_OPEN
 from adapters.search.pages import matching
@@ -55,9 +55,8 @@ def record(deliveries: Sequence[RefusedDelivery], digests: Mapping[str, Sequence
 
 def newest_of(reference: str) -> RefusedDelivery | None:
     """Return the newest refused delivery that names a process."""
-    with reading() as session:
-        found = select(RefusedRow).where(RefusedRow.reference == reference)
-        row = session.exec(found.order_by(col(RefusedRow.received_at).desc())).first()
+    found = select(RefusedRow).where(RefusedRow.reference == reference)
+    row = read_first(found.order_by(col(RefusedRow.received_at).desc()))
     return _delivery(row) if row else None
 
 
@@ -73,8 +72,7 @@ def dismissed_at(by: str, at: datetime) -> list[RefusedDelivery]:
 
 def _found(*conditions: Any) -> list[RefusedDelivery]:
     found = select(RefusedRow).where(*conditions).order_by(col(RefusedRow.received_at).desc())
-    with reading() as session:
-        return [_delivery(row) for row in session.exec(found)]
+    return [_delivery(row) for row in read_all(found)]
 
 
 def set_aside() -> list[RefusedDelivery]:
@@ -119,8 +117,7 @@ def groups_without_event(since: datetime) -> list[tuple[str, datetime]]:
     group, grouped_at = col(RefusedRow.message), col(RefusedRow.notified_at)
     told = exists().where(col(EventRow.receipt_id) == group, col(EventRow.type) == EventType.DELIVERY_REFUSED)
     found = select(group, grouped_at).where(grouped_at > since, ~told).distinct().order_by(grouped_at)
-    with reading() as session:
-        return [(name, at) for name, at in session.exec(found) if name and at]
+    return [(name, at) for name, at in read_all(found) if name and at]
 
 
 def pending(since: datetime) -> list[NotificationRow]:
@@ -129,8 +126,7 @@ def pending(since: datetime) -> list[NotificationRow]:
     found = select(NotificationRow).where(
         col(NotificationRow.receipt_id).in_(groups), NotificationRow.state == NotificationState.PENDING
     )
-    with reading() as session:
-        return list(session.exec(found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))))
+    return read_all(found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id)))
 
 
 @dataclass(frozen=True, slots=True)

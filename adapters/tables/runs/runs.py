@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, exists, func, select, update
 
-from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_among, read_first, read_one, reading, writing
 from adapters.tables.runs import waiting
 from adapters.tables.runs.receipts import cause_columns, set_state_within
 from models.archive.archive import ArchiveRow, State
@@ -85,9 +85,8 @@ def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause
 def crashes(flow_run_id: str) -> int:
     """Return how many attempts of a run have crashed, or have no end."""
     crashed = or_(col(RunRow.state) == RunState.CRASHED, col(RunRow.ended_at).is_(None))
-    with reading() as session:
-        counted = select(func.count(col(RunRow.attempt).distinct())).where(RunRow.flow_run_id == flow_run_id, crashed)
-        return session.exec(counted).one()
+    counted = select(func.count(col(RunRow.attempt).distinct())).where(RunRow.flow_run_id == flow_run_id, crashed)
+    return read_one(counted)
 
 
 def crashing_since(flow_run_id: str, begun: datetime, now: datetime) -> datetime:
@@ -96,8 +95,7 @@ def crashing_since(flow_run_id: str, begun: datetime, now: datetime) -> datetime
     It is `now` if the last attempt ended otherwise, and `begun` for a run without an attempt, as of other flows.
     """
     columns = select(RunRow.state, RunRow.ended_at, RunRow.started_at).where(RunRow.flow_run_id == flow_run_id)
-    with reading() as session:
-        attempts = session.exec(columns.order_by(col(RunRow.attempt).desc())).all()
+    attempts = read_all(columns.order_by(col(RunRow.attempt).desc()))
     since = now if attempts else begun
     for state, ended_at, started_at in attempts:
         if ended_at and state != RunState.CRASHED:
@@ -147,9 +145,8 @@ def record_unseen(run: RunRow) -> bool:
 
 def ended_runs(receipt_id: str) -> int:
     """Return how many flow runs of a receipt have ended and are not being retried. A run that waits has not ended."""
-    with reading() as session:
-        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id).order_by(col(RunRow.attempt)))
-        last = {each.flow_run_id: each for each in attempts}
+    attempts = read_all(select(RunRow).where(RunRow.receipt_id == receipt_id).order_by(col(RunRow.attempt)))
+    last = {each.flow_run_id: each for each in attempts}
     return sum(each.ended_at is not None and each.state != RunState.AWAITING_RETRY for each in last.values())
 
 
@@ -164,46 +161,30 @@ def ids_of(reference: str) -> set[str]:
 
 def ids_of_receipts(receipt_ids: Iterable[str]) -> set[str]:
     """Return the ids of the flow runs of receipts."""
-    found: set[str] = set()
-    with reading() as session:
-        for page in pages(receipt_ids):
-            found.update(session.exec(select(RunRow.flow_run_id).where(col(RunRow.receipt_id).in_(page))))
-    return found
+    return set(read_among(col(RunRow.receipt_id), receipt_ids, select(RunRow.flow_run_id)))
 
 
 def receipts_of(flow_run_ids: Iterable[str]) -> dict[str, str]:
     """Return the id of the receipt of each flow run that archives one receipt."""
-    found: dict[str, str] = {}
-    with reading() as session:
-        for page in pages(flow_run_ids):
-            rows = select(RunRow.flow_run_id, RunRow.receipt_id).where(col(RunRow.flow_run_id).in_(page))
-            found.update(dict(session.exec(rows).all()))
-    return found
+    return dict(read_among(col(RunRow.flow_run_id), flow_run_ids, select(RunRow.flow_run_id, RunRow.receipt_id)))
 
 
 def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
     """Return the flow runs that have an attempt which began at or after a time."""
-    with reading() as session:
-        return {
-            found
-            for page in pages(flow_run_ids)
-            for found in session.exec(
-                select(RunRow.flow_run_id).where(col(RunRow.flow_run_id).in_(page), col(RunRow.started_at) >= at)
-            )
-        }
+    begun = select(RunRow.flow_run_id).where(col(RunRow.started_at) >= at)
+    return set(read_among(col(RunRow.flow_run_id), flow_run_ids, begun))
 
 
 def newest_since(reference: str, at: datetime) -> str | None:
     """Return the flow run of a process that began last, at or after a time."""
-    with reading() as session:
-        begun = select(RunRow.flow_run_id).where(RunRow.reference == reference, col(RunRow.started_at) >= at)
-        return session.exec(begun.order_by(col(RunRow.started_at).desc())).first()
+    begun = select(RunRow.flow_run_id).where(RunRow.reference == reference, col(RunRow.started_at) >= at)
+    return read_first(begun.order_by(col(RunRow.started_at).desc()))
 
 
 def has_failed(flow_run_id: str, receipt_id: str) -> bool:
     """Return whether the last attempt of a run at a receipt failed or was cancelled by a person, by the history."""
+    its = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id, RunRow.receipt_id == receipt_id)
     with reading() as session:
-        its = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id, RunRow.receipt_id == receipt_id)
         return session.exec(its.order_by(col(RunRow.attempt).desc())).first() in (RunState.FAILED, RunState.CANCELLED)
 
 

@@ -4,15 +4,14 @@ from collections.abc import Iterable
 
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import asking, pages, reading, upsert, writing
+from adapters.database.transactions import pages, read_all, read_row, upsert, writing
 from models.runs.receipt import TaskResultRow
 
 
 def find(flow_run_id: str, name: str) -> bytes | None:
     """Return a result, None if there is none."""
-    with asking() as session:
-        row = session.get(TaskResultRow, (flow_run_id, name))
-        return row.content if row else None
+    row = read_row(TaskResultRow, (flow_run_id, name))
+    return row.content if row else None
 
 
 def keep(flow_run_id: str, name: str, content: bytes) -> None:
@@ -24,15 +23,13 @@ def keep(flow_run_id: str, name: str, content: bytes) -> None:
 
 def of(flow_run_id: str) -> dict[str, bytes]:
     """Return the results of a flow run, by name."""
-    with reading() as session:
-        rows = session.exec(select(TaskResultRow).where(TaskResultRow.flow_run_id == flow_run_id))
-        return {row.name: row.content for row in rows}
+    rows = read_all(select(TaskResultRow).where(TaskResultRow.flow_run_id == flow_run_id))
+    return {row.name: row.content for row in rows}
 
 
 def flow_run_ids() -> set[str]:
     """Return the flow runs that have results."""
-    with reading() as session:
-        return set(session.exec(select(TaskResultRow.flow_run_id).distinct()))
+    return set(read_all(select(TaskResultRow.flow_run_id).distinct()))
 
 
 def remove(flow_run_ids: Iterable[str]) -> None:

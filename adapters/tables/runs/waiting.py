@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import insert_new, pages, reading, upsert, writing
+from adapters.database.transactions import insert_new, pages, read_all, read_row, upsert, writing
 from models.columns import table_of
 from models.errors import System
 from models.runs.receipt import WaitingRow
@@ -51,9 +51,8 @@ def asked() -> list[WaitingRow]:
 
 def of_run(flow_run_id: str) -> Wait | None:
     """Return how long a run has waited, None if it does not wait."""
-    with reading() as session:
-        row = session.get(WaitingRow, flow_run_id)
-        return Wait(row.since, row.attempts) if row else None
+    row = read_row(WaitingRow, flow_run_id)
+    return Wait(row.since, row.attempts) if row else None
 
 
 def remove_within(session: Session, receipt_ids: Collection[str], *, asked_too: bool = True) -> None:
@@ -80,8 +79,7 @@ def by_run() -> dict[str, WaitingRow]:
 
 def systems() -> set[str]:
     """Return the systems that runs wait for."""
-    with reading() as session:
-        return set(session.exec(select(WaitingRow.waits_for).distinct()))
+    return set(read_all(select(WaitingRow.waits_for).distinct()))
 
 
 def runs_waiting_for(system: str) -> list[WaitingRow]:
@@ -90,6 +88,5 @@ def runs_waiting_for(system: str) -> list[WaitingRow]:
 
 
 def _rows(which: ColumnElement[bool]) -> list[WaitingRow]:
-    with reading() as session:
-        rows = select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id)
-        return list(session.exec(rows))
+    rows = select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id)
+    return read_all(rows)

@@ -9,9 +9,10 @@ from fastapi.responses import StreamingResponse
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
-from api.console.frame.threads import in_thread_of_exports
+from api.console.frame.threads import in_thread, in_thread_of_exports
+from domain.tables.names import form_table
 from models.access import Action
-from services import tables
+from services import table_process, tables
 
 PATH = f"{ROOT}/tables"
 FORM = "form"
@@ -21,6 +22,7 @@ _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_MOST_SHOWN = 200
 router = APIRouter()
 
 
@@ -34,9 +36,17 @@ async def export(
     name: str, ending: Literal["parquet", "csv", "xlsx"], caller: CallerOf, template: str | None = None
 ) -> StreamingResponse:
     """Return a table as a file, as the caller's role gets it."""
-    from adapters.lists.table_files import written  # noqa: PLC0415 -- pyarrow takes 60 MB, and no other page needs it
+    known = None if name == FORM else name
+    named, pieces = await in_thread_of_exports(table_process.exported, known, template, caller, ending)
+    headers = {"content-disposition": f'attachment; filename="{named}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
+    return StreamingResponse((piece for _, piece in pieces), media_type=_TYPES[ending], headers=headers)
 
-    table = await in_thread_of_exports(tables.opened, None if name == FORM else name, template, caller)
-    headers = {"content-disposition": f'attachment; filename="{table.name}-{datetime.now(UTC):%Y-%m-%d}.{ending}"'}
-    pieces = written(ending, table.columns, table.batches)
-    return StreamingResponse(pieces, media_type=_TYPES[ending], headers=headers)
+
+@router.get("/tables/{name}", dependencies=[acts(Action.EXPORT_TABLE)])
+async def describe(request: Request, name: str, caller: CallerOf, template: str | None = None) -> Response:
+    """Show the columns of a table, as the caller's role gets them."""
+    its = await in_thread_of_exports(tables.described, None if name == FORM else name, template, caller)
+    shown = form_table(template or "") if name == FORM else name
+    more = max(0, len(its) - _MOST_SHOWN)
+    found = sorted(its, key=lambda each: -(each.filled or 0))[:_MOST_SHOWN] if more else its
+    return await in_thread(render, request, "columns.html", name=shown, columns=found, more=more)

@@ -44,7 +44,8 @@ def show(request: Request, template_id: Reference, caller: CallerOf) -> Response
 async def name(request: Request, template_id: Reference, form: Posted, caller: CallerOf) -> Response:
     """Replace what people say about the template by what the form says. What is wrong is shown again."""
     found = await in_thread(templates.view, template_id, caller)
-    given = _given(form, found)
+    seen = form.text("seen")
+    given = found.words.model_dump() | {"seen_until": seen} if seen else _given(form, found)
     try:
         words = TemplateWords.model_validate(given)
         await in_thread(templates.name, {template_id: words}, caller.name, datetime.now(UTC))
@@ -62,6 +63,7 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
         "templates/template.html",
         422 if wrong else 200,
         found=found,
+        shape=templates.shape(found.id),
         given=given,
         rule=rule.groupdict() if rule else dict.fromkeys(RULE.groupindex),
         always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),

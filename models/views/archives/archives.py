@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue, SerializeAsAny
+from pydantic import BaseModel, Field, JsonValue, SerializeAsAny, WithJsonSchema
 
 from models.archive.archive import State, WarningCode
 from models.archive.verdict import Outcome, Verdict
@@ -388,7 +388,10 @@ class ActivityEntry(TimelineEntry):
     reference: str | None
 
 
-class ArchiveItems(Page[SerializeAsAny[BaseModel]]):
+_OBJECT = WithJsonSchema({"type": "object", "additionalProperties": True})
+
+
+class ArchiveItems(Page[Annotated[SerializeAsAny[BaseModel], _OBJECT]]):
     """A page of a list of one archive. Its items are those of the archive's own list. `next` is the cursor of the
     following page.
     """

@@ -166,6 +166,7 @@ def check_erased(made: Anchor, processes: list[tuple[str, Leaf]], gone: set[str]
         assert anchors.check_leaves(store(), made, erased) == ["a leaf that was erased is back"]
 
 
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
 @given(data=st.data(), digest=st.sampled_from(Digest), count=st.integers(1, 9))
 def test_any_leaves_are_erased_and_the_others_are_proved(data: st.DataObject, digest: Digest, count: int) -> None:
     store().remove_folder(anchors.FOLDER)

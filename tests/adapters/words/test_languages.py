@@ -22,7 +22,7 @@ from models.messages.notification import Stage
 from models.said import Said, Sentence, because, moment, verbatim
 from models.settlements.settlement import EntryKind
 from models.store.condition import ALL_CODES
-from models.views.health import Verdict as Health
+from models.views.health import Grade as Health
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -52,6 +52,8 @@ PATHS += [
     "/console/templates",
     "/console/templates/9fa70d4ccea84262b1ed2308a07a3fb4",
     "/console/tables",
+    "/console/tables/payments",
+    "/console/tables/form?template=9fa70d4ccea84262b1ed2308a07a3fb4",
     "/console/sources",
     "/console/sources/default",
     "/console/endpoints",

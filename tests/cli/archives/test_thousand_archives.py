@@ -1,6 +1,6 @@
 """Validates, verifies, rebuilds and exports many archives, after repeated deliveries, kills and corruptions.
 
-Every test run checks a few archives, and `make test-faults` a thousand, in a folder and in a bucket.
+Every test run checks a few archives in a folder, and `make test-faults` a thousand, in a folder and in a bucket.
 """
 
 import json
@@ -65,12 +65,17 @@ FEW = Size(archives=8, killed=1, validated=1, damaged=7, exported=1)
 THOUSAND = Size(archives=1000, killed=100, validated=5, damaged=200, exported=20)
 
 
+IN_FAULTS = [pytest.mark.faults, pytest.mark.timeout(3600)]
+
+
 @pytest.mark.parametrize(
-    "size",
+    ("store_kind", "size"),
     [
-        pytest.param(FEW, id="few"),
-        pytest.param(THOUSAND, id="thousand", marks=[pytest.mark.faults, pytest.mark.timeout(3600)]),
+        pytest.param("folder", FEW, id="few"),
+        pytest.param("folder", THOUSAND, id="thousand-folder", marks=IN_FAULTS),
+        pytest.param("bucket", THOUSAND, id="thousand-bucket", marks=IN_FAULTS),
     ],
+    indirect=["store_kind"],
 )
 def test_archives_validate_verify_rebuild_and_export(
     configure: Callable[..., Settings],

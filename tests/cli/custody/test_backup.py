@@ -20,7 +20,7 @@ from adapters.store.objects import history
 from adapters.tables.open_conditions import open_conditions
 from models.errors import Conflict, Refused, WrongUse
 from models.store.backup import Backup
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.backups.making import back_up, expired
 from services.custody.drilling import remove_killed
 from services.custody.objects import object_of
@@ -47,7 +47,7 @@ def test_backup_made_while_bodies_arrive_loses_nothing_that_was_acknowledged_bef
 
         def arrive() -> None:
             number = 0
-            while not stops.is_set():
+            while not stops.wait(0.05):
                 number += 1
                 archived("grows", sample_body("grows", data=[{"id": "n", "value": str(number)}]))
                 begun.set()
@@ -69,7 +69,7 @@ def test_backup_made_while_bodies_arrive_loses_nothing_that_was_acknowledged_bef
 def test_second_backup_copies_what_is_new_and_old_backups_end(tmp_path: Path, place: Path) -> None:
     with installed(tmp_path / "old"):
         make_tables()
-        for number in range(50):
+        for number in range(20):
             archived(f"p-{number}", sample_body(f"p-{number}"))
         first = back_up(str(place), datetime.now(UTC) - timedelta(days=31), nothing)
         archived("new", sample_body("new"))
@@ -118,7 +118,7 @@ def test_backup_says_what_keeps_it_from_its_end(
         place.mkdir()
         with pytest.raises(Conflict, match="nothing is there now"):
             back_up(str(place), datetime.now(UTC), nothing)
-        assert check("last backup").verdict is Verdict.WRONG
+        assert check("last backup").verdict is Grade.WRONG
         place.rmdir()
         shutil.move(tmp_path / "unmounted", place)
         monkeypatch.setenv("PATH", "/nowhere")

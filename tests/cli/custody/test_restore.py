@@ -24,7 +24,7 @@ from adapters.tables.open_conditions import open_conditions
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Transient, WrongUse
 from models.store.backup import LastBackup, Restored
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.anchors.making import make
 from services.backups import tombstones
 from services.backups.making import back_up
@@ -78,7 +78,7 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
         rows = all_rows()
         drilled = cellar("restore", "--from", str(place), "--drill")
         assert (drilled.status, "3 archives, of which 0 differ" in drilled.output) == (0, True), drilled
-        assert [check(name).verdict for name in ("last backup", "last drill")] == [Verdict.OK, Verdict.OK]
+        assert [check(name).verdict for name in ("last backup", "last drill")] == [Grade.OK, Grade.OK]
         refused = cellar("restore", "--from", str(place))
         assert (refused.status, "is not empty" in refused.errors) == (2, True)
 
@@ -98,6 +98,8 @@ def test_installation_is_restored_from_its_backup_and_the_password_alone(
             assert delivered_again("waiting", WAITING) == "new"
             if values:
                 back_up(str(place), datetime.now(UTC), nothing)
+                drilled = cellar("restore", "--from", str(place), "--drill")
+                assert drilled.status == 0, drilled
                 next((settings().backup_dir / "store" / "archives").rglob("skeleton.json")).unlink()
                 with pytest.raises(Transient, match="compares each file"):
                     back_up(str(place), datetime.now(UTC), nothing)

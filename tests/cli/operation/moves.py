@@ -123,6 +123,7 @@ def distributed(server: str, s3_server: str) -> dict[str, str]:
         "database_url": f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}",
         "store_url": f"{prefix}/store",
         "inbox_url": f"{prefix}/inbox",
+        "share": "true",  # which the other installation's SQLite cannot have
         **bucket_at(s3_server),
     }
 

@@ -13,6 +13,8 @@ from tests.reported_events import EXPIRED, SUBMITTED, archived_at, event, findin
 
 ME = person()
 pytestmark = pytest.mark.usefixtures("installation")
+
+IN_SQLITE = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 NOW = datetime.now(UTC)
 
 
@@ -51,6 +53,7 @@ def test_filters_narrow_the_list(cellar: Cellar) -> None:
     assert listed(cellar, "--cursor", page["next"]) == ["second"]
 
 
+@IN_SQLITE
 @pytest.mark.parametrize("wrong", [("--why", "lost"), ("--cursor", "x"), ("--limit", "0")])
 def test_wrong_filter_is_wrong_use(cellar: Cellar, wrong: tuple[str, str]) -> None:
     assert cellar("missing", "list", *wrong).status == 2
@@ -69,6 +72,7 @@ def test_dismissed_finding_leaves_the_list_and_keeps_person_and_reason(cellar: C
     assert cellar("missing", "dismiss", first, "--why", " ").status == 2
 
 
+@IN_SQLITE
 def test_nothing_missing_is_said(cellar: Cellar) -> None:
     assert cellar("missing", "list").output == "No process is missing.\n"
 

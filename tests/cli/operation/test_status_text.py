@@ -9,24 +9,24 @@ from rich.console import Console
 from adapters.inbox.inbox import Backlog
 from cli.operation.status import Status, print_checks, print_status
 from models.store.condition import AnyCode, ConditionCode, DerivedCode, Severity, Subject
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from models.views.troubles import ConditionGroup
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def check(name: str, verdict: Verdict, found: str, to_do: str = "") -> Check:
+def check(name: str, verdict: Grade, found: str, to_do: str = "") -> Check:
     return Check(name=name, verdict=verdict, code="text", values={}, found=found, to_do=to_do)
 
 
-FINE = check("receiver", Verdict.OK, "http://127.0.0.1:8000 is ready")
+FINE = check("receiver", Grade.OK, "http://127.0.0.1:8000 is ready")
 AWAY = check(
     "Prefect",
-    Verdict.WRONG,
+    Grade.WRONG,
     "Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
     "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
 )
-LATE = check("inbox", Verdict.WARNING, "12 receipts wait, the oldest for 9 min", "see why")
+LATE = check("inbox", Grade.WARNING, "12 receipts wait, the oldest for 9 min", "see why")
 
 
 def group(code: AnyCode, kind: Subject, key: str = "", subjects: int = 1, **members: object) -> ConditionGroup:

@@ -19,7 +19,8 @@ def test_section_names_each_member_and_no_other(event: EventType) -> None:
     """Members of entries of a list may be named in an earlier section."""
     schema = BODIES[event].model_json_schema(mode="serialization")
     data = schema["$defs"][schema["properties"]["data"]["$ref"].rpartition("/")[2]]
-    inner = {name for each in schema["$defs"].values() for name in each["properties"]} - data["properties"].keys()
+    of_defs = (each.get("properties", {}) for each in schema["$defs"].values())
+    inner = {name for each in of_defs for name in each} - data["properties"].keys()
     rows = re.findall(r"^\| (`.*?`) \|", SECTIONS[event], re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 

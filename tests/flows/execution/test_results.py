@@ -30,6 +30,8 @@ from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
+# That a database of each kind has the results at a retry is shown by the retry of a failed run.
+IN_SQLITE = pytest.mark.parametrize("kinds", ["SQLite and a folder"], indirect=True)
 DONE_BEFORE = ("persist-files", "load-metadata", "reconcile-payments")
 
 
@@ -93,6 +95,7 @@ def test_retry_of_a_failed_run_resumes_at_the_failed_task(httpserver: HTTPServer
     assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
 
 
+@IN_SQLITE
 def test_retry_of_an_undelivered_run_only_delivers(configure: Configure, kinds: str, httpserver: HTTPServer) -> None:
     notify(configure, httpserver, 500)
     kept_before: list[tuple[str, str]] = []
@@ -111,6 +114,7 @@ def test_retry_of_an_undelivered_run_only_delivers(configure: Configure, kinds: 
     assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
 
 
+@IN_SQLITE
 def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
     configure: Configure, kinds: str, httpserver: HTTPServer
 ) -> None:

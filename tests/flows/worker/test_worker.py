@@ -55,21 +55,9 @@ def held_at_its_end(downstream: Downstream, reference: str) -> str:
     return flow_run_id
 
 
-@pytest.mark.usefixtures("downstream")
-def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again() -> None:
-    with worker("cancelling"):
-        flow_run_id = held_up("process-1")
-
-        workers.set_state(flow_run_id, "CANCELLING")
-        wait_for(flow_run_id, "Cancelled")
-
-        archive = archive_of("process-1")
-        assert [each.state for each in archive.runs] == ["Cancelled"]
-        wait_until(lambda: leases.claimed() == set())
-
-
-@pytest.mark.usefixtures("downstream")
-def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
+def test_stopped_worker_hands_back_its_run_and_a_signal_to_any_thread_of_the_next_lets_a_run_end_in_time(
+    downstream: Downstream,
+) -> None:
     with worker("stopped") as process:
         flow_run_id = held_up("process-1")
         process.send_signal(signal.SIGTERM)
@@ -79,22 +67,16 @@ def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
         assert (leases.claimed(), living()) == (set(), {})
 
     let_go("process-1")
-    with worker("next"):
+    with worker("next") as process:
         wait_for(flow_run_id, "Completed")
         assert run_of(flow_run_id)["run_count"] == 2
-
-
-def test_signal_to_any_thread_of_a_worker_stops_it_when_its_run_has_ended_within_the_drain_time(
-    downstream: Downstream,
-) -> None:
-    with worker("stopped") as process:
-        flow_run_id = held_at_its_end(downstream, "process-1")
+        ends = held_at_its_end(downstream, "process-2")
         threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
         _send_to_thread(process.pid, max(threads), signal.SIGTERM)
         downstream.let_go()
         assert process.wait(LONGEST_S) == 0
-        assert state_of(flow_run_id) == "Completed"
-    log = workers.log_of("stopped")
+        assert state_of(ends) == "Completed"
+    log = workers.log_of("next")
     assert "Traceback" not in log
     assert "@" not in log
     assert living() == {}
@@ -223,7 +205,7 @@ def test_worker_with_its_log_on_a_full_disk_survives_an_outage_of_prefect() -> N
 
 
 @pytest.mark.usefixtures("downstream")
-def test_runs_that_wait_for_their_process_take_no_slots() -> None:
+def test_runs_that_wait_for_their_process_take_no_slots_and_a_run_that_a_person_cancels_is_not_started_again() -> None:
     with worker("one-at-a-time"):
         first = held_up("busy")
         others = [create_run("busy") for _ in range(16)]
@@ -234,6 +216,12 @@ def test_runs_that_wait_for_their_process_take_no_slots() -> None:
         let_go("busy")
         for each in (first, *others):
             wait_for(each, "Completed")
+
+        cancelled = held_up("process-1")
+        workers.set_state(cancelled, "CANCELLING")
+        wait_for(cancelled, "Cancelled")
+        assert [each.state for each in archive_of("process-1").runs] == ["Cancelled"]
+        wait_until(lambda: leases.claimed() == set())
 
 
 @pytest.mark.faults

@@ -17,7 +17,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.tables.open_conditions import open_conditions
 from models.store.anchor import Statement
 from models.store.condition import OF_COMPARISONS
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.anchors.making import make
 from services.custody.comparing import compare
 from services.custody.remembering import Memory
@@ -60,7 +60,7 @@ def found() -> list[tuple[str, str, int]]:
     return [(each.kind, each.code, each.count) for each in open_conditions(OF_COMPARISONS)]
 
 
-def verdict() -> Verdict:
+def verdict() -> Grade:
     return check("last comparison").verdict
 
 
@@ -88,19 +88,19 @@ def rewritten(reference: str) -> None:
 def test_removed_archive_is_found_though_the_database_was_rebuilt_until_it_is_back(
     configure: Configure, tmp_path: Path
 ) -> None:
-    assert (verdict(), found(), verdict()) == (Verdict.OFF, [], Verdict.OK)
+    assert (verdict(), found(), verdict()) == (Grade.OFF, [], Grade.OK)
     shutil.copytree(place_of("two"), tmp_path / "copy")
     remove_object("two")
     in_new_database(configure)
 
     expected = [("store", "NOT_AS_ANCHORED", 1)]
-    assert (found(), verdict()) == (expected, Verdict.WRONG)
+    assert (found(), verdict()) == (expected, Grade.WRONG)
     anchored()
     assert Memory().check_store(1.0, 1)[0].is_sound  # a check ends nothing that it cannot find
     assert found() == expected
 
     shutil.copytree(tmp_path / "copy", place_of("two"))
-    assert (found(), verdict()) == ([], Verdict.OK)
+    assert (found(), verdict()) == ([], Grade.OK)
 
 
 @pytest.mark.usefixtures("witness")
@@ -159,7 +159,7 @@ def test_comparison_that_breaks_off_is_said() -> None:
     with suppress(OSError):
         compare(datetime.now(UTC))
     assert open_conditions(OF_COMPARISONS) != []
-    assert verdict() is Verdict.WRONG
+    assert verdict() is Grade.WRONG
 
 
 def unmounted(witness: Path) -> Callable[[], object]:
@@ -182,14 +182,14 @@ def test_nothing_is_called_well_while_the_witness_is_away(
     first = last_comparison()
     mend = fault(witness)
 
-    assert (found(), verdict()) == ([("store", "STORE_UNCOMPARED", 1)], Verdict.WRONG)
+    assert (found(), verdict()) == ([("store", "STORE_UNCOMPARED", 1)], Grade.WRONG)
     last = last_comparison()
     assert first
     assert last
     assert (last.at, last.number, last.failure in check("last comparison").found) == (first.at, 1, True)
 
     mend()
-    assert (found(), verdict()) == ([], Verdict.OK)
+    assert (found(), verdict()) == ([], Grade.OK)
 
 
 def test_store_without_a_witness_is_compared_with_its_own_anchor_and_the_note_of_this_machine(
@@ -198,12 +198,12 @@ def test_store_without_a_witness_is_compared_with_its_own_anchor_and_the_note_of
     assert (found(), last_comparison()) == ([], None)
     anchored()
     archived("three", sample_body("three"))
-    assert (found(), verdict()) == ([], Verdict.OK)
+    assert (found(), verdict()) == ([], Grade.OK)
     assert "anchor 1 of the store itself; archives that it does not cover yet: 1;" in check("last comparison").found
 
     (tmp_path / "witness").mkdir()
     configure(witness_url=tmp_path / "witness")
-    assert (found(), verdict()) == ([], Verdict.WARNING)  # the witness had no anchor yet
+    assert (found(), verdict()) == ([], Grade.WARNING)  # the witness had no anchor yet
 
     configure(witness_url="")
     remove_object("two")

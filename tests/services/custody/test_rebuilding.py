@@ -52,7 +52,7 @@ from services.triggering.trigger import trigger
 from tests.conftest import Configure, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
-from tests.installations import archive_of, inventory_of
+from tests.installations import archive_of, archived, inventory_of
 from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
 from tests.records import buried, digest
@@ -107,7 +107,7 @@ def happen() -> None:
     """Let happen what follows from no archive: actions, batches, missing processes with letters, saved views, holds,
     erasures, and columns that were given their names.
     """
-    tables.settle(TEMPLATE, CELLAR)
+    tables.form(TEMPLATE, CELLAR)
     holds.put(ArchiveFilter(reference="process-1"), Holding(reason="a claim"), "Dana", LATER)
     mark = TombstoneMarkRow(mark=digest("a session"), digest=buried("erased"))
     with writing() as session:
@@ -203,7 +203,7 @@ def test_version_without_a_history_gets_a_receipt(configure: Configure) -> None:
 
 
 def test_database_with_archives_is_not_rebuilt() -> None:
-    run("process-1", sample_body("process-1"))
+    archived("process-1", sample_body("process-1"))
 
     with pytest.raises(Refused):
         check_empty()
@@ -211,7 +211,7 @@ def test_database_with_archives_is_not_rebuilt() -> None:
 
 def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Configure) -> None:
     for reference in ("process-1", "process-2"):
-        run(reference, sample_body(reference))
+        archived(reference, sample_body(reference))
     stored = object_of("process-1")
     (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
     store().overwrite_bytes(b"{", f"{stored.key}/{path}")
@@ -225,7 +225,7 @@ def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Configure)
 def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
     configure: Configure,
 ) -> None:
-    run("process-1", sample_body("process-1"))
+    archived("process-1", sample_body("process-1"))
     explain_one(None)
     (*_, key) = kept_discrepancies.of_no_archive()
     store().overwrite_bytes(b"{", key)
@@ -236,7 +236,7 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
 
 
 def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
-    receipt_id = run("process-1", sample_body("process-1"))
+    receipt_id = archived("process-1", sample_body("process-1"))
     stored = object_of("process-1")
     key = f"{stored.key}/logs/history/{receipt_id}.json"
     store().overwrite_bytes(b"{", key)
@@ -279,7 +279,11 @@ def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: C
 
 
 @pytest.mark.usefixtures("store_kind")
-@pytest.mark.parametrize(("number", "name"), [(1, "cuts.json"), (2, "skeleton.json")])
+@pytest.mark.parametrize(
+    ("store_kind", "number", "name"),
+    [("bucket", 1, "cuts.json"), ("folder", 2, "skeleton.json")],
+    indirect=["store_kind"],
+)
 def test_damaged_version_is_named_and_the_other_versions_are_rebuilt(
     configure: Configure, number: int, name: str
 ) -> None:
@@ -300,8 +304,8 @@ def test_damaged_version_is_named_and_the_other_versions_are_rebuilt(
 
 
 def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Configure) -> None:
-    run("process-1", body_at("2026-01-01T00:00:00Z"))
-    receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
+    archived("process-1", body_at("2026-01-01T00:00:00Z"))
+    receipt_id = archived("process-1", body_at("2026-02-01T00:00:00Z"))
     folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
     store().overwrite_bytes(b"{", f"{folder}/receipt.json")
 
@@ -313,8 +317,8 @@ def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Configu
 
 
 def test_version_without_history_that_has_lost_a_file_is_named(configure: Configure) -> None:
-    run("process-1", sample_body("process-1"))
-    run("process-2", sample_body("process-2"))
+    archived("process-1", sample_body("process-1"))
+    archived("process-2", sample_body("process-2"))
     lost = [path for path in object_of("process-1").sizes if path.startswith(("logs/history/", "v1/content/files/"))]
     for path in lost:
         (settings().data_dir / "store" / ocfl.object_key("process-1") / path).unlink()
@@ -327,7 +331,7 @@ def test_version_without_history_that_has_lost_a_file_is_named(configure: Config
 @pytest.mark.parametrize("has_history", [True, False])
 def test_incomplete_receipt_is_awaited_after_a_rebuild(configure: Configure, has_history: bool) -> None:
     """Its run was killed after it wrote the version or the delivery; the inbox has the body."""
-    run("process-1", sample_body("process-1"))
+    archived("process-1", sample_body("process-1"))
     again = received("process-1", json.dumps(json.loads(sample_body("process-1")), indent=1).encode())
     persist("process-1", again.receipt_id)
     if has_history:

@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from services.health.agreement import Expected, agreement_probes, expected_deployments
 from services.health.checks import examined
 from tests.conftest import Configure
@@ -79,14 +79,14 @@ WITHOUT_REDIS = REDIS | {"concurrency": MEMORY["concurrency"]}
 @pytest.mark.parametrize(
     ("servers", "verdict", "said"),
     [
-        ([MEMORY], Verdict.OK, "in its memory"),
-        ([REDIS], Verdict.OK, "by Redis"),
-        ([REDIS, MEMORY], Verdict.WRONG, "messaging_broker"),
-        ([WITHOUT_REDIS], Verdict.WRONG, "but lease_storage lies"),
+        ([MEMORY], Grade.OK, "in its memory"),
+        ([REDIS], Grade.OK, "by Redis"),
+        ([REDIS, MEMORY], Grade.WRONG, "messaging_broker"),
+        ([WITHOUT_REDIS], Grade.WRONG, "but lease_storage lies"),
     ],
 )
 def test_servers_share_all_parts_or_none(
-    prefect: HTTPServer, servers: list[dict[str, Any]], verdict: Verdict, said: str
+    prefect: HTTPServer, servers: list[dict[str, Any]], verdict: Grade, said: str
 ) -> None:
     found = _serves(prefect, *servers, runs=[RUN], events=[{}])["Prefect servers"]
     assert (found.verdict, said in found.found) == (verdict, True)
@@ -95,13 +95,13 @@ def test_servers_share_all_parts_or_none(
 @pytest.mark.parametrize(
     ("events", "later", "verdict", "said"),
     [
-        ([{}], [], Verdict.OK, "is recorded"),
-        ([], [], Verdict.WARNING, "2026-01-01 12:00:00 UTC is not recorded"),
-        ([], [{}], Verdict.OK, "events after it are"),  # Redis was away for a moment: one event is lost for ever
+        ([{}], [], Grade.OK, "is recorded"),
+        ([], [], Grade.WARNING, "2026-01-01 12:00:00 UTC is not recorded"),
+        ([], [{}], Grade.OK, "events after it are"),  # Redis was away for a moment: one event is lost for ever
     ],
 )
 def test_end_of_a_run_that_nobody_records_is_a_warning_until_a_later_event_is(
-    prefect: HTTPServer, events: list[Any], later: list[Any], verdict: Verdict, said: str
+    prefect: HTTPServer, events: list[Any], later: list[Any], verdict: Grade, said: str
 ) -> None:
     found = _serves(prefect, REDIS, runs=[RUN], events=events, later=later)["Prefect events"]
     assert (found.verdict, said in found.found) == (verdict, True)

@@ -4,7 +4,7 @@ import threading
 
 from models.errors import System, Transient
 from models.said import Sentence, verbatim
-from models.views.health import Verdict
+from models.views.health import Grade
 from services.health.checks import Answer, Found, Probe, answered, checked, examined, ok, plain, warning
 
 
@@ -34,7 +34,7 @@ def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
         "Prefect": away,
         "store": full,
         "inbox": lambda: warning(Sentence.inbox_is_late, count=12, age="9 min"),
-        "file modes": lambda: plain(Verdict.WRONG, "open", "run `chmod`"),
+        "file modes": lambda: plain(Grade.WRONG, "open", "run `chmod`"),
         "receiver": fine,
         "flow/scheduled": away,
     }
@@ -80,5 +80,5 @@ def test_check_that_needs_a_system_that_is_away_is_not_wrong_itself() -> None:
     failed = Answer[Found](None, verbatim("it does not answer"), System.DATABASE)
     found = checked(Probe("search", fine, (System.STORE, System.DATABASE)), failed)
 
-    assert (found.verdict, found.found) == (Verdict.OFF, "not known while the database does not answer")
-    assert checked(Probe("search", fine, (System.PREFECT,)), failed).verdict is Verdict.WRONG
+    assert (found.verdict, found.found) == (Grade.OFF, "not known while the database does not answer")
+    assert checked(Probe("search", fine, (System.PREFECT,)), failed).verdict is Grade.WRONG

@@ -8,7 +8,7 @@ from adapters.database.facts import Connections
 from adapters.database.outages import Program, connect_as
 from adapters.settings.settings import Settings
 from domain.words.catalogue import word
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from services.health.checks import examined
 from services.health.installation import installation_probes, judged
 from tests.conftest import Configure
@@ -24,7 +24,7 @@ def found() -> Check:
 def test_defaults_fit_into_a_server_with_its_defaults_beside_a_prefect_server() -> None:
     beside = Connections(100, 3, dict.fromkeys(Program, 1), others=15)
 
-    assert judged(beside, {Program.RECEIVER: 1, Program.WORKER: 1}, _EACH).verdict is Verdict.OK
+    assert judged(beside, {Program.RECEIVER: 1, Program.WORKER: 1}, _EACH).verdict is Grade.OK
 
 
 def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() -> None:
@@ -32,14 +32,14 @@ def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() 
 
     check = judged(Connections(100, 3, {}, others=45), many, _EACH)
 
-    assert check.verdict is Verdict.WARNING
+    assert check.verdict is Grade.WARNING
     assert word(check.said) == (
         "receivers may open 4 × 16, workers 2 × 32, commands 4, and other programs have 45 now: 177 of the 97 that the "
         "server takes"
     )
     assert "set max_connections of the server to 200 " in str(check.to_do)
     enough = judged(Connections(200, 3, {}, others=45), many, _EACH)
-    assert enough.verdict is Verdict.OK
+    assert enough.verdict is Grade.OK
 
 
 def test_processes_that_are_connected_count_once_however_many_connections_they_have(
@@ -77,7 +77,7 @@ def test_setting_that_asks_for_more_than_the_server_takes_is_found(
 ) -> None:
     configure(database_url=postgres_installation, worker_connections=1000)
 
-    assert (found().verdict, "CELLAR_WORKER_CONNECTIONS" in found().to_do) == (Verdict.WARNING, True)
+    assert (found().verdict, "CELLAR_WORKER_CONNECTIONS" in found().to_do) == (Grade.WARNING, True)
 
 
 def test_file_has_no_such_check(sqlite_installation: Settings) -> None:
@@ -88,7 +88,7 @@ def test_file_has_no_such_check(sqlite_installation: Settings) -> None:
 def test_encryption_at_rest_is_said_of_each_place(configure: Configure, sqlite_installation: Settings) -> None:
     def said() -> dict[str, str]:
         found = examined([each for each in installation_probes() if each.name.startswith("encryption")], 20)
-        assert {each.verdict for each in found} <= {Verdict.OK, Verdict.OFF}
+        assert {each.verdict for each in found} <= {Grade.OK, Grade.OFF}
         return {each.name.removeprefix("encryption of "): each.found for each in found}
 
     embedded, data = said(), str(sqlite_installation.data_dir.absolute())

@@ -11,7 +11,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.sources import StatedTerms
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding
-from models.views.health import Check, Verdict
+from models.views.health import Check, Grade
 from services import sources
 from services.anchors.making import make
 from services.custody.remembering import Memory
@@ -40,31 +40,31 @@ def last_run(server: HTTPServer, state: str, hours: int) -> None:
 def test_findings_stand_and_a_check_that_broke_off_is_said(
     sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer
 ) -> None:
-    assert last_verify().verdict is Verdict.OFF  # Prefect is away, and that is said elsewhere
+    assert last_verify().verdict is Grade.OFF  # Prefect is away, and that is said elsewhere
 
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     Memory().end_of_store(DAMAGED)
     last_run(httpserver, "FAILED", -1)
-    assert (last_verify().verdict, "FILE_EXTRA 1" in last_verify().found) == (Verdict.WRONG, True)
+    assert (last_verify().verdict, "FILE_EXTRA 1" in last_verify().found) == (Grade.WRONG, True)
 
     Memory().end_of_store(NOTHING)
-    assert last_verify().verdict is Verdict.OK  # the failed check has left its findings, which are gone
+    assert last_verify().verdict is Grade.OK  # the failed check has left its findings, which are gone
 
     last_run(httpserver, "CRASHED", 1)
-    assert (last_verify().verdict, "broke off" in last_verify().found) == (Verdict.WRONG, True)
+    assert (last_verify().verdict, "broke off" in last_verify().found) == (Grade.WRONG, True)
     last_run(httpserver, "COMPLETED", 1)
-    assert last_verify().verdict is Verdict.OK
+    assert last_verify().verdict is Grade.OK
 
 
 def test_key_that_is_gone_after_the_first_anchor_is_a_warning(sqlite_installation: Settings) -> None:
-    assert check("anchor key").verdict is Verdict.OFF  # the first anchor generates it
+    assert check("anchor key").verdict is Grade.OFF  # the first anchor generates it
     archived("process-1", sample_body("process-1"))
     make(NOW)
-    assert check("anchor key").verdict is Verdict.OK
+    assert check("anchor key").verdict is Grade.OK
 
     sqlite_installation.secret_path("anchor").unlink()
 
-    assert check("anchor key").verdict is Verdict.WARNING
+    assert check("anchor key").verdict is Grade.WARNING
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -72,7 +72,7 @@ def test_status_and_docs_say_in_the_same_words_what_is_not_found_without_a_witne
     found = check("witness")
 
     page = (Path(__file__).parents[3] / "docs/evidence.md").read_text().replace("> ", "")
-    assert (found.verdict, found.code, found.found in " ".join(page.split())) == (Verdict.OFF, "no_witness", True)
+    assert (found.verdict, found.code, found.found in " ".join(page.split())) == (Grade.OFF, "no_witness", True)
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -84,9 +84,9 @@ def test_housekeeping_that_fails_is_a_warning_though_none_is_overdue(
 
     found = check("housekeeping")
 
-    assert (found.verdict, "find-missing" in found.found, "Open" in found.to_do) == (Verdict.WARNING, True, True)
+    assert (found.verdict, "find-missing" in found.found, "Open" in found.to_do) == (Grade.WARNING, True, True)
     last_run(httpserver, "COMPLETED", -1)
-    assert check("housekeeping").verdict is Verdict.OK
+    assert check("housekeeping").verdict is Grade.OK
 
 
 @pytest.mark.usefixtures("installation")
@@ -94,13 +94,13 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
     def said() -> tuple[str, str]:
         return check("sources").verdict, check("sources").found
 
-    assert check("sources").verdict is Verdict.OFF
+    assert check("sources").verdict is Grade.OFF
     sources.add("retail", StatedTerms(), "a test", NOW)
-    assert said() == (Verdict.WARNING, "nothing has come from retail")
+    assert said() == (Grade.WARNING, "nothing has come from retail")
     receipts.register(replace(delivery("r"), source="retail"))
-    assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 0")
+    assert said() == (Grade.OK, "sources with a URL of their own: 1, disabled: 0")
     sources.disable("retail", "a test", NOW)
-    assert said() == (Verdict.OK, "sources with a URL of their own: 1, disabled: 1")
+    assert said() == (Grade.OK, "sources with a URL of their own: 1, disabled: 1")
 
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> Non
 
             found = check("sources")
 
-    assert (found.verdict, found.found) == (Verdict.WARNING, "disabled, and refused so many times: retail 1")
+    assert (found.verdict, found.found) == (Grade.WARNING, "disabled, and refused so many times: retail 1")

@@ -8,7 +8,7 @@ from adapters.database.transactions import writing
 from adapters.tables.runs import receipts
 from models.completeness.processes import SessionEventRow
 from models.sources import StatedTerms
-from models.views.health import Verdict
+from models.views.health import Grade
 from services import sources
 from services.sources import clock_warning, clock_warnings
 from tests.installations import check
@@ -75,4 +75,4 @@ def test_archive_that_came_several_times_does_not_count() -> None:
 
 
 def test_status_is_well_without_arrivals() -> None:
-    assert check("time zones").verdict is Verdict.OK
+    assert check("time zones").verdict is Grade.OK
