@@ -104,31 +104,50 @@ def reading(isolation: str = "REPEATABLE READ") -> Iterator[Session]:
         yield session
 
 
+def asking() -> AbstractContextManager[Session]:
+    """Yield a session for one query, which costs Postgres one request instead of three. Otherwise as `reading`."""
+    return reading("AUTOCOMMIT")
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Let all that this thread reads in the block see one moment, by one transaction: each costs two requests.
+
+    What is written in the block is not seen in it. Raises as `reading` does.
+    """
+    with reading() as session:
+        before, _OPEN.session = getattr(_OPEN, "session", None), session
+        try:
+            yield
+        finally:
+            _OPEN.session = before
+
+
 @overload
 def read_all(asked: SelectOfScalar[Item]) -> list[Item]: ...
 @overload
 def read_all(asked: Select[*Columns]) -> list[tuple[*Columns]]: ...
 def read_all(asked: Any) -> Any:
-    """Return all that a select finds, in a transaction of its own. Raises as `reading`."""
-    with reading() as session:
+    """Return all that a select finds. Raises as `reading`."""
+    with asking() as session:
         return session.exec(asked).all()
 
 
 def read_first(asked: SelectOfScalar[Item]) -> Item | None:
     """Return the first that a select of one column finds, None if it finds nothing. Otherwise as `read_all`."""
-    with reading() as session:
+    with asking() as session:
         return session.exec(asked).first()
 
 
 def read_one(asked: SelectOfScalar[Item]) -> Item:
     """Return what a select of one column finds once, such as a number. Otherwise as `read_all`."""
-    with reading() as session:
+    with asking() as session:
         return session.exec(asked).one()
 
 
 def read_row(table: type[Found], key: Any) -> Found | None:
     """Return the row of a table with a key, None if there is none. Otherwise as `read_all`."""
-    with reading() as session:
+    with asking() as session:
         return session.get(table, key)
 
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import one_moment, reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version

@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Row, bindparam
 from sqlmodel import Session, col, exists, func, or_, select
 
-from adapters.database.transactions import pages, read_all, reading, streamed
+from adapters.database.transactions import asking, pages, read_all, reading, streamed
 from domain.payments.discrepancies import by_id, sentence, since_opened
 from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState

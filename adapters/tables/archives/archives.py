@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import (
+    asking,
     insert_rows,
     read_all,
     read_among,

@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import (
+    asking,
     insert_new,
     pages,
     read_all,
