@@ -145,13 +145,15 @@ def _in_byte_order(collation: str | None, column: Any) -> Any:
 
 
 def _concerned(session: Session, reference: str) -> set[str]:
-    """Return the archives whose duplicates may change now that this archive was loaded: those of a group of several
-    payments in which this archive is among the first; and if it has recorded duplicates, itself and the archives that
-    share one that it no longer has.
+    """Return the archives whose duplicates may change now that this archive was loaded: itself, if one of its groups
+    has several payments; those of such a group in which it is among the first; and if it has recorded duplicates,
+    itself and the archives that share one that it no longer has.
     """
     first_of_transactions = _first_of_transactions(session, [reference])
     first_of_providers = _first_of_providers(session, [reference])
+    is_shared = any(len(each) > 1 for each in (*first_of_transactions.values(), *first_of_providers.values()))
     return {
+        *([reference] if is_shared else ()),
         *_having(session, PaymentRow.transaction_id, _with(first_of_transactions, reference)),
         *_having(session, PaymentRow.cguid_fingerprint, _with(first_of_providers, reference)),
         *_having(session, PaymentKeyRow.cguid_fingerprint, _with(first_of_providers, reference)),
