@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
+from unittest.mock import Mock
 
 import deltalake
 import pytest
@@ -136,6 +138,48 @@ def test_archive_that_is_erased_while_it_is_published_is_gone_after_the_next_run
         assert f"secret-{number}-1." in said
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.usefixtures("lake")
+def test_archives_that_get_another_template_or_are_erased_during_a_run_are_right_after_the_next(
+    monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    lease(8, template="other")
+    if not is_first:
+        publishing.publish()
+    for number in (1, 2, 3):
+        lease(number, ("NOTE", f"secret-{number}."), version=2)
+    write, left = publishing._of_catalogue, [1, 2]
+
+    def after_forms(*arguments: Any) -> publishing.Published | None:
+        while left:
+            lease(left[-1], ("NOTE", f"secret-{left.pop()}."), template="other", version=3)
+            if not left:
+                erase("p-3")
+        return write(*arguments)
+
+    monkeypatch.setattr(publishing, "_of_catalogue", after_forms)
+    publishing.publish()
+    erase("p-2")
+    publishing.publish()
+    assert_current()
+    said = "".join(texts())
+    assert "secret-1." in said
+    assert "secret-2." not in said
+    assert "secret-3." not in said
+
+
+@pytest.mark.usefixtures("lake")
+def test_archive_that_is_erased_after_a_kill_of_the_first_run_is_in_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease(1, ("NOTE", "secret-1"), template="no other has it")
+    with monkeypatch.context() as killed:
+        killed.setattr(publishing, "_of_catalogue", Mock(side_effect=InterruptedError))
+        with pytest.raises(InterruptedError):
+            publishing.publish()
+    erase("p-1")
+    publishing.publish()
+    assert "secret-1" not in "".join(texts())
+
+
 @pytest.mark.usefixtures("places")
 def test_erased_archive_is_in_no_file() -> None:
     for number in range(3):
@@ -151,7 +195,7 @@ def test_erased_archive_is_in_no_file() -> None:
     erase("p-1")
     lease(2, ("RENT", 7), version=2)
 
-    assert written()[LEASE] == 1
+    assert written()[LEASE] == 2
 
     assert not [each for each in texts() if "secret-1" in each or "p-1" in each]
     assert any("secret-0" in each for each in texts())
