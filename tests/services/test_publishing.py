@@ -236,6 +236,16 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
 
 
 @pytest.mark.usefixtures("places")
+def test_widest_rows_and_templates_that_are_called_like_indexes_are_in_the_share() -> None:
+    lease(1, *((f"FIELD_{number}", f"{number:020}") for number in range(400)))
+    for number, template in enumerate(["x", "x__archive_idx"], 2):
+        lease(number, ("CITY", "Haifa"), template=template)
+    assert len(publishing.publish()) == 2 * (len(SOURCES) + 1 + 3)
+    with shared() as connection:
+        assert len(connection.execute("SELECT * FROM cellar_share.form_lease").description or ()) == 380
+
+
+@pytest.mark.usefixtures("places")
 def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure) -> None:
     long = random.Random(7).randbytes(4000).hex()
     for number in range(4):
