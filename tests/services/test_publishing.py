@@ -284,6 +284,9 @@ def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure
             "(_archive)",
             '("NAME", _archive)',
         }  # CITY and NOTE have texts that are too long for an index
+        connection.execute("DROP SCHEMA cellar_share CASCADE")
+    assert {*written().values()} == {None}
+    with shared() as connection:
         connection.execute("DROP SCHEMA cellar_tables CASCADE")
     assert {*written().values()} == {None}
 
