@@ -201,7 +201,8 @@ def _of_catalogue(name: str, template_id: str | None, caller: Caller, references
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    parts = _own(source.of.c.reference, references) if source.is_of_archives else iter([()])
+    no_archive: list[Where] = [()] if references is None or "" in references else []
+    parts = _own(source.of.c.reference, references) if source.is_of_archives else no_archive
     names, seen = [each.name for each in columns], own.get(name, ())
     found = (page for its in parts for page in table_rows.rows(source, names, (*seen, *its), where))
     transposed = (list(zip(*page, strict=True)) for page in found if page)

@@ -181,12 +181,14 @@ def test_archive_that_is_erased_after_a_kill_of_the_first_run_is_in_no_file(monk
 
 
 @pytest.mark.usefixtures("places")
-def test_erased_archive_is_in_no_file() -> None:
+def test_erased_archive_is_in_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
     written()
     lease(1, ("RENT", 7), ("NOTE", "secret-1-later"), version=2)
-    written()
+    with monkeypatch.context() as small:
+        small.setattr(publishing, "_ARCHIVES_PER_COMMIT", 1)
+        written()
     assert any("secret-1" in each for each in texts())
     lease(1, template="left", version=3)
     written()
