@@ -1,9 +1,10 @@
 """Keeps tables current elsewhere, in each place that the settings name: only the rows of archives that changed are read
 and replaced.
 
-The table of archives is written last, and says how far the whole place is. So what was killed is done again, and
-changes nothing where it was done. Which archives and templates the place has, that table knows: a new archive is added
-to it before any other table, and its row goes after those of all others.
+The table of archives moves last, and says how far the whole place is. So what was killed is done again, and changes
+nothing where it was done. Which archives the place has, and in the tables of which templates, that table knows: a new
+archive is added to it before any other table, its row goes after those of all others, and it has the template by which
+the others were written, whatever another version has brought meanwhile.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -22,7 +24,7 @@ from adapters.lists.table_files import schema_of
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import seals
-from adapters.tables import changes
+from adapters.tables import changes, form_columns
 from adapters.tables.archives import archives
 from domain.access import read_treatments
 from domain.tables.catalogue import ENTRY, SOURCES, UNFIT
@@ -67,14 +69,17 @@ class Published:
 class _Changed:
     """What is published: all that changed up to a position, or everything where `archives` is None.
 
-    Archives that are gone count too. `new` ones are not in the place yet. `of_template` has those that had or have it;
-    after an erasure, all templates. `left` are the tables of templates that some do not have any longer.
+    Archives that are `gone` count too. `new` ones are not in the place yet, None if nobody knows. `now` has the
+    templates of those that have one, and `of_template` those that had or have it; after an erasure, all templates.
+    `left` are the tables of templates that some do not have any longer.
     """
 
     place: "_Place"
     to: tuple[str, int]
     archives: frozenset[str] | None
-    new: frozenset[str]
+    gone: frozenset[str]
+    new: frozenset[str] | None
+    now: Mapping[str, str]
     of_template: Mapping[str, set[str]]
     left: frozenset[str]
     is_erased: bool
@@ -135,11 +140,13 @@ def _manner() -> str:
 
 
 def _everything(place: "_Place", to: tuple[str, int]) -> _Changed:
-    templates = set(template_ids(_PUBLISHER))
+    templates = {*template_ids(_PUBLISHER), *form_columns.templates()}  # also what was killed before an erasure
     with suppress(Conflict):  # whatever lies there is replaced
         found = place(_LAST).read(["template_id"], None)
         templates |= {each for batch in found for each in batch.column(0).to_pylist() if each}
-    return _Changed(place, to, None, frozenset(), {each: set() for each in sorted(templates)}, frozenset(), True)
+    return _Changed(
+        place, to, None, frozenset(), None, {}, {each: set() for each in sorted(templates)}, frozenset(), True
+    )
 
 
 def _changed(place: "_Place", to: tuple[str, int], references: set[str], *, is_erased: bool) -> _Changed:
@@ -157,23 +164,51 @@ def _changed(place: "_Place", to: tuple[str, int], references: set[str], *, is_e
                 left |= {form_table(template)} if name in touched and now.get(name) != template else set()
     for name, template in now.items():
         of_template[template].add(name)
-    new = frozenset(references - there)
-    return _Changed(place, to, frozenset(touched), new, of_template, frozenset(left), is_erased)
+    gone, new = frozenset(touched - references), frozenset(references - there)
+    for its in of_template.values():  # nobody knows any longer which templates an erased archive had during a run
+        its.update(gone)
+    return _Changed(place, to, frozenset(touched), gone, new, now, of_template, frozenset(left), is_erased)
 
 
 def _published(changed: _Changed) -> list[Published]:
     count = None if changed.archives is None else len(changed.archives)
     record(_PUBLISHER, Action.EXPORT_TABLE, detail={"archives": count})
-    for where, page in _parts(changed.new):
-        its = opened(_LAST, None, _PUBLISHER, page)
-        changed.place(_LAST).put(schema_of(its.columns), its.batches, where, None, is_sound=True)
-    written = [*_forms(changed), _dictionary(changed)]
-    written += [_of_catalogue(name, changed) for name in sorted(SOURCES, key=lambda name: name == _LAST)]
+    rows = sum(_put_archives(changed, where, page) for where, page in _parts(changed.new))
+    written = [
+        *_forms(changed),
+        _dictionary(changed),
+        *(_of_catalogue(name, changed) for name in SOURCES if name != _LAST),
+    ]
+    last, schema = changed.place(_LAST), _schema(_LAST)
+    if changed.new is None:
+        written.append(_ended(last, schema, changed, None, rows))
+    else:
+        written.append(_replaced(last, schema, changed, changed.archives, partial(_archives_as_written, last, changed)))
     return [each for each in written if each]
 
 
+def _put_archives(changed: _Changed, where: str | None, page: References) -> int:
+    its = opened(_LAST, None, _PUBLISHER, page)
+    return changed.place(_LAST).put(_schema(_LAST), its.batches, where, None, is_sound=where is not None)
+
+
+def _archives_as_written(table: "_Table", changed: _Changed, _where: str | None, page: References) -> int:
+    """Replace rows of archives by what the other tables have. What is erased since then stays for the next run."""
+    its, there = list[pa.RecordBatch](), {*changed.gone.intersection(page or ())}
+    for batch in opened(_LAST, None, _PUBLISHER, page).batches:
+        names, at = batch[_ARCHIVE].to_pylist(), batch.schema.get_field_index("template_id")
+        templates = map(changed.now.get, names, batch[at].to_pylist())
+        its.append(batch.set_column(at, batch.schema.field(at), pa.array(templates, pa.string())))
+        there.update(names)
+    return table.put(_schema(_LAST), its, _of(there) if there else _NOTHING, None, is_sound=True)
+
+
+def _schema(name: str) -> pa.Schema:
+    return schema_of(opened(name, None, _PUBLISHER, ()).columns, row_of(name))
+
+
 def _of_catalogue(name: str, changed: _Changed) -> Published | None:
-    table, schema = changed.place(name), schema_of(opened(name, None, _PUBLISHER, ()).columns, row_of(name))
+    table, schema = changed.place(name), _schema(name)
 
     def write(where: str | None, page: References) -> int:
         its = opened(name, None, _PUBLISHER, page)

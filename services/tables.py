@@ -266,7 +266,8 @@ def _of_catalogue(
     # The codes of a payment's discrepancies name duplicates, whose other archive may be one of others.
     hidden = "payments.discrepancies" if caller.is_scoped else ""
     columns, lead = [each for each in columns_of(name) if f"{name}.{each.name}" != hidden], len(LEAD) - 1
-    parts = _own(source.of.c.reference, references) if source.is_of_archives else iter([()])
+    no_archive: list[Where] = [()] if references is None or "" in references else []
+    parts = _own(source.of.c.reference, references) if source.is_of_archives else no_archive
     names, seen = [each.name for each in columns], own.get(name, ())
     read = partial(table_rows.rows, source, names, where=where, from_end=from_end)
     found = (page for its in parts for page in read((*seen, *its)))

@@ -30,8 +30,8 @@ _TYPES = {
     pa.float64(): "double precision",
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }
-_MOST_COLUMNS = 400
-"""A row of Postgres must fit into 8 KiB, where a value takes up to 20 bytes, however long it is."""
+_MOST_COLUMNS = 380
+"""A row of Postgres must fit into 8 KiB, where a value takes up to 21 bytes, however long it is."""
 _CODES, _MOST_INDEXES = ("standing", "state"), 16
 """Columns that have an index, beside choices. With `_archive` in it, a join needs no row, and took a fifth as long."""
 _ROWS_AT_ONCE = 10_000
@@ -68,10 +68,11 @@ class ShareTable:
         with self._transaction() as driver:
             if driver.execute(f"SELECT to_regclass('{_TABLES}._state')").fetchone() == (None,):
                 return
-            asked = f"SELECT version, of, position, columns FROM {_TABLES}._state WHERE name = %s"
-            if found := driver.execute(asked, [name]).fetchone():
-                self.version, self._at, columns = found[0], found[1:3], found[3]
-                self._columns = [*pa.ipc.read_schema(pa.py_buffer(columns))] if columns else []
+            asked = f"SELECT version, of, position, columns, to_regclass(%s) FROM {_TABLES}._state WHERE name = %s"
+            if found := driver.execute(asked, [self._view, name]).fetchone():
+                self.version, *_, columns, view = found
+                if view and columns:  # else nobody knows what others have left of it
+                    self._at, self._columns = found[1:3], [*pa.ipc.read_schema(pa.py_buffer(columns))]
 
     def position(self, of: str) -> int | None:
         return self._at[1] if self._at[0] == of else None

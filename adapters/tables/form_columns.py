@@ -37,6 +37,12 @@ def kept(table: str) -> Sequence[FormColumnRow]:
         return _columns(session, table)
 
 
+def templates() -> Sequence[str]:
+    """Return the templates that have ever had columns."""
+    with reading() as session:
+        return session.exec(select(FormColumnRow.template_id).distinct()).all()
+
+
 def _columns(session: Session, table: str) -> Sequence[FormColumnRow]:
     its = select(FormColumnRow).where(FormColumnRow.table_name == table)
     return session.exec(its.order_by(col(FormColumnRow.number), col(FormColumnRow.name))).all()

@@ -9,7 +9,8 @@ from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 FORM = "form_"
 LATITUDE, LONGITUDE = "_latitude", "_longitude"
-_PLAIN_ID = re.compile(r"(?!.*_[0-9a-f]{12}$)[a-z0-9_]{1,48}")
+_PLAIN_ID = re.compile(r"(?!.*_([0-9a-f]{12}|idx[0-9]*)$)[a-z0-9_]{1,48}")
+"""An id that is a part of the name as it is, and ends neither like other names nor like those of indexes."""
 _MOST_NAME = 45
 """Postgres takes 63 characters, and a name may get a number and `_longitude`."""
 _PLAIN_NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{_MOST_NAME - 1}}}")

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
+from unittest.mock import Mock
 
 import deltalake
 import pytest
@@ -138,13 +140,57 @@ def test_archive_that_is_erased_while_it_is_published_is_gone_after_the_next_run
         assert f"secret-{number}-1." in said
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.usefixtures("lake")
+def test_archives_that_get_another_template_or_are_erased_during_a_run_are_right_after_the_next(
+    monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    lease(8, template="other")
+    if not is_first:
+        publishing.publish()
+    for number in (1, 2, 3):
+        lease(number, ("NOTE", f"secret-{number}."), version=2)
+    write, left = publishing._of_catalogue, [1, 2]
+
+    def after_forms(*arguments: Any) -> publishing.Published | None:
+        while left:
+            lease(left[-1], ("NOTE", f"secret-{left.pop()}."), template="other", version=3)
+            if not left:
+                erase("p-3")
+        return write(*arguments)
+
+    monkeypatch.setattr(publishing, "_of_catalogue", after_forms)
+    publishing.publish()
+    erase("p-2")
+    publishing.publish()
+    assert_current()
+    said = "".join(texts())
+    assert "secret-1." in said
+    assert "secret-2." not in said
+    assert "secret-3." not in said
+
+
+@pytest.mark.usefixtures("lake")
+def test_archive_that_is_erased_after_a_kill_of_the_first_run_is_in_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease(1, ("NOTE", "secret-1"), template="no other has it")
+    with monkeypatch.context() as killed:
+        killed.setattr(publishing, "_of_catalogue", Mock(side_effect=InterruptedError))
+        with pytest.raises(InterruptedError):
+            publishing.publish()
+    erase("p-1")
+    publishing.publish()
+    assert "secret-1" not in "".join(texts())
+
+
 @pytest.mark.usefixtures("places")
-def test_erased_archive_is_in_no_file() -> None:
+def test_erased_archive_is_in_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
     written()
     lease(1, ("RENT", 7), ("NOTE", "secret-1-later"), version=2)
-    written()
+    with monkeypatch.context() as small:
+        small.setattr(publishing, "_ARCHIVES_PER_COMMIT", 1)
+        written()
     assert any("secret-1" in each for each in texts())
     lease(1, template="left", version=3)
     written()
@@ -153,7 +199,7 @@ def test_erased_archive_is_in_no_file() -> None:
     erase("p-1")
     lease(2, ("RENT", 7), version=2)
 
-    assert written()[LEASE] == 1
+    assert written()[LEASE] == 2
 
     assert not [each for each in texts() if "secret-1" in each or "p-1" in each]
     assert any("secret-0" in each for each in texts())
@@ -191,6 +237,16 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
     configure(lake_url=str(lake), tables_personal="data=left_out")
     assert {*written().values()} == {None}
     assert not any("'client'" in each for each in texts())
+
+
+@pytest.mark.usefixtures("places")
+def test_widest_rows_and_templates_that_are_called_like_indexes_are_in_the_share() -> None:
+    lease(1, *((f"FIELD_{number}", f"{number:020}") for number in range(400)))
+    for number, template in enumerate(["x", "x__archive_idx"], 2):
+        lease(number, ("CITY", "Haifa"), template=template)
+    assert len(publishing.publish()) == 2 * (len(SOURCES) + 1 + 3)
+    with shared() as connection:
+        assert len(connection.execute("SELECT * FROM cellar_share.form_lease").description or ()) == 380
 
 
 @pytest.mark.usefixtures("places")
@@ -232,6 +288,9 @@ def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure
             "(_archive)",
             '("NAME", _archive)',
         }  # CITY and NOTE have texts that are too long for an index
+        connection.execute("DROP SCHEMA cellar_share CASCADE")
+    assert {*written().values()} == {None}
+    with shared() as connection:
         connection.execute("DROP SCHEMA cellar_tables CASCADE")
     assert {*written().values()} == {None}
 
