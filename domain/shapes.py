@@ -183,7 +183,7 @@ def _came_or_went(first: ShapeMemberRow, mask: int, around: Sequence[Shape]) -> 
     before = around[gone:]
     had = sum(each.bits & mask != 0 for each in before)
     if gone >= GONE and len(before) >= LEARNED and had >= USUAL * len(before):
-        absent = around[gone - 1]
+        absent = around[gone - GONE]  # the finding is as old: it is no part of what people have seen before
         return Drift(DriftCode.VANISHED, absent.made_at, absent.reference, first.path)
     if first.code == DriftCode.VANISHED and first.since and gone >= min(GONE, len(around)):
         return Drift(DriftCode.VANISHED, first.since, first.reference, first.place)
@@ -194,7 +194,7 @@ def _came_or_went(first: ShapeMemberRow, mask: int, around: Sequence[Shape]) -> 
 
 def _other_type(new: ShapeMemberRow, its: Iterable[ShapeMemberRow], window: Sequence[Shape]) -> DriftCode | None:
     """Return what a type that a known member has for the first time means, if enough archives had other types of its
-    kind. Of texts that look like another type, one in a hundred is a slip of a pen, as in form tables.
+    kind.
     """
     of_kind = [each for each in its if _kind(each) == _kind(new)]
     known = [each for each in of_kind if each.first_at < new.first_at and each.type != EMPTY]
@@ -202,11 +202,7 @@ def _other_type(new: ShapeMemberRow, its: Iterable[ShapeMemberRow], window: Sequ
     learned_from = sum(bool(each.bits & mask) and each.made_at < new.first_at for each in window)
     if new.type == EMPTY or learned_from < LEARNED or any(new.type in _TAKEN.get(each.type, ()) for each in known):
         return None
-    if _kind(new) == CHOICE:
-        return DriftCode.CHOICE_ADDED
-    having = [each.bits >> new.number & 1 for each in window if each.bits & (mask | 1 << new.number)]
-    is_slip = new.path.startswith("data[") and not _kind(new) and sum(having) * 100 <= len(having)
-    return None if is_slip else DriftCode.RETYPED
+    return DriftCode.CHOICE_ADDED if _kind(new) == CHOICE else DriftCode.RETYPED
 
 
 def _kind(member: ShapeMemberRow) -> str:

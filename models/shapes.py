@@ -88,7 +88,9 @@ class DriftView(BaseModel):
     version: int = Field(description="the number of the shape that began then; the first shape is 1")
     path: str
     type: str = Field(description="the type that is new, or was usual")
-    since: datetime = Field(description="when Cellosign made the first archive with the new shape")
+    since: datetime = Field(
+        description="when Cellosign made the archive that shows it: the first with it, or the twentieth without"
+    )
     reference: str = Field(description="that archive, as an example")
     place: str = Field(description="where it stands there, or would stand")
     is_relied: bool = Field(description="whether a title, a facet, the retention or a payment is read from it")

@@ -20,7 +20,7 @@ from domain.shapes import CHOICE, EMPTY, Members, changes_of, drifts, members_of
 from models.errors import Locked
 from models.shapes import ShapeMemberRow, ShapeMemberView, ShapeView
 
-_AT_ONCE, _MEMBERS_AT_ONCE = 50, 100_000
+_AT_ONCE, _MEMBERS_AT_ONCE = 50, 20_000
 _MOST_MEMBERS, _MOST_CHANGES = 1000, 200
 _unjudged = set[str]()
 """The templates whose archives this process has looked at since it judged them last."""

@@ -70,9 +70,10 @@ def due(most: int) -> Iterator[tuple[Due, bytes]]:
     come before new ones also where all are loaded anew.
     """
     with reading() as session:
-        found = session.connection().execute(_DUE.limit(most), execution_options={"yield_per": _SKELETONS_AT_ONCE})
-        for *its, skeleton in found:
-            yield Due(*its), skeleton
+        its = session.connection().execute(_DUE.limit(most), execution_options={"yield_per": _SKELETONS_AT_ONCE})
+        with its as found:  # also closed if the caller takes no more
+            for *what, skeleton in found:
+                yield Due(*what), skeleton
 
 
 def lock(session: Session) -> None:

@@ -69,7 +69,7 @@ def test_field_that_a_facet_relies_on_vanishes_and_returns() -> None:
     leases(range(20), RENT, kind)
     view = looked()
 
-    assert found(view) == [("vanished", "data[KIND]", "p-30")]
+    assert found(view) == [("vanished", "data[KIND]", "p-49")]
     assert [*open_groups()] == [("FIELD_VANISHED", LEASE, 1)]
     (its,) = [each for each in view.members if each.path == "data[KIND].value"]
     assert (its.types, its.choices, its.coverage, view.learned_from) == (["text"], 1, 0.5, 40)
@@ -77,6 +77,18 @@ def test_field_that_a_facet_relies_on_vanishes_and_returns() -> None:
 
     leases([60], RENT, kind)
     assert (found(looked()), [*open_groups()]) == ([], [])
+
+
+def test_renamed_field_is_told_as_vanished_although_people_saw_its_new_name_before() -> None:
+    words = TemplateWords(title=["field:RENT"])
+    leases(range(30), RENT)
+    leases([30], PETS)
+    seen_until = looked().changes[0].since
+    templates.name({LEASE: words.model_copy(update={"seen_until": seen_until})}, "Dana", NOON)
+    leases(range(31, 50), PETS)
+
+    assert found(looked()) == [("vanished", "data[RENT]", "p-49")]
+    assert [*open_groups()] == [("FIELD_VANISHED", LEASE, 1)]
 
 
 def test_what_appears_is_told_once_until_people_have_seen_it() -> None:
