@@ -33,11 +33,11 @@ def look() -> int:
     A version that is superseded meanwhile stays due. While the key of the fingerprints is away, archives with choices
     and all after them wait.
     """
-    found, room = defaultdict[str, dict[shapes.Due, Members]](dict), _MEMBERS_AT_ONCE
+    found, room = defaultdict[str, list[tuple[shapes.Due, Members]]](list), _MEMBERS_AT_ONCE
     with suppress(Locked):
-        for each, skeleton in shapes.due(_AT_ONCE):
-            members = members_of(parse(skeleton), seals.fingerprint) if each.template_id else {}
-            found[each.template_id or ""][each] = members
+        for each in shapes.due(_AT_ONCE):
+            members = members_of(parse(each.skeleton), seals.fingerprint) if each.template_id else {}
+            found[each.template_id or ""].append((each, members))
             if (room := room - len(members)) < 0:
                 break
     for template_id, its in found.items():

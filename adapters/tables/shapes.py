@@ -1,12 +1,11 @@
 """Keeps the shapes of archives, and the members of their templates with what was found of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import Row, bindparam, select, text, update
 from sqlmodel import Session, col
 
 from adapters.database.transactions import reading, upsert
@@ -21,6 +20,8 @@ from models.shapes import DriftCode, ShapeMemberRow, ShapeRow
 
 _SHAPE, _MEMBER = table_of(ShapeRow).c, table_of(ShapeMemberRow).c
 _SKELETONS_AT_ONCE = 4
+Due = Row[tuple[str, int, datetime, str | None, bytes]]
+"""Reference, version and time of a version that the radar has not looked at, its template, and its skeleton."""
 _DUE = (
     select(_SHAPE.reference, _SHAPE.version, _SHAPE.made_at, col(ArchiveRow.template_id), col(VersionRow.skeleton))
     .join_from(table_of(ShapeRow), table_of(ArchiveRow), col(ArchiveRow.reference) == _SHAPE.reference)
@@ -42,16 +43,6 @@ _MOST_MEMBERS = 15_000
 """The most of a template, which a run reads and compares; what comes after them is not followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A version that the radar has not looked at."""
-
-    reference: str
-    version: int
-    made_at: datetime
-    template_id: str | None
-
-
 def template_facet(template_id: str) -> int:
     """Return by which number the shapes of a template are found, 0 of no template."""
     return facet(Kind.TEMPLATE, template_id) if template_id else 0
@@ -65,15 +56,14 @@ def queue(session: Session, version: VersionRow) -> None:
     session.connection().execute(put.on_conflict_do_update(index_elements=["reference"], set_=its))
 
 
-def due(most: int) -> Iterator[tuple[Due, bytes]]:
-    """Yield the archives that the radar has not looked at, with their skeletons, as Cellosign made them: so old ones
-    come before new ones also where all are loaded anew.
+def due(most: int) -> Iterator[Due]:
+    """Yield the archives that the radar has not looked at, as Cellosign made them: so old ones come before new ones
+    also where all are loaded anew.
     """
     with reading() as session:
         its = session.connection().execute(_DUE.limit(most), execution_options={"yield_per": _SKELETONS_AT_ONCE})
         with its as found:  # also closed if the caller takes no more
-            for *what, skeleton in found:
-                yield Due(*what), skeleton
+            yield from found
 
 
 def lock(session: Session) -> None:
@@ -88,18 +78,18 @@ def members(session: Session, template_id: str) -> list[ShapeMemberRow]:
     return list(session.scalars(its.order_by(col(ShapeMemberRow.number))))
 
 
-def take_in(session: Session, template_id: str, found: Mapping[Due, Members]) -> None:
+def take_in(session: Session, template_id: str, found: Sequence[tuple[Due, Members]]) -> None:
     """Write the shapes of archives of a template, and its members that are new. An archive that was erased, looked at
     or loaded anew meanwhile is left out.
     """
     lock(session)
     known, template, rows = members(session, template_id), template_facet(template_id), list[dict[str, Any]]()
     by_member, choices = {(each.path, each.type): each for each in known}, Counter(map(_choice, known))
-    references = [each.reference for each in found]
+    references = [each.reference for each, _ in found]
     due = select(_SHAPE.reference, _SHAPE.version).where(_SHAPE.reference.in_(references), _SHAPE.members.is_(None))
     rows_left = session.connection().execute(due.with_for_update(skip_locked=True))
     left = {(each.reference, each.version) for each in rows_left}
-    for of, its in ((of, its) for of, its in found.items() if (of.reference, of.version) in left):
+    for of, its in ((of, its) for of, its in found if (of.reference, of.version) in left):
         bits = 0
         for (path, type_), (parent, place) in its.items():
             row = by_member.get((path, type_))
