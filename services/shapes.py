@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple
 
-from sqlmodel import Session
-
 from adapters.database.transactions import reading, writing
 from adapters.search import templates as said
 from adapters.store import seals
@@ -46,22 +44,22 @@ def look() -> int:
     _unjudged.update(found)
     number = sum(map(len, found.values()))
     for template_id in sorted(_unjudged) if room >= 0 and number < _AT_ONCE else ():
-        with writing() as session:
-            judge_within(session, template_id)
+        judge(template_id)
         _unjudged.discard(template_id)
     return number
 
 
-def judge_within(session: Session, template_id: str) -> None:
+def judge(template_id: str) -> None:
     """Open and close the findings of a template by its newest archives and by what people say about it."""
-    shapes.lock(session)
-    members, words = shapes.members(session, template_id), said.held(session).of(template_id)
-    relied, found = relied_on(words, members), drifts(members, shapes.newest(session, template_id))
-    for each in members:
-        drift, each.is_relied = found.get(each.number), each.path in relied
-        if drift:
-            each.code, each.since, each.reference, each.place = astuple(drift)
-        each.is_open = drift is not None and (words.seen_until is None or drift.since > words.seen_until)
+    with writing() as session:
+        shapes.lock(session)
+        members, words = shapes.members(session, template_id), said.held(session).of(template_id)
+        relied, found = relied_on(words, members), drifts(members, shapes.newest(session, template_id))
+        for each in members:
+            drift, each.is_relied = found.get(each.number), each.path in relied
+            if drift:
+                each.code, each.since, each.reference, each.place = astuple(drift)
+            each.is_open = drift is not None and (words.seen_until is None or drift.since > words.seen_until)
 
 
 def view(template_id: str) -> ShapeView:

@@ -171,12 +171,12 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
                 said.put(session, each)
             if said.read(session).definitions != before:
                 derived.begin_within(session)
-            for each in templates:
-                shapes.judge_within(session, each.id)
             for each in templates:  # last: what the database refuses is not in the store
                 kept.keep(each)
     finally:
         said.forget()
+    for each in templates:
+        shapes.judge(each.id)
 
 
 def _check_facets(template_id: str, words: TemplateWords) -> None:

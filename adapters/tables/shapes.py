@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, text, update
@@ -122,6 +124,21 @@ def newest(session: Session, template_id: str) -> list[Shape]:
     found = select(_SHAPE.reference, _SHAPE.made_at, _SHAPE.members).where(*its)
     rows = session.connection().execute(found.order_by(_SHAPE.made_at.desc(), _SHAPE.reference.desc()).limit(WINDOW))
     return [Shape(each.reference, each.made_at, int.from_bytes(each.members, "little")) for each in rows]
+
+
+def redact(session: Session, reference: str, digest: str) -> None:
+    """Take an archive out of the examples, and with it the names that no other of the newest archives has."""
+    lock(session)
+    rows = session.scalars(select(ShapeMemberRow).where(_MEMBER.reference == reference)).all()
+    left = {
+        of: reduce(or_, (each.bits for each in newest(session, of) if each.reference != reference), 0)
+        for of in {each.template_id for each in rows}
+    }
+    for each in rows:
+        each.reference = digest
+        if not left[each.template_id] >> each.number & 1:
+            each.path = each.place = each.parent = f"erased-{each.number}"
+            each.code, each.since, each.is_open = None, None, False
 
 
 def untold(session: Session) -> list[ShapeMemberRow]:

@@ -14,6 +14,7 @@ from adapters.search import pages
 from adapters.search.entries import entry_id
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
+from adapters.tables import shapes
 from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyCode, DiscrepancyRow
@@ -22,7 +23,6 @@ from models.people import LetterRow, NoticeRow, SavedViewRow
 from models.runs.batch import BatchItemRow, BatchRow
 from models.search import DerivedRow, Kind, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
-from models.shapes import ShapeMemberRow
 from models.store.condition import ConditionRow
 from services.erasure.spellings import redacted, redacted_text, spellings
 from services.erasure.traces import REDACTED, Named, columns_that_name
@@ -46,14 +46,13 @@ def redact(session: Session, named: Named) -> None:
         _redact_columns(session, named, table)
     of_many = (col(EventRow.reference) == "", col(EventRow.receipt_id) != named.digest)  # archive.erased tells it
     _redact_columns(session, named, EventRow, *of_many)
-    of_shapes = update(ShapeMemberRow).where(col(ShapeMemberRow.reference) == named.reference)
-    session.execute(of_shapes.values(reference=named.digest))
     entries, items = (col(each) for each in (SettlementEntryRow.reference, BatchItemRow.subject))
     unmatched = update(SettlementEntryRow).where(entries == named.reference)
     session.execute(unmatched.values(reference=None, payment_id=None))
     session.execute(update(DerivedRow).where(col(DerivedRow.last) == named.reference).values(last=""))
     session.execute(update(BatchItemRow).where(items == named.reference).values(subject=named.digest, receipt_id=None))
     note(session, BatchItemRow, items == named.digest)
+    shapes.redact(session, named.reference, named.digest)
 
 
 def redact_findings(named: Named) -> None:
