@@ -3,45 +3,45 @@
 A shape is a set of members, each a path in the payload with a type, and has no value. docs/templates.md says the rules.
 """
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from itertools import chain
-from operator import and_, or_
+from operator import and_
 from typing import Any
 
 from domain.retention import field_of
-from domain.tables.values import CHOSEN_TYPES, MOST_CHOICES, narrowest
+from domain.tables.values import CHOSEN_TYPES, narrowest
 from models.shapes import DriftCode, DriftView, ShapeMemberRow
-from models.tables import ColumnType
 from models.templates import PERSON, TemplateWords, name_in
 
-MOST_MEMBERS, MOST_NEW = 40_000, 12_000
-"""The most members of a template, and the most that an archive adds: a form of 5,000 fields has 10,000. What comes
-after them is not followed.
-"""
+MOST_IN_ARCHIVE = 12_000
+"""The most members of an archive: a form of 5,000 fields has 10,000. What comes after them is not followed."""
 WINDOW, LEARNED, GONE, USUAL = 200, 20, 20, 0.95
 """The newest archives that are compared; how many teach a shape; in how many a member is gone; in what share it was."""
 EMPTY, CHOICE, FIELD = "empty", "choice", "field"
-_PLAIN = re.compile(r"[\w-]{1,60}")
+_WORD, _NAME = re.compile(r"(?!.*\d{4})[^\W\d][\w-]{0,59}"), re.compile(r"[\w-]{1,60}")
+_LOOKS_PERSONAL = re.compile(r"@|(?<![^\W_])\d[\d-]{6,}(?![^\W_])")
+"""A name with an address of mail, or a number that people have."""
 _MOST_NAME, _MOST_PATH = 60, 300
 _BY_ID = ("data", "signatures", "attachments")
 """The lists of what stands on the form: its elements are told apart by their ids."""
-_TAKEN = {ColumnType.TEXT: {"integer", "decimal", "date", "boolean"}, ColumnType.DECIMAL: {"integer"}}
+_TAKEN = {"text": {"integer", "decimal", "date", "boolean"}, "decimal": {"integer"}}
 """Types that take all values of others: a field of texts has a number now and then."""
-_PAYMENT = ("", ".amount", ".status", ".type", ".transaction_id", ".provider_transaction_result")
-_RESULT = (".currency", ".total", ".cguid", ".auth_number")
 _OF_PAYMENTS = {
-    *(f"payments[]{each}" for each in _PAYMENT),
-    *(f"payments[].provider_transaction_result{each}" for each in _RESULT),
+    *(f"payments[].{each}" for each in ("amount", "status", "type", "transaction_id")),
+    *(f"payments[].provider_transaction_result.{each}" for each in ("currency", "total", "cguid", "auth_number")),
 }
 """What payments are judged by."""
 
 Members = dict[tuple[str, str], tuple[str, str]]
 """The parent and the first place of each member, by its path and its type."""
+_Step = tuple[str, str, str, str]
+"""Path, type, parent and place of a member."""
 
 
 def members_of(document: Mapping[str, Any], fingerprint: Callable[[str], str]) -> Members:
@@ -51,50 +51,43 @@ def members_of(document: Mapping[str, Any], fingerprint: Callable[[str], str]) -
         fingerprint: returns the keyed fingerprint of a choice.
     """
     found: Members = {}
-    by_id = (_elements(document.get(name), name, fingerprint) for name in _BY_ID)
-    for path, parent, type_, place in chain(_walk(document, "", ""), *by_id):
-        found.setdefault((path, type_), (parent, place))
+    for path, type_, *where in chain(_elements(document, fingerprint), _walk(document, "", "")):
+        found.setdefault((path, type_), (where[0], where[1]))
+        if len(found) == MOST_IN_ARCHIVE:
+            break
     return found
-
-
-_Step = tuple[str, str, str, str]
-"""Path, parent, type and place of a member."""
 
 
 def _walk(value: Any, path: str, place: str) -> Iterator[_Step]:
     if len(path) > _MOST_PATH:
         return
+    steps: Iterable[tuple[str, str, Any]] = ()
     if isinstance(value, dict):
-        for name, each in value.items():
-            step = _named(name)
-            its = f"{path}{step}".lstrip("."), f"{place}{step}".lstrip(".")
-            if its[0] != "data[].value":  # each field has values of its own
-                yield its[0], path, _type(each), its[1]
-                yield from _walk(each, *its)
+        names = ((_given(name) if path.endswith("labels") else _member(name), each) for name, each in value.items())
+        steps = ((f".{name}", f".{name}", each) for name, each in names)
     elif isinstance(value, list):
-        for number, each in enumerate(value):
-            its = f"{path}[]", f"{place}[{number}]"
-            yield its[0], path, _type(each), its[1]
+        steps = (("[]", f"[{number}]", each) for number, each in enumerate(value))
+    for step, at, each in steps:
+        its = f"{path}{step}".lstrip("."), f"{place}{at}".lstrip(".")
+        if its[0] != "data[].value":  # each field has values of its own
+            yield its[0], _type(each), path, its[1]
             yield from _walk(each, *its)
 
 
-def _elements(elements: Any, name: str, fingerprint: Callable[[str], str]) -> Iterator[_Step]:
-    """Yield the elements of a list by their ids, and the values of form fields by what their texts look like."""
-    seen = dict[str, int]()
-    for number, each in enumerate(elements if isinstance(elements, list) else ()):
-        if isinstance(each, dict):
-            path, place = field_path(name, each.get("id")), f"{name}[{number}]"
-            seen[path] = seen.get(path, -1) + 1
-            path += f"[{seen[path]}]" if seen[path] else ""
-            declared = each.get("type")
-            is_type = isinstance(declared, str) and re.fullmatch(r"[a-z_]{1,30}", declared)
-            yield path, name, f"{FIELD} {declared}" if is_type and name == "data" else "object", place
-            if name == "data" and "value" in each:
-                value, its = each["value"], (f"{path}.value", path)
-                type_ = _type(value)
-                yield *its, (narrowest(value)[0] or EMPTY) if type_ == "text" else type_, f"{place}.value"
-                if declared in CHOSEN_TYPES and type_ == "text":
-                    yield *its, f"{CHOICE} {fingerprint(value)[:12]}", f"{place}.value"
+def _elements(document: Mapping[str, Any], fingerprint: Callable[[str], str]) -> Iterator[_Step]:
+    """Yield elements by their ids, and the values of form fields by what their texts look like."""
+    for name in _BY_ID:
+        elements = document.get(name)
+        for number, each in enumerate(elements if isinstance(elements, list) else ()):
+            if isinstance(each, dict):
+                path, place, declared = field_path(name, each.get("id")), f"{name}[{number}]", str(each.get("type"))
+                is_type = name == "data" and re.fullmatch("[a-z_]{1,30}", declared)
+                yield path, f"{FIELD} {declared}" if is_type else "object", name, place
+                if name == "data" and "value" in each:
+                    value, type_, where = each["value"], _type(each["value"]), (path, f"{place}.value")
+                    yield f"{path}.value", (narrowest(value)[0] or EMPTY) if type_ == "text" else type_, *where
+                    if declared in CHOSEN_TYPES and type_ == "text":
+                        yield f"{path}.value", f"{CHOICE} {fingerprint(value)[:12]}", *where
 
 
 def _type(value: Any) -> str:
@@ -104,27 +97,21 @@ def _type(value: Any) -> str:
     return next((name for kind, name in named.items() if isinstance(value, kind)), "number")
 
 
-def _named(name: str) -> str:
-    return f".{name}" if _PLAIN.fullmatch(name) else f"[{_quoted(name)}]"
+def _member(name: str) -> str:
+    """Return the name of a member, or `*` where it is no word: then what names it may be a value, such as a person."""
+    return name if _WORD.fullmatch(name) else "*"
 
 
-def _quoted(name: str) -> str:
-    """Return a name that no path and no line confuses, and no mark of direction turns; a long one with its length."""
-    kept = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}…{len(name)}"
-    return '"' + "".join(_escaped(each) for each in kept) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    return character if character.isprintable() else f"\\u{ord(character):04x}"
+def _given(name: str) -> str:
+    """Return a name that people gave a field or a label, or `*` where it looks personal, is long, or does not print."""
+    if len(name) > _MOST_NAME or not name.isprintable() or _LOOKS_PERSONAL.search(name):
+        return "*"
+    return name if _NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def field_path(name: str, id_: Any) -> str:
-    """Return the path of an element of a list by its id."""
-    text = str(id_) if isinstance(id_, str | int) else ""
-    is_plain = _PLAIN.fullmatch(text) and not text.isdigit()
-    return f"{name}[{text if is_plain else _quoted(text)}]"
+    """Return the path of the elements of a list that have an id."""
+    return f"{name}[{_given(str(id_) if isinstance(id_, str | int) else '')}]"
 
 
 def relied_on(words: TemplateWords, members: Iterable[ShapeMemberRow]) -> set[str]:
@@ -132,12 +119,11 @@ def relied_on(words: TemplateWords, members: Iterable[ShapeMemberRow]) -> set[st
     members of.
     """
     ends_by = field_of(words.retention) if words.retention else None
-    fields = {name_in(each) for each in words.found_by if each.startswith("field:")} | ({ends_by} if ends_by else set())
+    fields = [name_in(each) for each in words.found_by if each.startswith("field:")] + ([ends_by] if ends_by else [])
     paths = {field_path("data", each) for each in fields}
-    paths |= {each.path for each in members if each.type == f"{FIELD} payment"}
-    paths |= {f"sessions[].labels{_named(name_in(each))}" for each in words.found_by if each.startswith("label:")}
-    paths |= {"sessions[].recipient", "sessions[].recipient.name"} if PERSON in words.title else set()
-    paths |= {f"{each}.value" for each in paths if each.startswith("data[")} | _OF_PAYMENTS
+    paths = {f"{each}.value" for each in paths | {each.path for each in members if each.type == f"{FIELD} payment"}}
+    paths |= {f"sessions[].labels.{_given(name_in(each))}" for each in words.found_by if each.startswith("label:")}
+    paths |= _OF_PAYMENTS | ({"sessions[].recipient.name"} if PERSON in words.title else set())
     return paths | {each[: found.start()] for each in paths for found in re.finditer(r"[.\[]", each)}
 
 
@@ -160,7 +146,7 @@ class Drift:
     place: str
 
 
-def drifts(members: Sequence[ShapeMemberRow], window: Sequence[Shape], relied: Collection[str]) -> dict[int, Drift]:
+def drifts(members: Sequence[ShapeMemberRow], window: Sequence[Shape]) -> dict[int, Drift]:
     """Return how the shape of a template has changed within its newest archives, by the number of the member.
 
     Each member is compared among the archives that have its parent: what is new in an object that is new, or comes now
@@ -169,7 +155,6 @@ def drifts(members: Sequence[ShapeMemberRow], window: Sequence[Shape], relied: C
     Args:
         members: those of the template, with their findings so far.
         window: the newest archives, the newest first.
-        relied: the paths that something is read from: what vanished of these stays vanished until it returns.
     """
     if len(window) <= LEARNED:
         return {}
@@ -177,65 +162,62 @@ def drifts(members: Sequence[ShapeMemberRow], window: Sequence[Shape], relied: C
     by_path = defaultdict[str, list[ShapeMemberRow]](list)
     for each in sorted(members, key=lambda each: (each.first_at, each.number)):
         by_path[each.path].append(each)
-    masks = {path: reduce(or_, (1 << each.number for each in its)) for path, its in by_path.items()}
-    found = dict[int, Drift]()
+    masks = {"": -1} | {path: _mask(its) for path, its in by_path.items()}
+    found = dict[int, Drift | None]()
     for path, (first, *others) in by_path.items():
-        is_new = first.first_at > oldest_at
-        if is_new or not masks[path] & always:
-            mask = masks.get(first.parent, 0)
-            with_parent = [each for each in window if not first.parent or each.bits & mask]
-            if drift := _came_or_went(first, masks[path], with_parent, is_relied=path in relied):
-                found[first.number] = drift
+        if first.first_at > oldest_at or not masks[path] & always:
+            around = [each for each in window if each.bits & masks.get(first.parent, 0)]
+            found[first.number] = _came_or_went(first, masks[path], around)
         for each in others:
             if each.first_at > oldest_at and (code := _other_type(each, by_path[path], window)):
                 found[each.number] = Drift(code, each.first_at, each.reference, each.place)
-    return found
+    return {number: drift for number, drift in found.items() if drift}
 
 
-def _came_or_went(first: ShapeMemberRow, mask: int, window: Sequence[Shape], *, is_relied: bool) -> Drift | None:
-    gone = next((number for number, each in enumerate(window) if each.bits & mask), len(window))
-    before = window[gone:]
-    if gone >= GONE or not before:
-        share = sum(each.bits & mask != 0 for each in before) / len(before) if before else 0
-        if len(before) >= LEARNED and share >= USUAL:
-            absent = window[gone - 1]
-            return Drift(DriftCode.VANISHED, absent.made_at, absent.reference, first.path)
-        if is_relied and first.code == DriftCode.VANISHED and first.since:
-            return Drift(DriftCode.VANISHED, first.since, first.reference, first.place)
-    if before and sum(each.made_at < first.first_at for each in window) >= LEARNED:
+def _mask(members: Iterable[ShapeMemberRow]) -> int:
+    return sum(1 << each.number for each in members)
+
+
+def _came_or_went(first: ShapeMemberRow, mask: int, around: Sequence[Shape]) -> Drift | None:
+    gone = next((number for number, each in enumerate(around) if each.bits & mask), len(around))
+    before = around[gone:]
+    had = sum(each.bits & mask != 0 for each in before)
+    if gone >= GONE and len(before) >= LEARNED and had >= USUAL * len(before):
+        absent = around[gone - GONE]  # the finding is as old: it is no part of what people have seen before
+        return Drift(DriftCode.VANISHED, absent.made_at, absent.reference, first.path)
+    if first.code == DriftCode.VANISHED and first.since and gone >= min(GONE, len(around)):
+        return Drift(DriftCode.VANISHED, first.since, first.reference, first.place)
+    if had and sum(each.made_at < first.first_at for each in around) >= LEARNED:
         return Drift(DriftCode.APPEARED, first.first_at, first.reference, first.place)
     return None
 
 
-def _other_type(new: ShapeMemberRow, its: Sequence[ShapeMemberRow], window: Sequence[Shape]) -> DriftCode | None:
+def _other_type(new: ShapeMemberRow, its: Iterable[ShapeMemberRow], window: Sequence[Shape]) -> DriftCode | None:
     """Return what a type that a known member has for the first time means, if enough archives had other types of its
-    kind. Of texts that look like another type, one in a hundred is a slip of a pen, as in form tables.
+    kind.
     """
-    kind, _, detail = new.type.partition(" ")
-    if kind == EMPTY:
-        return None
-    of_kind = [each for each in its if (each.type.startswith(f"{kind} ") if detail else " " not in each.type)]
+    of_kind = [each for each in its if _kind(each) == _kind(new)]
     known = [each for each in of_kind if each.first_at < new.first_at and each.type != EMPTY]
-    mask = reduce(or_, (1 << each.number for each in known), 0)
-    if sum(bool(each.bits & mask) and each.made_at < new.first_at for each in window) < LEARNED:
+    mask = _mask(known)
+    learned_from = sum(bool(each.bits & mask) and each.made_at < new.first_at for each in window)
+    if new.type == EMPTY or learned_from < LEARNED or any(new.type in _TAKEN.get(each.type, ()) for each in known):
         return None
-    if kind == CHOICE:
-        return DriftCode.CHOICE_ADDED if len(known) < MOST_CHOICES else None
-    if any(new.type in _TAKEN.get(ColumnType(each.type), ()) for each in known if each.type in _TAKEN):
-        return None
-    having = [each.bits >> new.number & 1 for each in window if each.bits & (mask | 1 << new.number)]
-    is_slip = new.path.startswith("data[") and not detail and sum(having) * 100 <= len(having)
-    return None if is_slip else DriftCode.RETYPED
+    return DriftCode.CHOICE_ADDED if _kind(new) == CHOICE else DriftCode.RETYPED
+
+
+def _kind(member: ShapeMemberRow) -> str:
+    return member.type.partition(" ")[0] if " " in member.type else ""
 
 
 def changes_of(members: Iterable[ShapeMemberRow]) -> list[DriftView]:
     """Return how the shape of a template has changed, newest first. What changed at once is of one version of the
     shape; the first version was learned.
     """
-    dated = [(each.since, each) for each in members if each.since and each.path]
+    dated = sorted(((each.since, each) for each in members if each.since), key=lambda each: each[0], reverse=True)
     versions = {since: number for number, since in enumerate(sorted({since for since, _ in dated}), 2)}
-    newest_first = sorted(dated, key=lambda each: each[0], reverse=True)
     return [
-        DriftView(version=versions[since], **each.model_dump(include={*DriftView.model_fields}))
-        for since, each in newest_first
+        DriftView.model_validate(
+            each.model_dump() | {"version": versions[since], "type": CHOICE if _kind(each) == CHOICE else each.type}
+        )
+        for since, each in dated
     ]

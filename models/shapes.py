@@ -45,7 +45,8 @@ class ShapeMemberRow(SQLModel, table=True):
 
     `code`: how the shape changed by it, last; `since` an archive of `reference` and `place`. `is_open`: both shapes are
     among the newest archives, and nobody has said that they have seen it. `is_relied`: a title, facet, retention or
-    payment is read from the member. `number` counts those of a template, and `parent` is the path of the object.
+    payment is read from the member. `told`: which `since` an event has told. `number` counts those of a template, and
+    `parent` is the path of the object.
     """
 
     __tablename__ = "shape_member"
@@ -63,7 +64,7 @@ class ShapeMemberRow(SQLModel, table=True):
     since: datetime | None = Column(default=None, sa_type=Moment)
     is_open: bool = False
     is_relied: bool = False
-    is_announced: bool = False
+    told: datetime | None = Column(default=None, sa_type=Moment)
 
 
 class ShapeMemberView(BaseModel):
@@ -86,8 +87,10 @@ class DriftView(BaseModel):
     code: DriftCode
     version: int = Field(description="the number of the shape that began then; the first shape is 1")
     path: str
-    type: str = Field(description="the type that is new, or was usual; of a choice, its keyed fingerprint")
-    since: datetime = Field(description="when Cellosign made the first archive with the new shape")
+    type: str = Field(description="the type that is new, or was usual")
+    since: datetime = Field(
+        description="when Cellosign made the archive that shows it: the first with it, or the twentieth without"
+    )
     reference: str = Field(description="that archive, as an example")
     place: str = Field(description="where it stands there, or would stand")
     is_relied: bool = Field(description="whether a title, a facet, the retention or a payment is read from it")

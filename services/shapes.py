@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple
 
-from sqlmodel import Session
-
-from adapters.database.transactions import writing
+from adapters.database.transactions import reading, writing
 from adapters.search import templates as said
 from adapters.store import seals
 from adapters.tables import shapes
@@ -20,52 +18,56 @@ from domain.shapes import CHOICE, EMPTY, Members, changes_of, drifts, members_of
 from models.errors import Locked
 from models.shapes import ShapeMemberRow, ShapeMemberView, ShapeView
 
-_AT_ONCE = 50
+_AT_ONCE, _MEMBERS_AT_ONCE = 50, 20_000
 _MOST_MEMBERS, _MOST_CHANGES = 1000, 200
+_unjudged = set[str]()
+"""The templates whose archives this process has looked at since it judged them last."""
 
 
 def look() -> int:
-    """Look at a batch of archives, and find how the shapes of their templates have changed. Return their number.
+    """Look at a batch of archives, and return their number. Once no more are due, find how the shapes of the templates
+    have changed: old archives after an upgrade, or of a backlog, are no news.
 
     A version that is superseded meanwhile stays due. While the key of the fingerprints is away, archives with choices
     and all after them wait.
     """
-    found = defaultdict[str, dict[shapes.Due, Members]](dict)
+    found, room = defaultdict[str, list[tuple[shapes.Due, Members]]](list), _MEMBERS_AT_ONCE
     with suppress(Locked):
-        for each, skeleton in shapes.due(_AT_ONCE):
-            members = members_of(parse(skeleton), seals.fingerprint) if each.template_id else {}
-            found[each.template_id or ""][each] = members
+        for each in shapes.due(_AT_ONCE):
+            members = members_of(parse(each.skeleton), seals.fingerprint) if each.template_id else {}
+            found[each.template_id or ""].append((each, members))
+            if (room := room - len(members)) < 0:
+                break
     for template_id, its in found.items():
         with writing() as session:
-            shapes.lock(session)
-            known = shapes.members(session, shapes.template_facet(template_id))
-            shapes.take_in(session, template_id, known, its)
-            judge_within(session, template_id, known)
-    return sum(map(len, found.values()))
+            shapes.take_in(session, template_id, its)
+    _unjudged.update(found)
+    number = sum(map(len, found.values()))
+    for template_id in sorted(_unjudged) if room >= 0 and number < _AT_ONCE else ():
+        judge(template_id)
+        _unjudged.discard(template_id)
+    return number
 
 
-def judge_within(session: Session, template_id: str, members: Sequence[ShapeMemberRow] = ()) -> None:
+def judge(template_id: str) -> None:
     """Open and close the findings of a template by its newest archives and by what people say about it."""
-    if not members:
+    with writing() as session:
         shapes.lock(session)
-        members = shapes.members(session, shapes.template_facet(template_id))
-    words = said.held(session).of(template_id)
-    relied = relied_on(words, members)
-    found = drifts(members, shapes.newest(session, shapes.template_facet(template_id)), relied)
-    for each in members:
-        drift, each.is_relied = found.get(each.number), each.path in relied
-        if drift:
-            each.is_announced = each.is_announced and (each.code, each.since) == (drift.code, drift.since)
-            each.code, each.since, each.reference, each.place = astuple(drift)
-        each.is_open = drift is not None and (words.seen_until is None or drift.since > words.seen_until)
+        members, words = shapes.members(session, template_id), said.held(session).of(template_id)
+        relied, found = relied_on(words, members), drifts(members, shapes.newest(session, template_id))
+        for each in members:
+            drift, each.is_relied = found.get(each.number), each.path in relied
+            if drift:
+                each.code, each.since, each.reference, each.place = astuple(drift)
+            each.is_open = drift is not None and (words.seen_until is None or drift.since > words.seen_until)
 
 
-def view_within(session: Session, template_id: str) -> ShapeView:
-    """Return the shape of a template with its history."""
-    template = shapes.template_facet(template_id)
-    members, window = shapes.members(session, template), shapes.newest(session, template)
+def view(template_id: str) -> ShapeView:
+    """Return the shape of a template with its history; that of an unknown template is empty."""
+    with reading() as session:
+        members, window = shapes.members(session, template_id), shapes.newest(session, template_id)
     by_path = defaultdict[str, list[ShapeMemberRow]](list)
-    for each in (each for each in members if each.path):
+    for each in members:
         by_path[each.path].append(each)
     shown = [_member(path, its, [each.bits for each in window]) for path, its in by_path.items()]
     return ShapeView(
@@ -76,11 +78,13 @@ def view_within(session: Session, template_id: str) -> ShapeView:
 
 
 def _member(path: str, its: Sequence[ShapeMemberRow], window: Sequence[int]) -> ShapeMemberView:
-    filled = sum(1 << each.number for each in its if each.type != EMPTY)
-    types = [each.type for each in its if each.type != EMPTY]
-    named = [each for each in types if not each.startswith(CHOICE)]
-    coverage = round(sum(each & filled != 0 for each in window) / len(window), 3) if window else 0.0
-    first_at = min(each.first_at for each in its)
+    filled = [each for each in its if each.type != EMPTY]
+    mask = sum(1 << each.number for each in filled)
+    types = [each.type for each in filled if not each.type.startswith(CHOICE)]
     return ShapeMemberView(
-        path=path, types=named, choices=len(types) - len(named), coverage=coverage, first_at=first_at
+        path=path,
+        types=types,
+        choices=len(filled) - len(types),
+        coverage=round(sum(each & mask != 0 for each in window) / (len(window) or 1), 3),
+        first_at=min(each.first_at for each in its),
     )

@@ -23,7 +23,6 @@ from models.archive.session import LabelRow, SessionRow
 from models.columns import table_of
 from models.errors import Refused
 from models.search import MOST_FACETS
-from models.shapes import ShapeView
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
 from models.titles import Title, TitleView
 from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
@@ -131,7 +130,11 @@ def view(template_id: str, caller: Caller) -> TemplateView:
         Transient: the database does not answer.
     """
     with reading() as session:
-        row, counted = _rows(session, template_id)
+        row = session.get(TemplateRow, key_of(template_id))
+        counted = session.connection().execute(_counted().where(col(ArchiveRow.template_id) == template_id)).first()
+        if row is None and counted is None:
+            detail = "no archive has this template, and nobody named it; `cellar templates list` names the templates"
+            raise Refused("UNKNOWN_TEMPLATE", detail, status=404)
         words = TemplateWords.model_validate(row.words if row else {})
         references = said.newest_of(session, template_id)
         file_name = usual_file(_signed_files(session, references))
@@ -148,26 +151,6 @@ def view(template_id: str, caller: Caller) -> TemplateView:
         changed_by=row and row.changed_by,
     )
     return masked(found, Personal(words)) if caller.is_masked else found
-
-
-def shape(template_id: str) -> ShapeView:
-    """Return the shape of a template, and how it has changed.
-
-    Raises as `view` does.
-    """
-    with reading() as session:
-        _rows(session, template_id)
-        return shapes.view_within(session, template_id)
-
-
-def _rows(session: Session, template_id: str) -> tuple[TemplateRow | None, Any]:
-    """Return what people say about a template, and the number and times of its archives. Raises as `view` does."""
-    row = session.get(TemplateRow, key_of(template_id))
-    counted = session.connection().execute(_counted().where(col(ArchiveRow.template_id) == template_id)).first()
-    if row is None and counted is None:
-        detail = "no archive has this template, and nobody named it; `cellar templates list` names the templates"
-        raise Refused("UNKNOWN_TEMPLATE", detail, status=404)
-    return row, counted
 
 
 def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
@@ -188,12 +171,12 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
                 said.put(session, each)
             if said.read(session).definitions != before:
                 derived.begin_within(session)
-            for each in templates:
-                shapes.judge_within(session, each.id)
             for each in templates:  # last: what the database refuses is not in the store
                 kept.keep(each)
     finally:
         said.forget()
+    for each in templates:
+        shapes.judge(each.id)
 
 
 def _check_facets(template_id: str, words: TemplateWords) -> None:

@@ -10,7 +10,7 @@ from api.references import Reference, RouteAsSent
 from models.access import Action
 from models.shapes import ShapeView
 from models.views.templates import TemplateNaming, Templates, TemplateView
-from services import templates
+from services import shapes, templates
 
 router = APIRouter(prefix="/api/templates", tags=["templates"], route_class=RouteAsSent)
 _UNKNOWN = {404: {"UNKNOWN_TEMPLATE": "no archive has this template, and nobody has named it."}}
@@ -28,12 +28,13 @@ def list_templates(caller: CallerOf) -> Templates:
     return templates.listed(caller)
 
 
-@router.get(
-    "/{template_id:path}/shape", **does(Action.READ_TEMPLATES, "The shape of a template", "The shape.", _UNKNOWN)
-)
+@router.get("/{template_id:path}/shape", **does(Action.READ_TEMPLATES, "The shape of a template", "The shape."))
 def read_shape(template_id: Reference) -> ShapeView:
-    """What the payloads of its newest archives have, 200 at most by Cellosign's clock, and how that has changed."""
-    return templates.shape(template_id)
+    """What the payloads of its newest archives have, 200 at most by Cellosign's clock, and how that has changed.
+
+    An unknown template has no members.
+    """
+    return shapes.view(template_id)
 
 
 @router.get("/{template_id:path}", **does(Action.READ_TEMPLATES, "One template", "The template.", _UNKNOWN))

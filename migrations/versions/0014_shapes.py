@@ -32,10 +32,12 @@ def upgrade() -> None:
         Column("first_at", DateTime(timezone=True), nullable=False),
         Column("code", String(16)),
         Column("since", DateTime(timezone=True)),
-        *(Column(name, Boolean, nullable=False) for name in ("is_open", "is_relied", "is_announced")),
+        *(Column(name, Boolean, nullable=False) for name in ("is_open", "is_relied")),
+        Column("told", DateTime(timezone=True)),
     )
     op.execute(
         "INSERT INTO shape (reference, template, version, made_at) "
-        "SELECT a.reference, 0, v.version, coalesce(v.event_at, v.received_at) FROM archive a "
+        "SELECT a.reference, 0, v.version, "
+        "CASE WHEN v.is_from_future OR v.event_at IS NULL THEN v.received_at ELSE v.event_at END FROM archive a "
         "JOIN version v ON v.receipt_id = a.current_receipt_id"
     )

@@ -46,13 +46,13 @@ def redact(session: Session, named: Named) -> None:
         _redact_columns(session, named, table)
     of_many = (col(EventRow.reference) == "", col(EventRow.receipt_id) != named.digest)  # archive.erased tells it
     _redact_columns(session, named, EventRow, *of_many)
-    shapes.forget(session, named.reference, named.digest)
     entries, items = (col(each) for each in (SettlementEntryRow.reference, BatchItemRow.subject))
     unmatched = update(SettlementEntryRow).where(entries == named.reference)
     session.execute(unmatched.values(reference=None, payment_id=None))
     session.execute(update(DerivedRow).where(col(DerivedRow.last) == named.reference).values(last=""))
     session.execute(update(BatchItemRow).where(items == named.reference).values(subject=named.digest, receipt_id=None))
     note(session, BatchItemRow, items == named.digest)
+    shapes.redact(session, named.reference, named.digest)
 
 
 def redact_findings(named: Named) -> None:

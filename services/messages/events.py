@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -259,24 +260,18 @@ def announce_drifts(now: datetime) -> list[Event]:
 
     An event that a killed program has announced is announced again with the same id, unless there is more to tell.
     """
-    events = list[Event]()
-    while event := _announce_one(now):
-        events.append(event)
-    return events
-
-
-def _announce_one(now: datetime) -> Event | None:
     with reading() as session:
-        rows = shapes.untold(session)
-    if not rows:
-        return None
-    told = [[each.number, each.code, each.since and each.since.isoformat()] for each in rows]
-    subject = hashlib.sha256(json.dumps([rows[0].template_id, told]).encode()).hexdigest()
-    event = bodies.template_drifted(subject, rows[0].template_id, changes_of(rows), now, settings().receiver_url)
-    announce(event)
-    with writing() as session:
-        shapes.set_told(session, rows)
-    return event
+        untold = shapes.untold(session)
+    events = list[Event]()
+    for template_id, its in groupby(untold, key=lambda each: each.template_id):
+        rows = [*its]
+        told = json.dumps([template_id, [[each.number, each.since] for each in rows]], default=str)
+        subject = hashlib.sha256(told.encode()).hexdigest()
+        events.append(bodies.template_drifted(subject, template_id, changes_of(rows), now, settings().receiver_url))
+        announce(events[-1])
+        with writing() as session:
+            shapes.set_told(session, rows)
+    return events
 
 
 def prefect_event(event: Event) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from pytest_httpserver import HTTPServer
 
 from adapters.observation.log import reference_digest
 from adapters.settings.environment import POOL
-from domain.messages.bodies import process_missing, report, template_drifted
+from domain.messages.bodies import process_missing, report
 from flows.execution.tasks import emit
 from flows.process_archive import process_archive
 from models.completeness.processes import MissingProcessRow, Why
@@ -169,17 +169,12 @@ async def _archive_with_a_discrepancy(_client: PrefectClient) -> None:
     await asyncio.to_thread(archive, f"process-{uuid4()}")
 
 
-async def _let_a_template_drift(_client: PrefectClient) -> None:
-    emit([template_drifted(str(uuid4()), "lease", [], datetime.now(UTC), "https://cellar.example")])
-
-
 CAUSES: dict[str, tuple[Callable[[PrefectClient], Awaitable[None]], str]] = {
     "run-failed": (_fail_a_run, "any-flow-of-cellar: STORE_AWAY in persist-files"),
     "worker-gone": (_let_the_worker_die, "no worker of cellar is alive"),
     "store-damaged": (_damage_the_store, "Findings: 3"),
     "process-missing": (_miss_a_process, "Process 4711 of source sales: 0 hours left"),
     "publishing-late": (_publish_nothing, "No run of publish-tables has begun"),
-    "template-drifted": (_let_a_template_drift, "lease: https://cellar.example/api/templates/lease/shape"),
     "archive-attention": (_archive_with_a_discrepancy, "/api/archives/process-"),
 }
 

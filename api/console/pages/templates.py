@@ -19,7 +19,7 @@ from models.errors import Refused
 from models.retention import KEEP, RULE
 from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
 from models.views.templates import TemplateView
-from services import templates
+from services import shapes, templates
 
 PATH = f"{ROOT}/templates"
 _PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
@@ -63,7 +63,7 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
         "templates/template.html",
         422 if wrong else 200,
         found=found,
-        shape=templates.shape(found.id),
+        shape=shapes.view(found.id),
         given=given,
         rule=rule.groupdict() if rule else dict.fromkeys(RULE.groupindex),
         always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),
