@@ -244,7 +244,7 @@ def test_widest_rows_and_templates_that_are_called_like_indexes_are_in_the_share
     lease(1, *((f"FIELD_{number}", f"{number:020}") for number in range(400)))
     for number, template in enumerate(["x", "x__archive_idx"], 2):
         lease(number, ("CITY", "Haifa"), template=template)
-    assert len(publishing.publish()) == 2 * (len(SOURCES) + 1 + 3)
+    assert len(publishing.publish()) == 2 * (len(SOURCES) + 2 + 3)
     with shared() as connection:
         assert len(connection.execute("SELECT * FROM cellar_share.form_lease").description or ()) == 380
 
@@ -279,7 +279,7 @@ def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure
 
     with shared() as connection:
         connection.execute("SELECT * FROM cellar_share.archives")
-        lease(1, ("RENT", 7), ("CITY", long), version=2)
+        lease(1, ("RENT", 7), ("NAME", "Dana"), ("CITY", long), ("NOTE", long), version=2)
         assert publishing.publish()[-1].archives == 1  # nothing waits for a reader
         connection.commit()
         indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'cellar_tables' AND tablename = 'form_lease'"

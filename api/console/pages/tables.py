@@ -12,6 +12,7 @@ from api.console.frame.rendering import render
 from api.console.frame.threads import in_thread, in_thread_of_exports
 from domain.tables.names import form_table
 from models.access import Action
+from models.tables import NO_NAMES
 from services import table_process, tables
 
 PATH = f"{ROOT}/tables"
@@ -48,5 +49,6 @@ async def describe(request: Request, name: str, caller: CallerOf, template: str 
     its = await in_thread_of_exports(tables.described, None if name == FORM else name, template, caller)
     shown = form_table(template or "") if name == FORM else name
     more = max(0, len(its) - _MOST_SHOWN)
-    found = sorted(its, key=lambda each: -(each.filled or 0))[:_MOST_SHOWN] if more else its
+    named_first = sorted(its, key=lambda each: (each.column.names == NO_NAMES, -(each.filled or 0)))
+    found = named_first[:_MOST_SHOWN] if more else its
     return await in_thread(render, request, "columns.html", name=shown, columns=found, more=more)
