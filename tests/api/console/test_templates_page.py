@@ -165,5 +165,5 @@ def test_page_shows_the_shape_in_both_languages_and_what_a_person_has_seen_is_ov
 
     assert browser.page.get_by_role("button", name="Seen").count() == 0
     assert "data[SOMEFIELD2]" in browser.page.locator("#shape").inner_text()
-    assert "#shape" not in person.get("/console/").text
+    assert f"{TEMPLATE}#shape" not in person.get("/console/").text
     assert posted(person, PATH, {"seen": "yesterday"}).status_code == 422
