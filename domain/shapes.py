@@ -29,7 +29,7 @@ _LOOKS_PERSONAL = re.compile(r"@|(?<![^\W_])\d[\d-]{6,}(?![^\W_])")
 """A name with an address of mail, or a number that people have."""
 _MOST_NAME, _MOST_PATH = 60, 300
 _BY_ID = ("data", "signatures", "attachments")
-"""The lists of what stands on the form: its elements are told apart by their ids."""
+"""The lists of elements of the form. The id of an element is part of its path."""
 _TAKEN = {"text": {"integer", "decimal", "date", "boolean"}, "decimal": {"integer"}}
 """Types that take all values of others: a field of texts has a number now and then."""
 _OF_PAYMENTS = {

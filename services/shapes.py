@@ -25,8 +25,8 @@ _unjudged = set[str]()
 
 
 def look() -> int:
-    """Look at a batch of archives, and return their number. Once no more are due, find how the shapes of the templates
-    have changed: old archives after an upgrade, or of a backlog, are no news.
+    """Record the shapes of a batch of archives, and return their number. After the last batch, find how the templates
+    have changed: archives of before an upgrade, or of a backlog, are no news.
 
     A version that is superseded meanwhile stays due. While the key of the fingerprints is away, archives with choices
     and all after them wait.

@@ -146,7 +146,7 @@ def dictionary(caller: Caller, ids: Collection[str]) -> OpenTable:
 def described(name: str | None, template_id: str | None, caller: Caller) -> list[Described]:
     """Return the columns of a table as a caller gets them, with the share of its last rows that have a value.
 
-    Nothing is counted of `dictionary` and `unfit_values`. The columns of a form table are those that were settled, and
+    No rows of `dictionary` and `unfit_values` are counted. The columns of a form table are those that were settled, and
     what the newest archives would add: as long as nobody has exported it, all of it may become different.
 
     Raises as `opened` does.

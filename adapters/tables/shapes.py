@@ -64,7 +64,7 @@ def due(most: int) -> Iterator[Due]:
     """
     with reading() as session:
         its = session.connection().execute(_DUE.limit(most), execution_options={"yield_per": _SKELETONS_AT_ONCE})
-        with its as found:  # also closed if the caller takes no more
+        with its as found:  # the block closes the cursor, also if the caller stops early
             yield from found
 
 
@@ -148,5 +148,5 @@ def untold(session: Session) -> list[ShapeMemberRow]:
 
 
 def set_told(session: Session, rows: Sequence[ShapeMemberRow]) -> None:
-    """Record what an event has told of findings. What has changed meanwhile is told next."""
+    """Record up to which change an event reports these findings. The next event reports later changes."""
     session.connection().execute(_TOLD, [{"of": each.template, "its": each.number, "at": each.since} for each in rows])
