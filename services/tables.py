@@ -3,7 +3,7 @@
 What is personal is hidden here, by the role of the caller, and a caller with a scope gets rows of its archives alone.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -47,8 +47,6 @@ _MOST_LISTED = 500
 _ARCHIVES_AT_ONCE = 1000
 _MOST_COUNTED = 1000
 """In how many rows of a table, the last by its key, values are counted. A form table has the newest 200 archives."""
-Decide: TypeAlias = Callable[[Sequence[FormColumnRow]], list[FormColumnRow]]
-"""Returns the columns that are new or changed, beside those that are there."""
 References: TypeAlias = Collection[str] | None
 """The archives whose rows are read, with an empty text for rows of no archive; None: all rows."""
 
@@ -193,7 +191,7 @@ def form(template_id: str, caller: Caller, references: References = None) -> Ope
 
 def _decision(
     template_id: str, caller: Caller, references: References
-) -> tuple[Sequence[FormColumnRow], dict[FieldId, Seen], Decide]:
+) -> tuple[Sequence[FormColumnRow], dict[FieldId, Seen], form_columns.Decide]:
     """Return the columns of a template's table so far, what archives have in their fields, and what follows of it."""
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     seen = _seen(template_id, caller, references, _full(kept))

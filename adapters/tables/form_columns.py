@@ -9,8 +9,8 @@ from adapters.database.noted import note_rows
 from adapters.database.transactions import reading, upsert, writing
 from models.tables import FormColumnRow
 
-Decide = Callable[[Sequence[FormColumnRow]], Sequence[FormColumnRow]]
-"""Returns the columns that are new or changed, beside those that are there."""
+Decide = Callable[[Sequence[FormColumnRow]], list[FormColumnRow]]
+"""Returns the new and the changed columns of a table, from those that it has."""
 
 
 def settle(table: str, decide: Decide) -> Sequence[FormColumnRow]:
