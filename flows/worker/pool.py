@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from copy import deepcopy
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -62,12 +61,13 @@ async def until_answered() -> None:
 async def set_up(client: PrefectClient) -> None:
     """Make or update the pool and its deployments. They suit Prefect's own process worker, which may serve them too.
 
+    The pool has no job template, which Prefect's server would check whenever it creates a run. Then a process worker
+    takes the template of its own kind.
+
     Raises Transient if Prefect refuses the deployments.
     """
     with suppress(ObjectAlreadyExists):
-        await client.create_work_pool(
-            WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=_job_template())
-        )
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type))
     await _deploy()
 
 
@@ -151,17 +151,6 @@ async def drop_late_runs(deployment: str) -> None:
             # This request deletes all scheduled runs. The client's `pause_deployment` keeps the late runs.
             await client.request("POST", "/deployments/{id}/pause_deployment", path_params={"id": known.id})
             await client.resume_deployment(known.id)
-
-
-def _job_template() -> dict[str, Any]:
-    """Return the job template of Prefect's process worker, without defaults, which its own configuration has anyway.
-
-    Prefect's server validates each default against the schema whenever a run is created: 5 ms of 26.
-    """
-    template = deepcopy(ProcessWorker.get_default_base_job_template())
-    for variable in template["variables"]["properties"].values():
-        variable.pop("default", None)
-    return template
 
 
 async def _deploy() -> None:
