@@ -181,6 +181,7 @@ class Worker:
     async def _take_due(self) -> None:
         """Fill the free slots, then wait for an event or the next poll."""
         self._wake.clear()
+        await self._due.look_for_new()
         if not await self._start(self._due.take()):
             await self._due.look()
             await self._start(self._due.take())
