@@ -166,9 +166,11 @@ class Bucket(Storage):
         with _ours("remove", key):
             client().delete_object(**self._at(key))
 
+    def remove_all(self, keys: Sequence[str]) -> None:
+        at_once(partial(self.remove, each) for each in keys)
+
     def remove_folder(self, key: str) -> None:
-        for each, _ in list(self.listed(key)):
-            self.remove(each)
+        self.remove_all([each for each, _ in self.listed(key)])
 
     def remove_same(self, data: bytes, key: str) -> bool:
         found, tag = self._found_with_tag(key)

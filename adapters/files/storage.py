@@ -164,6 +164,11 @@ class Storage(ABC):
     def remove(self, key: str) -> None:
         """Remove a key, if it exists."""
 
+    def remove_all(self, keys: Sequence[str]) -> None:
+        """Remove those of the keys that exist. A bucket is asked for several at the same time."""
+        for each in keys:
+            self.remove(each)
+
     @abstractmethod
     def remove_folder(self, key: str) -> None:
         """Remove all keys below a key, if any. The caller ensures that nobody else writes there."""

@@ -25,7 +25,7 @@ import orjson
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
 from adapters.inbox import quarantine
-from adapters.inbox.quarantine import ARRIVED_AT, body_name, readable
+from adapters.inbox.quarantine import ARRIVED_AT, body_name, readable, readable_of
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
@@ -34,6 +34,7 @@ from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDeliv
 from models.said import Sentence
 
 _MOST_KNOWN_DELIVERIES = 20_000
+_RECORDS = "[0-9]*.json"
 
 
 class Intake:
@@ -140,11 +141,21 @@ class Intake:
 
 def deliveries() -> Iterator[Delivery]:
     """Yield the waiting deliveries, oldest first."""
-    return readable(_delivery, _waiting(), "[0-9]*.json")
+    return readable(_delivery, _waiting(), _RECORDS)
 
 
-def remove_delivery(delivery_id: str) -> None:
-    _waiting().remove(f"{delivery_id}.json")
+def delivery_ids() -> list[str]:
+    """Return the ids of the waiting deliveries, oldest first."""
+    return [each.removesuffix(".json") for each in _waiting().names(_RECORDS)]
+
+
+def these_deliveries(ids: Iterable[str]) -> list[Delivery]:
+    """Return those of the deliveries that wait, oldest first."""
+    return list(readable_of(_delivery, _waiting(), sorted(f"{each}.json" for each in ids)))
+
+
+def remove_deliveries(ids: Iterable[str]) -> None:
+    _waiting().remove_all([f"{each}.json" for each in ids])
 
 
 def has_body(receipt_id: str) -> bool:

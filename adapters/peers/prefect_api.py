@@ -4,10 +4,11 @@ It uses plain HTTP, not Prefect's client: so the receiver starts fast and small,
 client's retries do not multiply those of the sweep.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -15,6 +16,7 @@ import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded_async
+from adapters.platform.cancellation import clock
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger
@@ -31,7 +33,11 @@ _SOON = timedelta(seconds=5)
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
+_CLOCKS_DIFFER = timedelta(seconds=2)  # an answer tells whole seconds
+
 _deployment_ids: dict[tuple[str, str], str] = {}  # by the URL of the API and the deployment's name
+_times: dict[str, float] = {}
+"""The time by Prefect's clock at which `clock` was 0, as the last answer told it, by the URL of the API."""
 
 
 class _Deployment(BaseModel):
@@ -85,6 +91,25 @@ class FlowRun:
     waits_until: datetime | None = None
 
 
+def note_time(headers: Mapping[str, str]) -> None:
+    """Note what Prefect's clock shows, by the headers of an answer."""
+    with suppress(KeyError, ValueError):
+        second = parsedate_to_datetime(headers["date"]).timestamp()
+        _times[settings().prefect_url] = second + 1 - clock()
+
+
+def now() -> datetime:
+    """Return the time by Prefect's clock, which says when runs are due. It goes on evenly when ours jumps.
+
+    Ours is more exact, and is used as long as the two agree.
+    """
+    ours, began_s = datetime.now(UTC), _times.get(settings().prefect_url)
+    if began_s is None:
+        return ours
+    theirs = datetime.fromtimestamp(began_s + clock(), UTC)
+    return ours if abs(ours - theirs) < _CLOCKS_DIFFER else theirs
+
+
 async def create_run(
     identity: Identity,
     receipt_id: str,
@@ -117,7 +142,7 @@ async def make_due(flow_runs: Iterable[FlowRun]) -> int:
     server gives to scheduled runs alone: any other scheduled state would replace Running or Cancelled too. A run keeps
     the message of its state, which says why it waits, or that it runs alone.
     """
-    soon = datetime.now(UTC) + _SOON
+    soon = now() + _SOON
     later = [each for each in flow_runs if each.waits_until and each.waits_until > soon]
     async with _client() as client:
         for run in later:
@@ -260,6 +285,7 @@ async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
         raise silent(error) from error
+    note_time(answer.headers)
     if answer.is_success:
         return answer.content
     raise unexpected(answer.status_code, f"{method} {path}")

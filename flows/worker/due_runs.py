@@ -21,8 +21,8 @@ from adapters.tables.runs import waiting
 from flows.execution.engine import Execution
 from flows.process_archive import process_archive
 from flows.worker.pool import RUNS_PER_PAGE, due_runs
-from models.errors import Locked, System, Transient
-from services.health.probes import can_be_tried, try_out
+from models.errors import System, Transient
+from services.health.probes import can_be_tried, works
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Outages:
         self._archiving = next((each for each, flow in flows.items() if flow.name == process_archive.name), None)
         self._away: set[System] = set()
         self._tried: set[System] = set()
-        self._trying: dict[System, asyncio.Task[None]] = {}
+        self._trying: dict[System, asyncio.Task[bool]] = {}
 
     @property
     def one_at_a_time(self) -> UUID | None:
@@ -52,7 +52,11 @@ class Outages:
         come back while no worker looked. A system that seems to work all the time is left to the pauses of its runs, or
         a run that fails in spite of it would be repeated without a pause.
         """
-        waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
+        try:
+            waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
+        except Transient:
+            self._away.add(System.DATABASE)
+            raise
         for system in filter(can_be_tried, waited_for):
             if not await self._works(system):
                 if system not in self._away:
@@ -68,16 +72,12 @@ class Outages:
 
     async def _works(self, system: System) -> bool:
         """Return whether a system works. A probe that hangs keeps its thread, so no second probe starts beside it."""
-        trying = self._trying.pop(system, None) or asyncio.create_task(asyncio.to_thread(try_out, system))
+        trying = self._trying.pop(system, None) or asyncio.create_task(works(system))
         await asyncio.wait({trying}, timeout=_TRIED_WITHIN_S)
         if not trying.done():
             self._trying[system] = trying
             return False
-        try:
-            trying.result()
-        except (Transient, Locked, OSError):
-            return False
-        return True
+        return trying.result()
 
     async def _make_due(self, system: System) -> None:
         rows = await asyncio.to_thread(waiting.runs_waiting_for, system)
@@ -118,7 +118,7 @@ class DueRuns:
         """Remove the runs that may start now, and return them."""
         room = _MOST_LIVE - len(self._live)
         due = [each for each in self._runs if str(each.id) not in self._live]
-        working, new_from = self._working(), datetime.now(UTC) - _NEW_FOR
+        working, new_from = self._working(), prefect_api.now() - _NEW_FOR
         taken = startable(due, working, self._outages.one_at_a_time)[:room]
         if self._is_backlog:
             old = max(0, _SLOTS_OF_BACKLOG - len(working))
@@ -153,7 +153,7 @@ class DueRuns:
         if not self._is_backlog or clock() - self._looked_for_new_s < _LOOKS_FOR_NEW_EACH_S:
             return
         self._looked_for_new_s = clock()
-        page = await due_runs(self._client, _FIRST_PAGE, datetime.now(UTC) - _NEW_FOR)
+        page = await due_runs(self._client, _FIRST_PAGE, prefect_api.now() - _NEW_FOR)
         new = [each for each in page if each.flow_id in self._flow_ids and str(each.id) not in self._live]
         ids = {each.id for each in new}
         old = [each for each in self._runs if each.id not in ids]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
+from prefect.deployments.runner import DeploymentApplyError
 from prefect.deployments.steps.core import StepExecutionError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 from rich.console import Console
 
+from adapters.peers import prefect_api
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import Transient
@@ -74,13 +76,14 @@ async def set_up(client: PrefectClient) -> None:
 async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
     """Return the runs that are due, oldest first; with `after`, only those due from that time on."""
     # The client's own method cannot ask for fewer than 200 runs.
-    asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
+    asked = {"limit": limit, "scheduled_before": prefect_api.now().isoformat()}
     answer = await client.request(
         "POST",
         "/work_pools/{name}/get_scheduled_flow_runs",
         path_params={"name": POOL},
         json=asked | ({"scheduled_after": after.isoformat()} if after else {}),
     )
+    prefect_api.note_time(answer.headers)
     return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
 
 
@@ -167,7 +170,7 @@ async def _deploy() -> None:
     except asyncio.CancelledError:
         await asyncio.wait([deploying])  # half a deployment is of no use
         raise
-    except (ValueError, StepExecutionError) as error:
+    except (ValueError, StepExecutionError, DeploymentApplyError) as error:
         raise Transient(f"Prefect refused the deployment: {error.__cause__ or error}") from error
 
 
