@@ -114,9 +114,6 @@ class Bucket(Storage):
                 while chunk := stream.read(_COPY_BYTES):
                     yield chunk
 
-    def read_bytes(self, key: str) -> bytes:
-        return b"".join(self.chunks(key))
-
     def read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
 

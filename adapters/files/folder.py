@@ -81,9 +81,6 @@ class Folder(Storage):
         finally:
             os.close(descriptor)
 
-    def read_bytes(self, key: str) -> bytes:
-        return b"".join(self.chunks(key))
-
     def _open(self, key: str) -> tuple[int, int]:
         """Return the descriptor and the size of a file. Opening a pipe would wait for a writer, hence O_NONBLOCK."""
         path = f"{self.path}/{key}"  # a Path costs as much as the call
@@ -290,16 +287,12 @@ class _File(FileIO):
         self._key = key
 
     def readinto(self, buffer: Any) -> Any:
-        try:
+        with _ours("return", self._key):
             return super().readinto(buffer)
-        except OSError as error:
-            raise _transient("return", self._key, error) from error
 
     def readall(self) -> Any:
-        try:
+        with _ours("return", self._key):
             return super().readall()
-        except OSError as error:
-            raise _transient("return", self._key, error) from error
 
 
 def _read(descriptor: int, most_bytes: int, key: str) -> bytes:

@@ -78,8 +78,7 @@ class Storage(ABC):
 
     def read_bytes(self, key: str) -> bytes:
         """Return the bytes under a key. Raises as `opened` does."""
-        with self.opened(key) as stream:
-            return stream.read()
+        return b"".join(self.chunks(key))
 
     def found_bytes(self, key: str) -> bytes | None:
         """Return the bytes under a key, None if the key does not exist.

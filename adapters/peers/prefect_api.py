@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import stamina
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded_async
 from adapters.platform.cancellation import clock
@@ -56,14 +56,6 @@ class _Run(BaseModel):
     next_scheduled_start_time: datetime | None = None
 
 
-class _Answer(BaseModel):
-    """An answer of which nothing is read."""
-
-
-class _Runs(RootModel[list[_Run]]):
-    pass
-
-
 class _NotFound(Transient):
     """The requested object does not exist, or does not exist yet."""
 
@@ -74,7 +66,7 @@ class _Busy(Transient):
 
 _FAILURES: dict[int, type[Transient]] = {404: _NotFound, 503: _Busy}
 
-Shape = TypeVar("Shape", bound=BaseModel)
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +140,7 @@ async def make_due(flow_runs: Iterable[FlowRun]) -> int:
         for run in later:
             due = {"type": "SCHEDULED", "name": "Late", "message": run.message}
             with suppress(_NotFound):
-                await _call(_Answer, client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
+                await _call(dict[str, Any], client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
     return len(later)
 
 
@@ -167,7 +159,7 @@ async def is_attempted(receipt_id: str, attempt: int) -> bool:
     """Return whether Prefect has the run of an attempt at a receipt."""
     wanted = {"flow_runs": {"idempotency_key": {"any_": [_key_of(receipt_id, attempt)]}}, "limit": 1}
     async with _client() as client:
-        return bool((await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root)
+        return bool(await _call(list[_Run], client, "POST", "/flow_runs/filter", wanted))
 
 
 def _key_of(receipt_id: str, attempt: int) -> str:
@@ -238,7 +230,7 @@ async def _filtered(flow_run_ids: Collection[str], conditions: dict[str, Any]) -
         for first in range(0, len(asked), _RUNS_PER_REQUEST):
             these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
             wanted = {"flow_runs": these | conditions, "limit": _RUNS_PER_REQUEST}
-            found += (await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root
+            found += await _call(list[_Run], client, "POST", "/flow_runs/filter", wanted)
     return found
 
 
@@ -274,10 +266,7 @@ async def _call(
     async for attempt in stamina.retry_context(_Busy, **_BUSY):
         with attempt:
             content = await _answered(client, method, path, body)
-    try:
-        return shape.model_validate_json(content)
-    except ValidationError:
-        raise no_api() from None
+    return read(shape, content)
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any) -> bytes:
@@ -303,9 +292,13 @@ def unexpected(status: int, asked: str) -> Transient:
     return _FAILURES.get(status, Transient)(reason, system=System.PREFECT)
 
 
-def no_api() -> Transient:
-    """Return the error of a program that is not Prefect."""
-    return Transient(Sentence.prefect_no_api(url=settings().prefect_ui_url), system=System.PREFECT)
+def read(shape: type[Shape], answer: bytes | dict[str, Any]) -> Shape:
+    """Return an answer, or a part of one, as a type of pydantic's. Raises Transient if Prefect would not say it."""
+    reader = TypeAdapter(shape)
+    try:
+        return reader.validate_python(answer) if isinstance(answer, dict) else reader.validate_json(answer)
+    except ValidationError:
+        raise Transient(Sentence.prefect_no_api(url=settings().prefect_ui_url), system=System.PREFECT) from None
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

@@ -1,10 +1,11 @@
-"""Writes local files that survive a power cut.
+"""Writes local files that survive a power cut, and digests files.
 
 A rename is durable only once its folder is synced. With a synced file in an unsynced folder, simulated power cuts lost
 every file.
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -40,6 +41,11 @@ def sync_tree(folder: Path) -> None:
         if path.is_dir():
             sync_folder(path)
     sync_folder(folder)
+
+
+def digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_folder(folder: Path) -> None:

@@ -32,6 +32,7 @@ from models.errors import Refused
 from models.runs.receipt import Cause, CauseColumns, Delivery, DeliveryRow, Outcome, ReceiptRow, RunRow, VersionRow
 from models.store.condition import ConditionCode, ConditionRow, Subject
 
+_ARRIVALS: tuple[type[ReceiptRow | DeliveryRow], ...] = (ReceiptRow, DeliveryRow)
 _PASSED_ON = {"state", "completed_at", *CauseColumns.model_fields}
 
 
@@ -220,12 +221,9 @@ _ITS_DELIVERIES = (
 )
 _ITS_KEPT_CHANGES = func.coalesce(
     col(DiscrepancyLogRow.kept),
-    sqlalchemy.case(
-        (
-            sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
-            1,
-        ),
-        else_=0,
+    sqlalchemy.cast(
+        sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
+        sqlalchemy.Integer,
     ),
 )
 # Compiled once and without the ORM, since a check of the store runs it for all objects.
@@ -315,15 +313,8 @@ def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = No
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
-        arrivals = [
-            session.exec(
-                select(table.received_at, table.source)
-                .where(table.reference == reference)
-                .order_by(col(table.received_at))
-                .limit(1)
-            ).first()
-            for table in (ReceiptRow, DeliveryRow)
-        ]
+        theirs = (select(its.received_at, its.source).where(its.reference == reference) for its in _ARRIVALS)
+        arrivals = [session.exec(each.order_by("received_at").limit(1)).first() for each in theirs]
         if earliest := min(filter(None, arrivals), default=None):
             first = {"received_at": earliest[0], "source": earliest[1], "digest": digest}
             if insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED}):
