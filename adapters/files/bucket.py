@@ -219,15 +219,17 @@ class Bucket(Storage):
             return until
         return None
 
-    def take(self, part: Path, descriptor: int, key: str) -> None:
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
         """Keep bytes of the part's size, since they are the same. Bytes of another size are damaged: repair them."""
         try:
-            self.keep(part, key)
+            self.keep(Path(part), key)
         except Transient:
             if self.size(key) is None:
                 raise
-            self.overwrite(part, key)
-        part.unlink()
+            self.overwrite(Path(part), key)
+        Path(part).unlink()
+        if record:
+            self.write(record[1], record[0])
 
     def sync(self) -> None:
         """Do nothing: an upload is durable once the bucket has answered."""

@@ -223,14 +223,14 @@ class Folder(Storage):
     def locked_until(self, key: str) -> None:
         """Return None: a folder has no lock."""
 
-    def take(self, part: Path, descriptor: int, key: str) -> None:
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
         with _ours("store", key):
+            if record:
+                write_file(self.path / record[0], record[1], (part, descriptor, f"{self.path}/{key}"))
+                return
             os.fsync(descriptor)
-            try:
-                os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
-            except FileNotFoundError:
-                make_folder(self.path)
-                part.replace(self.path / key)
+            make_folder(self.path)
+            os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
 
     def write(self, data: bytes, key: str) -> None:
         with _ours("store", key):

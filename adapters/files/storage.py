@@ -193,8 +193,8 @@ class Storage(ABC):
         """Return until when an Object Lock keeps the bytes under a key; None if there is no lock."""
 
     @abstractmethod
-    def take(self, part: Path, descriptor: int, key: str) -> None:
-        """Move a part from `part_folder`, open as `descriptor`, to a key made from its bytes. Durable after `sync`."""
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
+        """Move an open part of `part_folder` to a key made from its bytes, then `write` a record. Durable by `sync`."""
 
     @abstractmethod
     def write(self, data: bytes, key: str) -> None:

@@ -393,10 +393,13 @@ def test_delivery_is_acknowledged_only_after_body_record_and_folder_are_synced(c
 
     delivery_id = steps[-1][1]
     body = f"{hashlib.sha256(b'body').hexdigest()}.body"
-    assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + ["fsync", "replace"] * 2 + ["fsync", "acknowledged"]
+    assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + 2 * ["fsync"] + 2 * ["replace"] + [
+        "fsync",
+        "acknowledged",
+    ]
     made = [folder.parent.name, folder.name, "inbox", "waiting"]
     assert [step[1] for step in steps[:6]] == [made[1], made[0], made[2], made[1], made[3], made[2]]
-    part, body_renamed, record, record_renamed, synced = steps[6:11]
+    part, record, body_renamed, record_renamed, synced = steps[6:11]
     assert body_renamed == ["replace", part[1], body]
     assert record_renamed == ["replace", record[1], f"{delivery_id}.json"]
     assert synced == ["fsync", "waiting"]
