@@ -54,7 +54,7 @@ def not_yet_completed(sent: Sent) -> int:
 
 
 def inbox_of(receipt_ids: set[str]) -> set[str]:
-    """Return receipts that wait in the inbox: as a body; if none does, as a delivery, of which there may be thousands."""
+    """Return receipts that wait in the inbox: as a body; if none does, as one of maybe thousands of deliveries."""
     if bodies := {each for each in receipt_ids if inbox.has_body(each)}:
         return bodies
     return {each.receipt_id for each in inbox.deliveries()} & receipt_ids
