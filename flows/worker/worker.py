@@ -261,11 +261,11 @@ class Worker:
         begun = {each.get_name() for each in self._tasks}
         kept = await asyncio.to_thread(leases.renew, self._id, _DEAD_AFTER_S)
         self._watch.renewed(clock())
-        await release_left()
         for execution in [self._live[each] for each in begun - kept if each in self._live]:
             if not execution.is_over:
                 log.warning("this worker was taken for dead; a run is left to another", flow=execution.flow_name)
                 execution.interrupt(Interruption.LOST)
+        await release_left()
 
     async def _recover(self) -> None:
         """Recover claimed runs that nobody executes: runs of dead workers, or runs whose end Prefect does not know."""

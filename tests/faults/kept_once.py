@@ -54,9 +54,10 @@ def not_yet_completed(sent: Sent) -> int:
 
 
 def inbox_of(receipt_ids: set[str]) -> set[str]:
-    """Return the receipts that wait in the inbox, as a body or as a delivery."""
-    waiting = {each.receipt_id for each in inbox.deliveries()}
-    return {each for each in receipt_ids if each in waiting or inbox.has_body(each)}
+    """Return receipts that wait in the inbox: as a body; if none does, as one of maybe thousands of deliveries."""
+    if bodies := {each for each in receipt_ids if inbox.has_body(each)}:
+        return bodies
+    return {each.receipt_id for each in inbox.deliveries()} & receipt_ids
 
 
 def _archives_not_completed(references: list[str]) -> dict[str, str]:
