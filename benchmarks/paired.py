@@ -32,16 +32,27 @@ _RUNS_PER_S = re.compile(r"'runs_per_s':\s*([0-9.]+)")
 
 
 def receiver(other: Path, rounds: int) -> dict[str, float]:
-    """Return the median ratios of MB/s, by case. The turns are ours, theirs, theirs, ours."""
+    """Return the median ratios of MB/s, and of their processor time to ours, by case. The turns: ours, theirs, theirs,
+    ours.
+    """
     ratios: dict[str, list[float]] = {}
     for _ in range(rounds):
         with machine.work_folder() as folder, ExitStack() as stack:
             ours, theirs = (stack.enter_context(_running(each, folder)) for each in (_HERE, other))
             for case in _CASES:
-                speeds = [measure(server, case, 0).mb_per_s for server in (ours, theirs, theirs, ours)]
-                ratio = (speeds[0] + speeds[3]) / (speeds[1] + speeds[2])
-                ratios.setdefault(f"{case.size_bytes / _MB:g} MB x {case.lanes}", []).append(ratio)
+                turns = [_measured(server, case) for server in (ours, theirs, theirs, ours)]
+                speeds, spent_s = zip(*turns, strict=True)
+                name = f"{case.size_bytes / _MB:g} MB x {case.lanes}"
+                ratios.setdefault(name, []).append((speeds[0] + speeds[3]) / (speeds[1] + speeds[2]))
+                ratio = (spent_s[1] + spent_s[2]) / (spent_s[0] + spent_s[3])
+                ratios.setdefault(f"{name}, processor", []).append(ratio)
     return {name: median(each) for name, each in ratios.items()}
+
+
+def _measured(server: Server, case: Case) -> tuple[float, float]:
+    """Return MB/s and the processor time of a server, with what it does after the last answer."""
+    before_s = sum(server.spent_s())
+    return measure(server, case, 0).mb_per_s, sum(server.spent_s()) - before_s
 
 
 @contextmanager

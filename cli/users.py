@@ -151,15 +151,8 @@ def _record(found: AccessView) -> tuple[object, ...]:
     detail = ", ".join(
         f"{name} {' '.join(value) if isinstance(value, dict) else value}" for name, value in found.detail.items()
     )
-    about = (
-        found.person,
-        found.role,
-        found.action,
-        found.outcome,
-        found.reference or found.reference_digest,
-        found.address,
-    )
-    return time_text(found.at, "seconds"), *about, detail
+    about = (found.person, found.role, found.action, found.outcome, found.reference or found.reference_digest)
+    return time_text(found.at, "seconds"), *about, found.address, detail
 
 
 def _print_user(found: UserView) -> None:

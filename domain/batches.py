@@ -194,6 +194,11 @@ class Words:
     became: Mapping[ItemState, str]
 
 
+def _became(*words: str) -> Mapping[ItemState, str]:
+    ends = (ItemState.COMPLETED, ItemState.SKIPPED, ItemState.FAILED, ItemState.STARTED)
+    return dict(zip(ends, words, strict=True))
+
+
 WORDS: Mapping[str, Words] = {
     BatchKind.RERUN: Words(
         batch="bulk re-run",
@@ -201,12 +206,7 @@ WORDS: Mapping[str, Words] = {
         rows=_rerun_rows,
         sentences=_rerun_sentences,
         question="Run {} archives again?",
-        became={
-            ItemState.COMPLETED: "completed",
-            ItemState.SKIPPED: "skipped, since they no longer needed a run",
-            ItemState.FAILED: "failed again",
-            ItemState.STARTED: "on their way",
-        },
+        became=_became("completed", "skipped, since they no longer needed a run", "failed again", "on their way"),
     ),
     BatchKind.REDELIVER: Words(
         batch="redelivery",
@@ -214,12 +214,7 @@ WORDS: Mapping[str, Words] = {
         rows=_redelivery_rows,
         sentences=_redelivery_sentences,
         question="Deliver {} messages again?",
-        became={
-            ItemState.COMPLETED: "delivered",
-            ItemState.SKIPPED: "skipped",
-            ItemState.FAILED: "dead",
-            ItemState.STARTED: "pending",
-        },
+        became=_became("delivered", "skipped", "dead", "pending"),
     ),
     BatchKind.ERASE: Words(
         batch="erasure",
@@ -227,12 +222,7 @@ WORDS: Mapping[str, Words] = {
         rows=_erasure_rows,
         sentences=_erasure_sentences,
         question="Erase {} archives for good?",
-        became={
-            ItemState.COMPLETED: "erased",
-            ItemState.SKIPPED: "skipped, since they are held, on their way or gone",
-            ItemState.FAILED: "failed",
-            ItemState.STARTED: "being erased",
-        },
+        became=_became("erased", "skipped, since they are held, on their way or gone", "failed", "being erased"),
     ),
 }
 """By the kind of a batch."""

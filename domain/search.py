@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import SQLModel
 
+from domain.archive.rows import Rows, label_text
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State, WarningCode, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import LabelRow, SessionRow
@@ -24,7 +25,6 @@ from models.search import MOST_FACETS, Kind, Searchable
 from models.templates import PartId, TemplateWords
 from models.views.archives.archives import ArchiveSummary
 
-Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 Facets = Mapping[Kind, frozenset[int]]
 
 COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
@@ -81,7 +81,7 @@ def facet(kind: Kind, value: object, name: str = "") -> int:
 
 def field_text(value: Any) -> str:
     """Return the text by which the value of a form field is found."""
-    return normalised(_as_text(value))
+    return normalised(label_text(value))
 
 
 def named_facet(kind: Kind, name: str, value: str) -> int:
@@ -89,13 +89,9 @@ def named_facet(kind: Kind, name: str, value: str) -> int:
     return facet(kind, value if kind is Kind.LABEL else field_text(value), name)
 
 
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def short(value: Any) -> str:
     """Return a value of a payload in one line of at most 80 characters, empty if it is none."""
-    line = "" if value is None else " ".join(_as_text(value)[: 4 * _MOST_SHOWN].split())
+    line = "" if value is None else " ".join(label_text(value)[: 4 * _MOST_SHOWN].split())
     return line if len(line) <= _MOST_SHOWN else f"{line[: _MOST_SHOWN - 1]}…"
 
 
@@ -147,7 +143,7 @@ def facet_values(rows: Rows, parts: Iterable[PartId]) -> dict[int, dict[str, Any
     wanted = Searchable(frozenset(), frozenset()).with_parts(parts)
     found = [(Kind.LABEL, key, value, value) for key, value in _labels(rows, wanted)]
     fields = ((each["id"], each["value"]) for each in rows_of(rows, FormFieldRow) if each["id"] in wanted.fields)
-    values = ((id_, _as_text(value)) for id_, value in fields if value is not None)
+    values = ((id_, label_text(value)) for id_, value in fields if value is not None)
     found += [(Kind.FIELD, id_, value, normalised(value)) for id_, value in values]
     return {
         (its := facet(kind, compared, name)): {"facet": its, "kind": kind, "name": name, "value": value}

@@ -5,8 +5,9 @@ from gettext import NullTranslations
 from itertools import chain
 from typing import Any
 
+from domain.archive.rows import Rows
 from domain.payments.amounts import amount_text, exponent_of
-from domain.search import Rows, rows_of, short
+from domain.search import rows_of, short
 from domain.words.codes import WORDS
 from domain.words.wording import ENGLISH, Language
 from models.archive.archive import FormFieldRow, SignatureRow

@@ -92,6 +92,7 @@ class PaymentsReconciled(BaseModel):
     result_storage=RESULTS,
     result_serializer="json",
     persist_result=False,
+    validate_parameters=False,  # Prefect's server has done so, and here it makes a class for each run
     on_completion=[remove_results],
 )
 async def process_archive(reference: str, receipt_id: str | None = None) -> State[Any] | None:

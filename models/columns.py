@@ -19,6 +19,11 @@ def table_of(row: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(row.__tablename__)]
 
 
+def by_name(*rows: type[SQLModel]) -> dict[str, type[SQLModel]]:
+    """Return classes of rows by the names of their tables."""
+    return {str(each.__tablename__): each for each in rows}
+
+
 def text_index(table: str, column: str) -> Index:
     """Return an index on text of any length. Postgres refuses more than 2,700 bytes in a b-tree, but not in a hash."""
     return Index(f"ix_{table}_{column}", column, postgresql_using="hash")

@@ -84,22 +84,19 @@ class DiscrepancyCode(FindingCode):
     UNKNOWN_SESSION = finding("The payment does not belong to a session of this archive.", _WHAT_FOR)
 
 
-PAYLOAD_CODES = frozenset(
+SETTLEMENT_CODES = frozenset(
     {
-        DiscrepancyCode.AMOUNT_MISMATCH,
-        DiscrepancyCode.BAD_AMOUNT,
-        DiscrepancyCode.BAD_CURRENCY,
-        DiscrepancyCode.CARD_CONFLICT,
-        DiscrepancyCode.CARD_EXPIRED,
-        DiscrepancyCode.FIELD_WITHOUT_PAYMENT,
-        DiscrepancyCode.PAYMENT_VANISHED,
-        DiscrepancyCode.PAYMENT_WITHOUT_FIELD,
-        DiscrepancyCode.STATUS_CONFLICT,
-        DiscrepancyCode.UNIT_MISMATCH,
-        DiscrepancyCode.UNKNOWN_SESSION,
+        DiscrepancyCode.AMBIGUOUS_MATCH,
+        DiscrepancyCode.CHARGED_BACK,
+        DiscrepancyCode.MISSING_IN_ARCHIVE,
+        DiscrepancyCode.MISSING_IN_SETTLEMENT,
+        DiscrepancyCode.REFUNDED,
+        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
+        DiscrepancyCode.SETTLED_CURRENCY_MISMATCH,
+        DiscrepancyCode.SETTLED_LATE,
     }
 )
-"""Discrepancies that follow from the versions of one archive."""
+"""Discrepancies that follow from payments and the provider's reports."""
 
 DUPLICATE_CODES = frozenset({DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, DiscrepancyCode.DUPLICATE_TRANSACTION})
 """Discrepancies that follow from the payments of several archives."""
@@ -107,8 +104,8 @@ DUPLICATE_CODES = frozenset({DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, Dis
 HOLD_CODES = frozenset({DiscrepancyCode.AGING_HOLD})
 """Discrepancies that follow from the calendar alone."""
 
-SETTLEMENT_CODES = frozenset(DiscrepancyCode) - PAYLOAD_CODES - DUPLICATE_CODES - HOLD_CODES
-"""Discrepancies that follow from payments and the provider's reports."""
+PAYLOAD_CODES = frozenset(DiscrepancyCode) - SETTLEMENT_CODES - DUPLICATE_CODES - HOLD_CODES
+"""Discrepancies that follow from the versions of one archive."""
 
 
 class DiscrepancyState(StrEnum):

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -157,6 +157,9 @@ class PaymentTerms:
     failures: frozenset[str]
     results: Mapping[str, frozenset[str]]
     zone: tzinfo
+
+    def day_of(self, moment: datetime) -> date:
+        return moment.astimezone(self.zone).date()
 
 
 # A view, so it has metadata of its own: a migration creates it by hand.

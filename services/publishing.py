@@ -29,7 +29,7 @@ from adapters.tables.archives import archives
 from domain.access import read_treatments
 from domain.tables.catalogue import ENTRY, SOURCES, UNFIT
 from domain.tables.meanings import row_of
-from domain.tables.names import form_table
+from domain.tables.names import form_table, quoted
 from models.access import Action, Caller, Role
 from models.errors import CellarError, Conflict
 from models.tables import Treatment
@@ -232,7 +232,7 @@ def _form(
 ) -> Published | None:
     table = changed.place(form_table(template_id))
     source = form(template_id, _PUBLISHER, None if table.position(changed.to[0]) is None else its)
-    schema, of = schema_of(source.columns, source.meaning), f"template_id = {_quoted(template_id)}"
+    schema, of = schema_of(source.columns, source.meaning), f"template_id = {quoted(template_id)}"
 
     def write(where: str | None, page: References) -> int:
         with TemporaryFile() as file:  # 1,000,000 archives may have 10,000 unfit values in each column
@@ -260,7 +260,7 @@ def _dictionary(changed: _Changed) -> Published | None:
 
     def write(where: str | None, _: References) -> int:
         its = dictionary(_PUBLISHER, changed.of_template if where else template_ids(_PUBLISHER))
-        of = f"table_name IN ({', '.join(map(_quoted, names))})" if where else None
+        of = f"table_name IN ({', '.join(map(quoted, names))})" if where else None
         return table.put(schema, its.batches, of, None, is_sound=where is not None)
 
     return _written(table, schema, changed, None if changed.archives is None else {""}, write)
@@ -306,9 +306,5 @@ def _parts(references: References) -> Iterator[tuple[str | None, References]]:
 
 def _of(references: Iterable[str]) -> str:
     """Return which rows are of some archives, with an empty text for rows of no archive."""
-    where = f"{_ARCHIVE} IN ({', '.join(map(_quoted, sorted(references)))})"
+    where = f"{_ARCHIVE} IN ({', '.join(map(quoted, sorted(references)))})"
     return f"{where} OR {_ARCHIVE} IS NULL" if "" in references else where
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

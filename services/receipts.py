@@ -95,8 +95,7 @@ def leave_again(receipt_id: str, delivery_ids: Iterable[str]) -> None:
 
     Raises Transient if the inbox's bucket does not answer.
     """
-    for delivery_id in delivery_ids:
-        inbox.remove_delivery(delivery_id)
+    inbox.remove_deliveries(delivery_ids)
     inbox.remove_body(receipt_id)
 
 

@@ -40,16 +40,11 @@ _REASONS = {
 
 def unanswered(error: DBAPIError) -> Transient:
     """Return the error of a database that does not answer."""
-    if _is_file():  # SQLite's texts repeat no values
-        return _noted(
-            Transient(Sentence.database_silent(reason=str(error.orig)), system=System.DATABASE), location_hint()
-        )
-    said = str(error.orig).lower()
-    reason = next((reason for part, reason in _REASONS.items() if part in said), type(error.orig).__name__)
-    return _noted(
-        Transient(Sentence.database_silent(reason=reason), system=System.DATABASE),
-        "check CELLAR_DATABASE_URL and the server",
-    )
+    reason, what_to_do = str(error.orig), location_hint()  # SQLite's texts repeat no values
+    if not _is_file():
+        said, what_to_do = reason.lower(), "check CELLAR_DATABASE_URL and the server"
+        reason = next((reason for part, reason in _REASONS.items() if part in said), type(error.orig).__name__)
+    return _noted(Transient(Sentence.database_silent(reason=reason), system=System.DATABASE), what_to_do)
 
 
 def missing_file(location: str) -> Unusable | None:

@@ -17,6 +17,7 @@ from psycopg import errors
 from pyarrow import csv
 
 from adapters.database.transactions import engine, translated
+from domain.tables.names import quoted
 from models.errors import Conflict, System, Transient, Unusable
 from models.said import Sentence
 
@@ -167,9 +168,9 @@ class ShareTable:
     def _shown(self, columns: list[pa.Field], table: str, schema: pa.Schema) -> Iterator[str]:
         """Yield what lets the view show a table."""
         yield f"CREATE OR REPLACE VIEW {self._view} AS SELECT {_names(each.name for each in columns)} FROM {table}"
-        yield f"COMMENT ON VIEW {self._view} IS {_quoted(_said(schema.metadata, b'description'))}"
+        yield f"COMMENT ON VIEW {self._view} IS {quoted(_said(schema.metadata, b'description'))}"
         for each in columns:
-            about = _quoted(_said(each.metadata, b"description"))
+            about = quoted(_said(each.metadata, b"description"))
             yield f'COMMENT ON COLUMN {self._view}."{each.name}" IS {about}'
         yield _READ.format(view=self._view)
 
@@ -219,7 +220,3 @@ def _names(names: Iterable[str]) -> str:
 
 def _said(metadata: Mapping[bytes, bytes] | None, what: bytes) -> str:
     return (metadata or {}).get(what, b"").decode()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -114,9 +114,6 @@ class Bucket(Storage):
                 while chunk := stream.read(_COPY_BYTES):
                     yield chunk
 
-    def read_bytes(self, key: str) -> bytes:
-        return b"".join(self.chunks(key))
-
     def read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
 
@@ -166,9 +163,11 @@ class Bucket(Storage):
         with _ours("remove", key):
             client().delete_object(**self._at(key))
 
+    def remove_all(self, keys: Sequence[str]) -> None:
+        at_once(partial(self.remove, each) for each in keys)
+
     def remove_folder(self, key: str) -> None:
-        for each, _ in list(self.listed(key)):
-            self.remove(each)
+        self.remove_all([each for each, _ in self.listed(key)])
 
     def remove_same(self, data: bytes, key: str) -> bool:
         found, tag = self._found_with_tag(key)
@@ -220,15 +219,17 @@ class Bucket(Storage):
             return until
         return None
 
-    def take(self, part: Path, descriptor: int, key: str) -> None:
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
         """Keep bytes of the part's size, since they are the same. Bytes of another size are damaged: repair them."""
         try:
-            self.keep(part, key)
+            self.keep(Path(part), key)
         except Transient:
             if self.size(key) is None:
                 raise
-            self.overwrite(part, key)
-        part.unlink()
+            self.overwrite(Path(part), key)
+        Path(part).unlink()
+        if record:
+            self.write(record[1], record[0])
 
     def sync(self) -> None:
         """Do nothing: an upload is durable once the bucket has answered."""

@@ -81,9 +81,6 @@ class Folder(Storage):
         finally:
             os.close(descriptor)
 
-    def read_bytes(self, key: str) -> bytes:
-        return b"".join(self.chunks(key))
-
     def _open(self, key: str) -> tuple[int, int]:
         """Return the descriptor and the size of a file. Opening a pipe would wait for a writer, hence O_NONBLOCK."""
         path = f"{self.path}/{key}"  # a Path costs as much as the call
@@ -226,14 +223,14 @@ class Folder(Storage):
     def locked_until(self, key: str) -> None:
         """Return None: a folder has no lock."""
 
-    def take(self, part: Path, descriptor: int, key: str) -> None:
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
         with _ours("store", key):
+            if record:
+                write_file(self.path / record[0], record[1], (part, descriptor, f"{self.path}/{key}"))
+                return
             os.fsync(descriptor)
-            try:
-                os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
-            except FileNotFoundError:
-                make_folder(self.path)
-                part.replace(self.path / key)
+            make_folder(self.path)
+            os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
 
     def write(self, data: bytes, key: str) -> None:
         with _ours("store", key):
@@ -290,16 +287,12 @@ class _File(FileIO):
         self._key = key
 
     def readinto(self, buffer: Any) -> Any:
-        try:
+        with _ours("return", self._key):
             return super().readinto(buffer)
-        except OSError as error:
-            raise _transient("return", self._key, error) from error
 
     def readall(self) -> Any:
-        try:
+        with _ours("return", self._key):
             return super().readall()
-        except OSError as error:
-            raise _transient("return", self._key, error) from error
 
 
 def _read(descriptor: int, most_bytes: int, key: str) -> bytes:

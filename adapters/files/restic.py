@@ -82,16 +82,9 @@ class Repository:
                         lacks[name] = int(tag.removeprefix(_LACKS))
                     elif tag != name:
                         parts.setdefault(name, {})[tag] = each["id"]
-        return [
-            Backup(
-                name,
-                datetime.fromisoformat(name.removeprefix(_NAME)),
-                parts[name],
-                _END in parts[name],
-                lacks.get(name, 0),
-            )
-            for name in sorted(parts)
-        ]
+        times = {name: datetime.fromisoformat(name.removeprefix(_NAME)) for name in parts}
+        its = sorted(parts.items())
+        return [Backup(name, times[name], each, _END in each, lacks.get(name, 0)) for name, each in its]
 
     def save_folder(
         self, folder: Path, name: str, part: str, leave_out: Sequence[str], on_progress: OnProgress
@@ -246,10 +239,8 @@ def _is_gone(path: Path) -> bool:
     """Return whether a file has disappeared. A disk or a right that keeps us from looking says nothing."""
     try:
         path.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
     return False
 
 

@@ -70,7 +70,7 @@ def saved_files(locations: Iterable[str]) -> Iterator[SavedFile]:
             raise Refused("NOT_SUPPORTED", f"expected a path or an s3:// URL, got {location}")
         files = _at(location.rstrip("/") or "/")
         first = next(files, None)
-        if first is None and not _is_folder(location):
+        if first is None and (_is_url(location) or not Path(location).is_dir()):
             raise Refused("NOTHING_THERE", f"expected a readable file, folder or prefix, got nothing at {location}")
         if first is not None:
             yield first
@@ -199,10 +199,6 @@ def _damage_told() -> Iterator[None]:
 def _is_hidden(key: str) -> bool:
     parts = [part for part in key.split("/") if part not in (".", "..")]
     return any(part.startswith(".") or part == _FOLDER_OF_MACOS for part in parts)
-
-
-def _is_folder(location: str) -> bool:
-    return not _is_url(location) and Path(location).is_dir()
 
 
 def _is_url(location: str) -> bool:

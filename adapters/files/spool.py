@@ -56,7 +56,7 @@ def write_spooled(file: BinaryIO, data: bytes) -> None:
         Transient: the disk does not take the data now.
     """
     with translated():
-        write_whole(file, data)
+        write_whole(file.fileno(), data)
 
 
 @contextmanager

@@ -78,8 +78,7 @@ class Storage(ABC):
 
     def read_bytes(self, key: str) -> bytes:
         """Return the bytes under a key. Raises as `opened` does."""
-        with self.opened(key) as stream:
-            return stream.read()
+        return b"".join(self.chunks(key))
 
     def found_bytes(self, key: str) -> bytes | None:
         """Return the bytes under a key, None if the key does not exist.
@@ -164,6 +163,11 @@ class Storage(ABC):
     def remove(self, key: str) -> None:
         """Remove a key, if it exists."""
 
+    def remove_all(self, keys: Sequence[str]) -> None:
+        """Remove those of the keys that exist. A bucket is asked for several at the same time."""
+        for each in keys:
+            self.remove(each)
+
     @abstractmethod
     def remove_folder(self, key: str) -> None:
         """Remove all keys below a key, if any. The caller ensures that nobody else writes there."""
@@ -189,8 +193,8 @@ class Storage(ABC):
         """Return until when an Object Lock keeps the bytes under a key; None if there is no lock."""
 
     @abstractmethod
-    def take(self, part: Path, descriptor: int, key: str) -> None:
-        """Move a part from `part_folder`, open as `descriptor`, to a key made from its bytes. Durable after `sync`."""
+    def take(self, part: str, descriptor: int, key: str, record: tuple[str, bytes] | None = None) -> None:
+        """Move an open part of `part_folder` to a key made from its bytes, then `write` a record. Durable by `sync`."""
 
     @abstractmethod
     def write(self, data: bytes, key: str) -> None:

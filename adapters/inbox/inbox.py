@@ -25,8 +25,8 @@ import orjson
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
 from adapters.inbox import quarantine
-from adapters.inbox.quarantine import ARRIVED_AT, body_name, readable
-from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
+from adapters.inbox.quarantine import ARRIVED_AT, body_name, readable, readable_of
+from adapters.platform.durable import make_folder, open_part, pushed, remove_parts, write_whole
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
@@ -34,13 +34,14 @@ from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDeliv
 from models.said import Sentence
 
 _MOST_KNOWN_DELIVERIES = 20_000
+_RECORDS = "[0-9]*.json"
 
 
 class Intake:
     """An incoming body, in a temporary file from the first `write` on. Another thread may `digest` during `write`."""
 
     def __init__(self) -> None:
-        self._part: tuple[Path, int] | None = None
+        self._part: tuple[str, int] | None = None
         self._digest = hashlib.sha256()
         self._written_bytes = 0
         self._pushed_bytes = 0
@@ -65,13 +66,11 @@ class Intake:
         """Write the next chunks. They must also be added by `digest`, before or after."""
         _, descriptor = self._opened()
         for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_whole(descriptor, chunk)
             self._written_bytes += len(chunk)
         self._pushed_bytes = pushed(descriptor, self._pushed_bytes, self._written_bytes)
 
-    def _opened(self) -> tuple[Path, int]:
+    def _opened(self) -> tuple[str, int]:
         if self._part is None:
             self._part = open_part(_waiting().part_folder)
         return self._part
@@ -85,19 +84,11 @@ class Intake:
             OSError: the disk does not take the part.
             Transient: the storage does not take the delivery, or its answer was lost. What was written does no harm.
         """
-        receipt_id = self._digest.hexdigest()
         delivery = Delivery(
-            _delivery_id(received_at),
-            receipt_id,
-            identity.reference,
-            received_at,
-            self.size_bytes,
-            headers,
-            identity.process_number,
-            identity.template_id,
-            source,
-        )
-        self._become(_waiting(), f"{delivery.delivery_id}.json", orjson.dumps(delivery))
+            _delivery_id(received_at), self.receipt_id, identity.reference, received_at, self.size_bytes, headers,
+            identity.process_number, identity.template_id, source,
+        )  # fmt: skip
+        self.accept_again(delivery)
         return delivery
 
     def accept_again(self, delivery: Delivery) -> None:
@@ -122,29 +113,39 @@ class Intake:
             path, descriptor = self._part
             self._part = None
             os.close(descriptor)
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
 
     def _become(self, place: Storage, name: str, record: bytes) -> None:
         """Store the body, then its record: a body without a record was never acknowledged."""
-        self.keep_body(place)
-        place.write(record, name)
+        self.keep_body(place, (name, record))
         place.sync()
 
-    def keep_body(self, place: Storage) -> None:
+    def keep_body(self, place: Storage, record: tuple[str, bytes] | None = None) -> None:
         """Store the body. It is durable after `sync` of the place, and acknowledged by what is written after it."""
         path, descriptor = self._opened()
-        place.take(path, descriptor, body_name(self.receipt_id))
+        pushed(descriptor, self._pushed_bytes, self._written_bytes, 1)
+        place.take(path, descriptor, body_name(self.receipt_id), record)
         os.close(descriptor)
         self._part = None
 
 
 def deliveries() -> Iterator[Delivery]:
     """Yield the waiting deliveries, oldest first."""
-    return readable(_delivery, _waiting(), "[0-9]*.json")
+    return readable(_delivery, _waiting(), _RECORDS)
 
 
-def remove_delivery(delivery_id: str) -> None:
-    _waiting().remove(f"{delivery_id}.json")
+def delivery_ids() -> list[str]:
+    """Return the ids of the waiting deliveries, oldest first."""
+    return [each.removesuffix(".json") for each in _waiting().names(_RECORDS)]
+
+
+def these_deliveries(ids: Iterable[str]) -> list[Delivery]:
+    """Return those of the deliveries that wait, oldest first."""
+    return list(readable_of(_delivery, _waiting(), sorted(f"{each}.json" for each in ids)))
+
+
+def remove_deliveries(ids: Iterable[str]) -> None:
+    _waiting().remove_all([f"{each}.json" for each in ids])
 
 
 def has_body(receipt_id: str) -> bool:

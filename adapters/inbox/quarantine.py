@@ -44,7 +44,12 @@ def body_name(receipt_id: str) -> str:
 
 def readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -> Iterator[R]:
     """Yield the readable records whose name matches, in the order of their names."""
-    for name in place.names(pattern):
+    yield from readable_of(read, place, place.names(pattern))
+
+
+def readable_of(read: Callable[[Storage, str], R], place: Storage, names: Iterable[str]) -> Iterator[R]:
+    """Yield those of the records that are there and readable."""
+    for name in names:
         try:
             record = read(place, name)
         except FileNotFoundError:

@@ -4,17 +4,19 @@ It uses plain HTTP, not Prefect's client: so the receiver starts fast and small,
 client's retries do not multiply those of the sweep.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
 import stamina
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded_async
+from adapters.platform.cancellation import clock
 from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger
@@ -31,7 +33,11 @@ _SOON = timedelta(seconds=5)
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
+_CLOCKS_DIFFER = timedelta(seconds=2)  # an answer tells whole seconds
+
 _deployment_ids: dict[tuple[str, str], str] = {}  # by the URL of the API and the deployment's name
+_times: dict[str, float] = {}
+"""The time by Prefect's clock at which `clock` was 0, as the last answer told it, by the URL of the API."""
 
 
 class _Deployment(BaseModel):
@@ -50,14 +56,6 @@ class _Run(BaseModel):
     next_scheduled_start_time: datetime | None = None
 
 
-class _Answer(BaseModel):
-    """An answer of which nothing is read."""
-
-
-class _Runs(RootModel[list[_Run]]):
-    pass
-
-
 class _NotFound(Transient):
     """The requested object does not exist, or does not exist yet."""
 
@@ -68,7 +66,7 @@ class _Busy(Transient):
 
 _FAILURES: dict[int, type[Transient]] = {404: _NotFound, 503: _Busy}
 
-Shape = TypeVar("Shape", bound=BaseModel)
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,25 @@ class FlowRun:
     ended: bool
     message: str = ""
     waits_until: datetime | None = None
+
+
+def note_time(headers: Mapping[str, str]) -> None:
+    """Note what Prefect's clock shows, by the headers of an answer."""
+    with suppress(KeyError, ValueError):
+        second = parsedate_to_datetime(headers["date"]).timestamp()
+        _times[settings().prefect_url] = second + 1 - clock()
+
+
+def now() -> datetime:
+    """Return the time by Prefect's clock, which says when runs are due. It goes on evenly when ours jumps.
+
+    Ours is more exact, and is used as long as the two agree.
+    """
+    ours, began_s = datetime.now(UTC), _times.get(settings().prefect_url)
+    if began_s is None:
+        return ours
+    theirs = datetime.fromtimestamp(began_s + clock(), UTC)
+    return ours if abs(ours - theirs) < _CLOCKS_DIFFER else theirs
 
 
 async def create_run(
@@ -117,13 +134,13 @@ async def make_due(flow_runs: Iterable[FlowRun]) -> int:
     server gives to scheduled runs alone: any other scheduled state would replace Running or Cancelled too. A run keeps
     the message of its state, which says why it waits, or that it runs alone.
     """
-    soon = datetime.now(UTC) + _SOON
+    soon = now() + _SOON
     later = [each for each in flow_runs if each.waits_until and each.waits_until > soon]
     async with _client() as client:
         for run in later:
             due = {"type": "SCHEDULED", "name": "Late", "message": run.message}
             with suppress(_NotFound):
-                await _call(_Answer, client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
+                await _call(dict[str, Any], client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
     return len(later)
 
 
@@ -142,7 +159,7 @@ async def is_attempted(receipt_id: str, attempt: int) -> bool:
     """Return whether Prefect has the run of an attempt at a receipt."""
     wanted = {"flow_runs": {"idempotency_key": {"any_": [_key_of(receipt_id, attempt)]}}, "limit": 1}
     async with _client() as client:
-        return bool((await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root)
+        return bool(await _call(list[_Run], client, "POST", "/flow_runs/filter", wanted))
 
 
 def _key_of(receipt_id: str, attempt: int) -> str:
@@ -213,7 +230,7 @@ async def _filtered(flow_run_ids: Collection[str], conditions: dict[str, Any]) -
         for first in range(0, len(asked), _RUNS_PER_REQUEST):
             these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
             wanted = {"flow_runs": these | conditions, "limit": _RUNS_PER_REQUEST}
-            found += (await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root
+            found += await _call(list[_Run], client, "POST", "/flow_runs/filter", wanted)
     return found
 
 
@@ -249,10 +266,7 @@ async def _call(
     async for attempt in stamina.retry_context(_Busy, **_BUSY):
         with attempt:
             content = await _answered(client, method, path, body)
-    try:
-        return shape.model_validate_json(content)
-    except ValidationError:
-        raise no_api() from None
+    return read(shape, content)
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any) -> bytes:
@@ -260,6 +274,7 @@ async def _answered(client: httpx.AsyncClient, method: str, path: str, body: Any
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
         raise silent(error) from error
+    note_time(answer.headers)
     if answer.is_success:
         return answer.content
     raise unexpected(answer.status_code, f"{method} {path}")
@@ -277,9 +292,13 @@ def unexpected(status: int, asked: str) -> Transient:
     return _FAILURES.get(status, Transient)(reason, system=System.PREFECT)
 
 
-def no_api() -> Transient:
-    """Return the error of a program that is not Prefect."""
-    return Transient(Sentence.prefect_no_api(url=settings().prefect_ui_url), system=System.PREFECT)
+def read(shape: type[Shape], answer: bytes | dict[str, Any]) -> Shape:
+    """Return an answer, or a part of one, as a type of pydantic's. Raises Transient if Prefect would not say it."""
+    reader = TypeAdapter(shape)
+    try:
+        return reader.validate_python(answer) if isinstance(answer, dict) else reader.validate_json(answer)
+    except ValidationError:
+        raise Transient(Sentence.prefect_no_api(url=settings().prefect_ui_url), system=System.PREFECT) from None
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

@@ -11,10 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from adapters.observation.log import reference_digest
-from adapters.peers.prefect_api import silent
+from adapters.peers.prefect_api import read, silent
 from adapters.peers.prefect_facts import answered
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
@@ -123,7 +123,7 @@ def _forget_by_api(reference: str, flow_run_ids: Collection[str]) -> None:
 
 def _filtered(kind: str, wanted: dict[str, Any]) -> list[str]:
     answer = answered("POST", f"/{kind}/filter", wanted | {"limit": _AT_ONCE}, _TIMEOUT_S)
-    return [each.id for each in TypeAdapter(list[_WithId]).validate_json(answer.content)]
+    return [each.id for each in read(list[_WithId], answer.content)]
 
 
 def _delete(kind: str, ids: Collection[str]) -> None:

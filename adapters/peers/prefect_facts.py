@@ -5,10 +5,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from adapters.peers.addresses import MOST_BYTES_OF_PREFECT, bounded
-from adapters.peers.prefect_api import no_api, silent, unexpected
+from adapters.peers.prefect_api import read, silent, unexpected
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 
@@ -95,32 +95,31 @@ def server() -> Server:
         told = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
         told = datetime.now(UTC)
-    return Server(version=_read(str, answer), ahead_s=(told - datetime.now(UTC)).total_seconds())
+    return Server(version=read(str, answer.content), ahead_s=(told - datetime.now(UTC)).total_seconds())
 
 
 def runs_kept_for() -> timedelta | None:
     """Return how long the server keeps ended runs; None for ever."""
-    told: Vacuum = _read(Vacuum, _settings_of_server().get("services", {}).get("db_vacuum", {}))
-    return told.kept_for
+    return read(Vacuum, _settings_of_server().get("services", {}).get("db_vacuum", {})).kept_for
 
 
 def pool() -> Pool | None:
     """Return the work pool of cellar; None if it does not exist yet."""
     answer = answered("GET", f"/work_pools/{POOL}")
-    return None if _is_missing(answer) else _read(Pool, answer)
+    return None if _is_missing(answer) else read(Pool, answer.content)
 
 
 def online_workers() -> list[str]:
     """Return the names of the workers that serve the pool now."""
     answer = answered("POST", f"/work_pools/{POOL}/workers/filter", {})
-    workers = [] if _is_missing(answer) else _read(list[Worker], answer)
+    workers = [] if _is_missing(answer) else read(list[Worker], answer.content)
     return [each.name for each in workers if each.status == "ONLINE"]
 
 
 def deployment(name: str) -> Deployment | None:
     """Return a deployment by the name FLOW/DEPLOYMENT; None if it does not exist."""
     answer = answered("GET", f"/deployments/name/{name}")
-    return None if _is_missing(answer) else _read(Deployment, answer)
+    return None if _is_missing(answer) else read(Deployment, answer.content)
 
 
 def last_run(flow: str) -> EndedRun | None:
@@ -137,7 +136,7 @@ def next_run(tag: str) -> PlannedRun | None:
 
 def _first_run(shape: type[Run], wanted: dict[str, Any], order: str, **more: Any) -> Run | None:
     asked = {"flow_runs": wanted, "sort": order, "limit": 1} | more
-    runs: list[Run] = _read(list[shape], answered("POST", "/flow_runs/filter", asked))  # type: ignore[valid-type]
+    runs = read(list[shape], answered("POST", "/flow_runs/filter", asked).content)  # type: ignore[valid-type]
     return runs[0] if runs else None
 
 
@@ -145,12 +144,11 @@ def shared_parts() -> SharedParts:
     """Return the settings of the server that answers; behind a load balancer, perhaps another one each time."""
     found = _settings_of_server()
     values = found.get("events", {}) | {"lease_storage": found.get("concurrency", {}).get("lease_storage")}
-    parts: SharedParts = _read(SharedParts, values)
-    return parts
+    return read(SharedParts, values)
 
 
 def _settings_of_server() -> dict[str, Any]:
-    found: dict[str, Any] = _read(dict[str, Any], answered("GET", "/admin/settings")).get("server", {})
+    found: dict[str, Any] = read(dict[str, Any], answered("GET", "/admin/settings").content).get("server", {})
     return found
 
 
@@ -172,7 +170,7 @@ def has_event_after(run: RunWithId) -> bool:
 
 def _has_event(resource: dict[str, list[str]], since: datetime) -> bool:
     wanted = {"resource": resource, "occurred": {"since": since.isoformat()}}
-    return bool(_read(_Events, answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
+    return bool(read(_Events, answered("POST", "/events/filter", {"filter": wanted, "limit": 1}).content).events)
 
 
 def _is_missing(answer: httpx.Response) -> bool:
@@ -196,11 +194,3 @@ def answered(method: str, path: str, body: Any = None, timeout_s: float = _TIMEO
     if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
         return answer
     raise unexpected(answer.status_code, f"{method} {path}")
-
-
-def _read(shape: type[Any], answer: httpx.Response | dict[str, Any]) -> Any:
-    reader = TypeAdapter(shape)
-    try:
-        return reader.validate_python(answer) if isinstance(answer, dict) else reader.validate_json(answer.content)
-    except ValidationError as error:
-        raise no_api() from error

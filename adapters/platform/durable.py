@@ -1,16 +1,16 @@
-"""Writes local files that survive a power cut.
+"""Writes local files that survive a power cut, and digests files.
 
 A rename is durable only once its folder is synced. With a synced file in an unsynced folder, simulated power cuts lost
 every file.
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 _PUSHED_AT_ONCE_BYTES = 8 << 20
 
@@ -42,6 +42,11 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+def digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and its missing parents, durably. An existing folder is left alone."""
     if folder.is_dir():
@@ -51,46 +56,54 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def write_whole(file: BinaryIO, data: bytes) -> None:
-    """Write all of `data` to an unbuffered file. A write may be partial; only the next write reports the reason."""
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of `data` to a file. A write may be partial; only the next write reports the reason."""
     left = memoryview(data)
     while left:
-        left = left[file.write(left) :]
+        left = left[os.write(descriptor, left) :]
 
 
-def pushed(descriptor: int, pushed_bytes: int, written_bytes: int) -> int:
+def pushed(descriptor: int, pushed_bytes: int, written_bytes: int, at_once: int = _PUSHED_AT_ONCE_BYTES) -> int:
     """Let the disk begin to write a file's bytes. Otherwise the disk is idle until the sync at the end.
 
     Returns how many bytes the disk has begun with: the `pushed_bytes` of the next call. Linux starts to write pages
     that are declared no longer needed, and keeps pages that are not written yet.
     """
     fresh_bytes = written_bytes - pushed_bytes
-    if fresh_bytes < _PUSHED_AT_ONCE_BYTES:
+    if fresh_bytes < at_once:
         return pushed_bytes
     os.posix_fadvise(descriptor, pushed_bytes, fresh_bytes, os.POSIX_FADV_DONTNEED)
     return written_bytes
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all. The caller syncs its folder."""
+def write_file(path: Path, data: bytes, first: tuple[str, int, str] | None = None) -> None:
+    """Write a small file whole or not at all. The caller syncs its folder. An open part gets its name `first`, durably
+    too: its path, its descriptor, and its new path. The disk begins with both before it is waited for.
+    """
     part, descriptor = open_part(path.parent)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        try:
-            write_whole(file, data)
-            os.fsync(descriptor)
-            os.replace(part, path)  # noqa: PTH105 -- pathlib takes as long as the call
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+    try:
+        write_whole(descriptor, data)
+        if first:
+            pushed(descriptor, 0, len(data), 1)
+            os.fsync(first[1])
+        os.fsync(descriptor)
+        if first:
+            os.replace(first[0], first[2])  # noqa: PTH105 -- pathlib takes as long as the call
+        os.replace(part, path)  # noqa: PTH105 -- as above
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
 
 
-def open_part(folder: Path) -> tuple[Path, int]:
+def open_part(folder: Path) -> tuple[str, int]:
     """Create a temporary file with mode 0600. It stays locked until it is closed, so `remove_parts` spares it.
 
-    A missing folder is created.
+    A missing folder is created. The path is a text: pathlib takes as long as the calls.
     """
     while True:
-        part = Path(f"{folder}/.{secrets.token_hex(16)}.part")
+        part = f"{folder}/.{secrets.token_hex(16)}.part"
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileNotFoundError:

@@ -21,6 +21,7 @@ from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
 from domain import search
+from domain.archive.rows import Rows
 from domain.person import person_facets
 from domain.retention import due, field_of
 from domain.titles import title_of, title_payment
@@ -118,7 +119,7 @@ def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Sear
     return searchable().with_parts(templates.of(archive.template_id).found_by)
 
 
-def _texts(archive: ArchiveRow, rows: search.Rows | None, templates: Held) -> tuple[str, str]:
+def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str, str]:
     words = templates.of(archive.template_id)
     title = title_of(archive.template_id, rows, words).model_dump_json(exclude_defaults=True)
     return search.text_of(archive, rows, searchable_of(archive, templates), words), title
@@ -146,7 +147,7 @@ def set_archive(session: Session, archive: ArchiveRow) -> None:
     set_facets(session, archive.reference, search.archive_facets(archive))
 
 
-def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows, terms: SourceTerms) -> None:
+def set_payload(session: Session, archive: ArchiveRow, rows: Rows, terms: SourceTerms) -> None:
     """Make text, title, facets and retention of an archive those of the rows of its current version.
 
     Args:
@@ -160,14 +161,8 @@ def set_payload(session: Session, archive: ArchiveRow, rows: search.Rows, terms:
     text, title = _texts(archive, rows, templates)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
-    wanted = searchable_of(archive, templates)
-    _set(
-        session,
-        archive.reference,
-        number,
-        known,
-        {**search.archive_facets(archive), **search.payload_facets(rows, wanted)},
-    )
+    facets = search.payload_facets(rows, searchable_of(archive, templates))
+    _set(session, archive.reference, number, known, {**search.archive_facets(archive), **facets})
     _add_values(session, search.facet_values(rows, templates.of(archive.template_id).facets))
 
 
@@ -177,7 +172,7 @@ def add_person(session: Session, reference: str, facets: Iterable[int]) -> None:
         _change(session, set(), _listed(number, {Kind.PERSON: frozenset(facets)}))
 
 
-def _set_due(archive: ArchiveRow, rows: search.Rows | None, templates: Held, terms: SourceTerms) -> None:
+def _set_due(archive: ArchiveRow, rows: Rows | None, templates: Held, terms: SourceTerms) -> None:
     """Say what is due of an archive, and when, by the rule of its template, else that of its source.
 
     A process ends with its newest submission, and before it arrives. Nothing is due before the archive is loaded.

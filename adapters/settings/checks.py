@@ -191,14 +191,11 @@ def _check_provider(made: "Settings") -> None:
             "CELLAR_OIDC_ISSUER: expected a URL like https://HOST, and CELLAR_OIDC_CLIENT_ID, "
             "CELLAR_OIDC_CLIENT_SECRET and CELLAR_OIDC_ROLES beside it"
         )
-    try:
-        read_group_roles(made.oidc_roles)
-    except ValueError as error:
-        raise ValueError(f"CELLAR_OIDC_ROLES: {error}") from error
-    try:
-        read_treatments(made.tables_personal)
-    except ValueError as error:
-        raise ValueError(f"CELLAR_TABLES_PERSONAL: {error}") from error
+    for name, read in (("oidc_roles", read_group_roles), ("tables_personal", read_treatments)):
+        try:
+            read(getattr(made, name))
+        except ValueError as error:
+            raise ValueError(f"{_variable(name)}: {error}") from error
 
 
 def _variable(name: str) -> str:

@@ -4,7 +4,6 @@ A report is named by the SHA-256 of its file, a JSON document with one entry per
 its first import. The database is rebuilt from both.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 import orjson
+from pydantic import TypeAdapter
 
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
+from adapters.platform.durable import digest_of_file
 from adapters.store import seals
 from domain.settlements.matching import coverage_of
 from domain.settlements.report import Fingerprint, entries_of
 from models.errors import Conflict, Refused
 from models.settlements.report_format import ReportFormat
-from models.settlements.settlement import Days, Entry, EntryKind
+from models.settlements.settlement import Days, Entry
 
 OnDamaged = Callable[[str, str], None]
 """Called with the id of a report that cannot be restored, and with the reason."""
@@ -30,6 +31,7 @@ FOLDER = "settlements"
 _IMPORTED = ".imported"
 _LINES_AT_ONCE = 1000
 _LONGEST_END_BYTES = 200
+_ENTRY = TypeAdapter(Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Report:
             for line in lines:
                 if line.startswith(b"]"):
                     return
-                yield _entry(line.rstrip(b",\n"))
+                yield _ENTRY.validate_json(line.rstrip(b",\n"))
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
         write_spooled(spool, b"\n], " + orjson.dumps(days)[1:] + b"\n")
         path = Path(spool.name)
-        report = Report(_digest(path), path, _count(path), covers)
+        report = Report(digest_of_file(path), path, _count(path), covers)
         if report.entries < 1:
             raise Refused("NO_ROWS", "expected a report with at least one row")
         yield report
@@ -85,7 +87,7 @@ def stored(report_id: str) -> Iterator[Report]:
         except FileNotFoundError as error:
             raise _damaged(report_id) from error
         path = Path(spool.name)
-        if _digest(path) != report_id:
+        if digest_of_file(path) != report_id:
             raise _damaged(report_id)
         yield Report(report_id, path, _count(path), _covers(path))
 
@@ -151,19 +153,6 @@ def _covers(path: Path) -> Days | None:
         file.seek(max(0, path.stat().st_size - _LONGEST_END_BYTES))
         end = orjson.loads(b"{" + file.read().rpartition(b"\n], ")[2])
     return Days(*(date.fromisoformat(end[each]) for each in ("covers_from", "covers_to"))) if end["covers_to"] else None
-
-
-def _entry(line: bytes) -> Entry:
-    said = orjson.loads(line)
-    said["kind"] = EntryKind(said["kind"])
-    said["settled_on"] = date.fromisoformat(said["settled_on"])
-    said["paid_on"] = said["paid_on"] and date.fromisoformat(said["paid_on"])
-    return Entry(**said)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def imported_key(report_id: str) -> str:

@@ -77,9 +77,7 @@ def levels(session: Session) -> Levels:
     """Return what stands open now."""
 
     def _number(table: Any, condition: sql.ColumnElement[bool]) -> int:
-        return (
-            session.connection().execute(sql.select(sql.func.count()).select_from(table).where(condition)).scalar_one()
-        )
+        return session.exec(select(func.count()).select_from(table).where(condition)).one()
 
     return Levels(
         discrepancies=_number(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
@@ -116,29 +114,22 @@ class _Hours:
         return self._rows(sql.select(self._table.c.since, arrived, refused))
 
     def _number(self, at: Any, *conditions: sql.ColumnElement[bool]) -> Any:
-        return (
-            sql.select(sql.func.count()).where(self._within(at), *conditions).correlate(self._table).scalar_subquery()
-        )
+        theirs = sql.select(sql.func.count()).where(self._within(at), *conditions)
+        return theirs.correlate(self._table).scalar_subquery()
 
     def durations(self) -> Mapping[datetime, dict[float, int]]:
         """Return the numbers of completions by their time in seconds, which is rounded to two digits."""
-        since, tenths = self._table.c.since, self._tenths(ReceiptRow.received_at, ReceiptRow.completed_at)
+        tenths = self._tenths(ReceiptRow.received_at, ReceiptRow.completed_at)
         found: dict[datetime, dict[float, int]] = defaultdict(lambda: defaultdict(int))
-        grouped = sql.select(since, tenths, sql.func.count()).join_from(
-            self._table, ReceiptRow, self._within(ReceiptRow.completed_at)
-        )
-        for hour, value, number in self._rows(grouped.group_by(since, tenths)):
+        for hour, value, number in self._rows(self._counted(tenths, ReceiptRow.completed_at)):
             found[hour][float(f"{max(value, 0) / _TENTHS:.2g}")] += number
         return found
 
     def failures(self) -> Mapping[datetime, dict[str, int]]:
         """Return the numbers of failed runs by cause."""
-        since, cause = self._table.c.since, col(RunRow.cause_code)
         found: dict[datetime, dict[str, int]] = defaultdict(dict)
-        grouped = sql.select(since, cause, sql.func.count()).join_from(
-            self._table, RunRow, self._within(RunRow.ended_at)
-        )
-        for hour, code, number in self._rows(grouped.where(IS_FAILED).group_by(since, cause)):
+        failed = self._counted(col(RunRow.cause_code), RunRow.ended_at).where(IS_FAILED)
+        for hour, code, number in self._rows(failed):
             found[hour][code or _NOT_KEPT] = number
         return found
 
@@ -153,6 +144,11 @@ class _Hours:
         found: dict[datetime, int] = defaultdict(int)
         found |= dict(tuple(row) for row in self._rows(joined.group_by(self._table.c.since)))
         return found
+
+    def _counted(self, by: Any, at: Any) -> sql.Select[Any]:
+        """Select the numbers of rows by the hour of a column, and by another value of theirs."""
+        since = self._table.c.since
+        return sql.select(since, by, sql.func.count()).where(self._within(at)).group_by(since, by)
 
     def _within(self, at: Any) -> sql.ColumnElement[bool]:
         return (col(at) >= self._table.c.since) & (col(at) < self._table.c.until)

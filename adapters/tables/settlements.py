@@ -272,11 +272,8 @@ def _entries(session: Session, wanted: sql.Select[Any] | Any) -> Iterator[Decide
 
 
 def insert_entries(session: Session, report_id: str, decided: Sequence[DecidedEntry]) -> None:
-    insert_rows(
-        session,
-        SettlementEntryRow,
-        [asdict(each.entry) | asdict(each.decision) | {"report_id": report_id} for each in decided],
-    )
+    rows = [asdict(each.entry) | asdict(each.decision) | {"report_id": report_id} for each in decided]
+    insert_rows(session, SettlementEntryRow, rows)
 
 
 def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:

@@ -21,9 +21,10 @@ from adapters.platform.loops import in_background, supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
 from api.receiver.processes import DROPPED, Processes
-from models.errors import Transient, Unusable
+from models.errors import System, Transient, Unusable
 from models.runs.receipt import Delivery, RefusedDelivery, Trigger
 from services.completeness.session_events import take_in_announced, take_in_left
+from services.health.probes import works
 from services.triggering.refused import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.reruns import start_asked
 from services.triggering.trigger import together, trigger, untriggered
@@ -34,8 +35,6 @@ T = TypeVar("T")
 _LOOK_S = 1.0
 _MOMENT_S = 0.01
 _PATIENCE_S = 0.25
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 8.0
 _REFUSED_PAUSE_S = 1.0
 """The pause between two batches of refused deliveries. A flood then costs a batch each second."""
 _EVENTS_PAUSE_S = 2.0
@@ -58,6 +57,7 @@ class Dispatcher:
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._away = asyncio.Event()
+        self._failed: System | None = None
         self._refused: deque[RefusedDelivery] = deque(maxlen=MOST_LISTED_AT_ONCE)
         self._batches: deque[str] = deque()
 
@@ -97,28 +97,27 @@ class Dispatcher:
                     self._announced_ids.difference_update(each.delivery_id for each in (delivery, *again))
 
     async def _sweep_repeatedly(self) -> None:
-        """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and eight.
+        """Sweep at the start and at intervals; after a failure as soon as what was away answers.
 
         A database with unexpected tables ends this loop. Until `supervised` restarts it, `/readyz` reports it as down.
         """
-        pause_s = _FIRST_PAUSE_S
+        some_were_dropped = True  # by the process before this one
         while True:
             self._away.clear()
             dropped = self._processes.total(DROPPED)
             try:
                 if self._processes.is_leader():
-                    await self.sweep()
+                    await self.sweep(even_new=some_were_dropped)
             except Unusable:
                 self._away.set()
                 raise
             except Transient as error:
                 self._stand_back("the sweep stopped; it starts again soon", error)
             if not self._away.is_set():
-                pause_s = _FIRST_PAUSE_S
                 await self._until_next_sweep(dropped)
             if self._away.is_set():
-                await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S, settings().sweep_interval_s))
-                pause_s *= 2
+                await self._until_back()
+            some_were_dropped = self._processes.total(DROPPED) != dropped
 
     async def _until_next_sweep(self, dropped: int) -> None:
         """Wait for the interval, or until a process of the receiver drops more deliveries than `dropped`, or ends."""
@@ -129,18 +128,26 @@ class Dispatcher:
                 await asyncio.wait_for(self._away.wait(), min(left_s, _LOOK_S))
                 return
 
-    async def sweep(self) -> None:
+    async def _until_back(self) -> None:
+        """Wait until the system that was away works again, for the interval at most."""
+        interval_s, clock = settings().sweep_interval_s, asyncio.get_running_loop().time
+        end_s, is_back = clock() + interval_s, False
+        while not is_back:
+            await asyncio.sleep(min(_LOOK_S, interval_s))
+            is_back = clock() >= end_s or await works(self._failed)
+
+    async def sweep(self, *, even_new: bool) -> None:
         """Trigger the deliveries in the inbox that were not triggered, and the re-runs that wait for Prefect.
 
-        Announced deliveries have their own turn.
+        Announced deliveries have their own turn. With `even_new`, those of the last moments are triggered too: other
+        processes may have dropped them.
 
         Raises:
             Transient: database or Prefect does not answer, so the remaining deliveries would fail too.
             Unusable: they would fail until a person has changed the database.
         """
         began_s, runs = time.monotonic(), 0
-        left = [each for each in await untriggered() if each.delivery_id not in self._announced_ids]
-        for delivery, *again in together(left):
+        for delivery, *again in together(await untriggered(self._announced_ids, even_new=even_new)):
             runs += await self._trigger(delivery, Trigger.SWEEP, again)
         with suppress(Unusable):  # then the database has no re-run that waits, and an empty inbox is no trouble
             runs += await start_asked()
@@ -205,6 +212,7 @@ class Dispatcher:
 
     def _stand_back(self, message: str, error: Transient) -> None:
         """Drop the deliveries that are announced before the next sweep."""
+        self._failed = error.system
         self._away.set()
         self._processes.add(DROPPED, 1)
         log.warning(message, why=str(error))

@@ -224,8 +224,7 @@ async def _signed(
 
 
 def _check_address(address: str, networks: tuple[str, ...]) -> None:
-    ip = ip_of(address)
-    if networks and not (ip and any(ip in ip_network(each) for each in networks)):
+    if networks and not ((ip := ip_of(address)) and any(ip in ip_network(each) for each in networks)):
         detail = f"the source does not take archives from {address}; `cellar sources set --addresses`"
         raise Refused(ADDRESS_NOT_ALLOWED, detail, where="address", status=403)
 

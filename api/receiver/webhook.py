@@ -142,11 +142,8 @@ _NOT_ACCEPTED[503]["headers"] = {"Retry-After": {"description": "Seconds to wait
     responses=_ACCEPTED | _NOT_ACCEPTED,
     response_description="Accepted",
 )
-@router.post("/cellosign/{source}", include_in_schema=False)  # the same answers: the schema would say them twice
-@router.post("/cellosign/", include_in_schema=False)  # for a webhook that was set up with a slash at the end
-@router.post("/cellosign/{source}/", include_in_schema=False)
 @open_to_anybody("senders present a secret of their source")
-async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONResponse:
+async def webhook(request: Request) -> JSONResponse:
     """Send the JSON of an ended process as the body, with the secret of its source in any of the four ways.
 
     `/webhooks/cellosign/NAME` is the same for the source NAME, a project of Cellosign with secrets of its own. The URL
@@ -158,6 +155,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     the body, the secret or the set-up of the webhook must change first.
     """
     began_s = time.monotonic()
+    source = request.path_params.get("source", DEFAULT_SOURCE)
     senders: Senders = request.app.state.senders
     body = await senders.admit(request, source)
     announced_bytes = int(request.headers.get("content-length", 0))

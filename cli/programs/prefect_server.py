@@ -13,7 +13,7 @@ page whose host name resolves to this machine (DNS rebinding).
 Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release that changes the internals used here.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,11 +22,14 @@ from adapters.observation.log import set_up_log
 from adapters.platform.imports import uncollected
 
 with uncollected():
+    import aiosqlite
     from prefect.cli import app
     from prefect.server.api import server
     from prefect.server.database.configurations import AioSqliteConfiguration
     from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
+    from sqlalchemy import Insert, Result, event
     from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+    from sqlalchemy.orm import ORMExecuteState, Session
     from starlette.datastructures import Headers
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import PlainTextResponse
@@ -46,6 +49,38 @@ def begin_immediately() -> None:
             yield transaction
 
     AioSqliteConfiguration.begin_transaction = immediate  # type: ignore[method-assign, assignment]
+
+
+def stay_in_the_loop() -> None:
+    """Execute the statements of a transaction in the event loop. aiosqlite hands each of their four steps to a thread.
+
+    Such a transaction is IMMEDIATE, so none of its statements waits for another. Begin and commit may wait for a lock
+    or the disk, and what no transaction protects may be a long query: these stay in the thread.
+    """
+    in_thread: Callable[..., Awaitable[Any]] = aiosqlite.Connection._execute
+
+    async def execute(connection: aiosqlite.Connection, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        begun = connection._connection
+        if begun and begun.in_transaction and fn != begun.commit:
+            return fn(*args, **kwargs)
+        return await in_thread(connection, fn, *args, **kwargs)
+
+    aiosqlite.Connection._execute = execute  # type: ignore[method-assign, assignment]
+
+
+def pass_rows_as_parameters() -> None:
+    """Insert many rows by a statement for one. Prefect writes the rows into the statement, which is then compiled."""
+
+    @event.listens_for(Session, "do_orm_execute")
+    def passed(state: ORMExecuteState) -> Result[Any] | None:
+        written = state.statement
+        if not isinstance(written, Insert) or not written._multi_values or written._returning:
+            return None
+        statement = written._clone()
+        [rows], statement._multi_values = written._multi_values, ()
+        state.session.flush()  # as before any statement of a session
+        named = [{str(getattr(column, "key", column)): row[column] for column in row} for row in map(dict, rows)]
+        return state.session.connection().execute(statement, named)
 
 
 class OwnPagesOnly:
@@ -101,5 +136,7 @@ def log_in_our_format() -> None:
 if __name__ == "__main__":
     log_in_our_format()
     begin_immediately()
+    stay_in_the_loop()
+    pass_rows_as_parameters()
     close_to_others()
     app()

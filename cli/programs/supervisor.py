@@ -32,6 +32,9 @@ _LOG_LOOK_S = 2.0
 _OWN_LOG = "up.log"
 _LAST_LINES = 15
 _LAST_BYTES = 8 << 10
+_MOST_KILLED = 3
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 0}
+"""How a program ends that somebody has killed: by such a signal, or well, once the signal has asked it to."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +156,16 @@ class Supervisor:
     async def until(self, name: str, ready: Callable[[], Awaitable[bool]], within_s: float) -> None:
         """Wait until a program is ready, then restart it whenever it ends.
 
-        Raises Transient if the program ended, or was not ready in time. It is not restarted, since it would end again.
+        A program that was killed from outside is started again, three times at most. Another program that ends would
+        end again.
+
+        Raises Transient if the program ended, or was not ready in time.
         """
         child = self._child(name)
-        deadline = time.monotonic() + within_s
-        while child.running:
+        deadline, killed, pause = time.monotonic() + within_s, 0, 0.0
+        while child.running or (child.was_killed and killed < _MOST_KILLED):
+            if not child.running:
+                killed, pause = killed + 1, await self._restart(child, pause)
             if await ready():
                 self._supervise(f"the watch over {name}", partial(self._keep_running, child))
                 return
@@ -189,15 +197,15 @@ class Supervisor:
         pause = 0.0
         while True:
             await child.process.wait()
-            pause = next_pause(pause, child.age_s())
-            when = f"in {pause:g} s" if pause else "at once"
-            ended = f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s"
-            self._tell(f"{ended} and starts again {when}.", child.last_words())
-            await self._end_orphans()
-            pause = await self._start_again(child, pause)
+            pause = await self._restart(child, pause)
 
-    async def _start_again(self, child: "_Child", pause: float) -> float:
+    async def _restart(self, child: "_Child", pause: float) -> float:
         """Start a program that has ended, and return the last pause: it grows while the program cannot be started."""
+        pause = next_pause(pause, child.age_s())
+        when = f"in {pause:g} s" if pause else "at once"
+        ended = f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s"
+        self._tell(f"{ended} and starts again {when}.", child.last_words())
+        await self._end_orphans()
         while True:
             await asyncio.sleep(pause)
             try:
@@ -287,6 +295,10 @@ class _Child:
     @property
     def running(self) -> bool:
         return self.process.returncode is None
+
+    @property
+    def was_killed(self) -> bool:
+        return self.process.returncode in _KILLED
 
     def age_s(self) -> float:
         return time.monotonic() - self._started

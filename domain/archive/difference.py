@@ -129,16 +129,8 @@ def _field(field: FormField) -> _Thing:
 
 
 def _file(content: Content, stored: StoredContent) -> _Thing:
-    view = FileView(
-        role=content.role,
-        element_id=content.element_id,
-        filename=content.filename,
-        media_type=content.media_type,
-        size_bytes=stored.size_bytes,
-        sha256=stored.sha256,
-        looks_like=None,  # scan results may differ between versions of an unchanged file
-        infection=None,
-    )
+    # Scan results may differ between versions of an unchanged file.
+    view = FileView(**asdict(content) | asdict(stored) | {"looks_like": None, "infection": None})
     return _Thing(content.role, content.element_id, _shown(view.model_dump(mode="json")), {})
 
 
@@ -161,12 +153,7 @@ def _as_sent(attempt: Attempt) -> dict[str, str]:
 
 
 def _signature(signature: Signature) -> _Thing:
-    view = SignatureView(
-        id=signature.id,
-        signed_at=signature.signed_at,
-        signed_by={"id": signature.signer_id, "name": signature.signer_name},
-        labels=signature.labels,
-    )
+    view = SignatureView(**asdict(signature), signed_by={"id": signature.signer_id, "name": signature.signer_name})
     return _Thing(DifferenceKind.SIGNATURE, signature.id, _shown(view.model_dump(mode="json")), {})
 
 

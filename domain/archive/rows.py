@@ -15,7 +15,7 @@ from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.archive.verdict import Judgement, verdict_as_json
 from models.discrepancies import Discrepancy, DiscrepancyRow, DiscrepancyState
-from models.payments import Attempt, PaymentKeyRow, PaymentRow, PaymentTerms
+from models.payments import PaymentKeyRow, PaymentRow, PaymentTerms
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 
@@ -112,14 +112,7 @@ def _payment_rows(
     archive: Archive, payments: Iterable[BookedPayment], fingerprint: Callable[[str], str]
 ) -> list[dict[str, Any]]:
     return [
-        {
-            "reference": archive.reference,
-            "position": position,
-            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
-        }
-        | _fingerprints(payment.attempt, fingerprint)
-        | shown(payment).model_dump()
-        for position, payment in enumerate(payments)
+        _keys(archive, position, each, fingerprint) | shown(each).model_dump() for position, each in enumerate(payments)
     ]
 
 
@@ -131,21 +124,18 @@ def _payment_key_rows(
         other for payment in payments for other in payment.others if other.attempt.cguid or other.attempt.authorisation
     )
     return [
-        {
-            "reference": archive.reference,
-            "position": position,
-            "payment_id": payment_id(archive.reference, other.attempt.transaction_id, other.name),
-        }
-        | _fingerprints(other.attempt, fingerprint)
-        | _columns(PaymentKeyRow, shown(other).model_dump())
-        for position, other in enumerate(others)
+        _keys(archive, position, each, fingerprint) | _columns(PaymentKeyRow, shown(each).model_dump())
+        for position, each in enumerate(others)
     ]
 
 
-def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[str, str | None]:
-    """Return the fingerprints by which entries of settlement reports are matched."""
-    cguid, authorisation = attempt.cguid, attempt.authorisation
+def _keys(archive: Archive, position: int, payment: BookedPayment, fingerprint: Callable[[str], str]) -> dict[str, Any]:
+    """Return what names a payment, and the fingerprints by which entries of settlement reports are matched."""
+    cguid, authorisation = payment.attempt.cguid, payment.attempt.authorisation
     return {
+        "reference": archive.reference,
+        "position": position,
+        "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
         "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
         "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
     }

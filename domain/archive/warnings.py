@@ -56,20 +56,17 @@ def _judge_session(archive: Archive, session: Session) -> Iterator[ArchiveWarnin
         yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference")
     otp = next((each for each in session.invitations if each.purpose == "otp"), None)
     if otp and otp.status != "sent":
-        where = f"{session.where}.recipient.otp_destination.status"
-        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where)
+        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, f"{session.where}.recipient.otp_destination.status")
     for integration in session.integrations:
         if integration.status != "success":
-            where = f"{integration.where}.status"
-            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where)
+            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, f"{integration.where}.status")
 
 
 def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
     recipients = {session.recipient_id for session in archive.sessions}
     for signature in archive.signatures:
         if signature.signer_id not in recipients:
-            where = f"{signature.where}.signed_by.id"
-            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where)
+            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, f"{signature.where}.signed_by.id")
 
 
 def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:

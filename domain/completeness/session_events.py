@@ -7,6 +7,7 @@ was sent, UTF-8, as the scanner has checked, so text keeps each byte. It is null
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -111,14 +112,8 @@ def events_in(lines: bytes) -> Iterator[ReceivedEvent | None]:
 
 
 def _line(event: ReceivedEvent) -> bytes:
-    said = {
-        "source": event.source,
-        "received_at": event.received_at.isoformat(),
-        "receipt_id": event.receipt_id,
-        "size_bytes": event.size_bytes,
-        "body": None if event.body is None else event.body.decode(),
-    }
-    return orjson.dumps(said) + b"\n"
+    body = None if event.body is None else event.body.decode()
+    return orjson.dumps(asdict(event) | {"received_at": event.received_at.isoformat(), "body": body}) + b"\n"
 
 
 def _event(line: bytes) -> ReceivedEvent | None:

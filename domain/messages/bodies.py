@@ -145,15 +145,9 @@ def _changes(differences: Iterable[Difference]) -> dict[str, bodies.Changes]:
 def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
     """Return the body of the message that a receipt cannot be archived until a person acts. Pure."""
     data = bodies.Failed(
-        reference=archive.reference,
-        receipt_id=failed.receipt_id,
-        source=archive.source,
-        process_number=archive.process_number,
-        code=failed.cause.code,
-        task=failed.cause.task,
-        sentence=failed.cause.sentence,
-        flow_run_id=failed.flow_run_id,
-        attempt=failed.attempt,
+        **archive.model_dump(include={"reference", "source", "process_number"}),
+        **{name: getattr(failed, name) for name in ("receipt_id", "flow_run_id", "attempt")},
+        **{name: getattr(failed.cause, name) for name in ("code", "task", "sentence")},
         url=url,
     )
     return encoded(EventType.ARCHIVE_FAILED, failed.at, data)

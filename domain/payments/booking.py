@@ -70,7 +70,7 @@ def _by_attempt(payment: Payment, name: str, terms: PaymentTerms, paid_at: _Mome
         standing=standing_of(attempt, terms),
         amounts=amounts,
         instalments=instalments_of(attempt, amounts),
-        paid_on=None if moment is None else moment.astimezone(terms.zone).date(),
+        paid_on=None if moment is None else terms.day_of(moment),
     )
 
 

@@ -3,7 +3,7 @@
 A letter that was not taken is sent again for three days.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -58,17 +58,8 @@ MANNERS: dict[NoticeKind, Manner] = {
 
 def opened(seen: Sighting, notice_id: str) -> Notice:
     """Return the new notice of a thing that was found for the first time."""
-    return Notice(
-        notice_id=notice_id,
-        kind=seen.kind,
-        key=seen.key,
-        detail=_kept(seen),
-        level=seen.level,
-        count=seen.count,
-        most=seen.count,
-        opened_at=seen.since,
-        last_at=seen.last_at,
-    )
+    its = {"notice_id": notice_id, "detail": _kept(seen), "most": seen.count, "opened_at": seen.since}
+    return Notice(**asdict(seen) | its)
 
 
 def looked_at(known: Notice, seen: Sighting | None, now: datetime) -> Notice:

@@ -48,6 +48,11 @@ def taken_by(name: str) -> set[str]:
     return {name.lower(), f"{name}{LATITUDE}".lower(), f"{name}{LONGITUDE}".lower()}
 
 
+def quoted(text: str) -> str:
+    """Return a text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _plain(text: str) -> str:
     if not (found := _PLAIN_NAME.fullmatch(text)):
         plain = re.sub(r"[^A-Za-z0-9]+", "_", text)[:_MOST_NAME].strip("_")

@@ -16,6 +16,8 @@ _LEASE_S = 30
 _RENEWAL_S = 10
 _POLL_S = 1
 _LONGEST_WAIT_S = 600
+_left: set[tuple[str, str]] = set()
+"""Processes and holders whose work has ended, and whose leases could not be released yet."""
 
 
 class Busy(Transient):
@@ -42,8 +44,23 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
         asked_at_s = clock()
-    async with _held([reference], holder, asked_at_s):
-        yield
+    try:
+        async with _held([reference], holder, asked_at_s):
+            yield
+    finally:
+        _left.add((reference, holder))
+        with suppress(Transient):
+            await release_left()
+
+
+async def release_left() -> None:
+    """Release the leases of work that has ended. A worker does so again after an outage, or they would have to expire.
+
+    Raises Transient if the database does not answer.
+    """
+    for reference, holder in list(_left):
+        await asyncio.to_thread(leases.release, [reference], holder)
+        _left.discard((reference, holder))
 
 
 @asynccontextmanager
@@ -51,21 +68,21 @@ async def sole_work_on_free(references: Collection[str], holder: str) -> AsyncIt
     """Hold the leases on the processes that no other run works on, as `sole_work_on` does. Yield their references."""
     asked_at_s = clock()
     free = await asyncio.to_thread(leases.take, references, holder, _LEASE_S)
-    async with _held(free, holder, asked_at_s):
-        yield free
+    try:
+        async with _held(free, holder, asked_at_s):
+            yield free
+    finally:
+        with suppress(Transient):  # the leases expire by themselves
+            await asyncio.to_thread(leases.release, free, holder)
 
 
 @asynccontextmanager
 async def _held(references: Collection[str], holder: str, asked_at_s: float) -> AsyncIterator[None]:
-    """Renew leases while the block runs, and release them. `asked_at_s`: the time before the request for them."""
+    """Renew leases while the block runs. `asked_at_s`: the time before the request for them."""
     deadline = Deadline(asked_at_s + _LEASE_S)
     with limited(deadline.check):
-        try:
-            async with in_background(_renew(references, holder, deadline, asyncio.current_task())):
-                yield
-        finally:
-            with suppress(Transient):  # the leases expire by themselves
-                await asyncio.to_thread(leases.release, references, holder)
+        async with in_background(_renew(references, holder, deadline, asyncio.current_task())):
+            yield
 
 
 async def _renew(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import stamina
@@ -16,6 +16,7 @@ from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
 from adapters.observation.tracing import is_traced, span
+from adapters.peers import prefect_api
 from adapters.store.objects import history
 from adapters.tables.runs import receipts, runs, waiting
 from adapters.tables.runs.waiting import Wait
@@ -34,6 +35,9 @@ _RECORDED_AGAIN: dict[str, Any] = {
     "wait_exp_base": 3,
     "wait_initial": 1,
 }
+
+_UNRECORDED_PAUSE = timedelta(seconds=2)
+"""Before a run that waits for the database is due again. No worker can claim it before the database is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ async def recorded(
         run = await starting
         await _record_start(run)
         await work(run, progress)
+        progress.task = None
+        await _record_end(run, RunState.COMPLETED)
     except asyncio.CancelledError:
         if run:
             with suppress(Transient):  # there is time for one try only
@@ -90,14 +96,13 @@ async def recorded(
         raise
     except Exception as error:  # noqa: BLE001 -- every failure has a cause; an unexpected error is logged with its trace
         return await _end_by(told(error), run, progress.task)
-    await _record_end(run, RunState.COMPLETED)
     return None
 
 
 async def _record_start(run: Run) -> None:
     structlog.contextvars.bind_contextvars(receipt_id=run.receipt_id, attempt=run.attempt)
     trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
-    row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
+    row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": prefect_api.now()})
     await asyncio.to_thread(runs.begin, row)
 
 
@@ -109,15 +114,19 @@ async def _end_by(error: CellarError, run: Run | None, task: str | None) -> tupl
     log.error("%s", cause)
     if isinstance(error, Unexpected):
         log.info("The trace of the %s:\n%s", error.error_class, error.frames)
-    now = datetime.now(UTC)
+    now = prefect_api.now()
     if system:
         wait = await _wait_so_far(run, now)
         if due_at := next_try(wait.since, wait.attempts, now):
-            await _record_wait(run, system, cause, now)
+            if not await _record_wait(run, system, cause, now) and system is System.DATABASE:
+                due_at = now + _UNRECORDED_PAUSE
             run_ended(RunState.AWAITING_RETRY, cause.code)
             return AwaitingRetry(scheduled_time=due_at, message=_waiting_text(system, wait.since, cause)), cause
     if run:
-        await _record_end(run, RunState.FAILED, cause)
+        try:
+            await _record_end(run, RunState.FAILED, cause)
+        except Transient as away:
+            return await _end_by(away, run, None)
     return Failed(message=str(cause), data=error), cause
 
 
@@ -137,16 +146,18 @@ async def _wait_so_far(run: Run | None, now: datetime) -> Wait:
     return Wait(now, 1)
 
 
-async def _record_wait(run: Run | None, system: System, cause: Cause, now: datetime) -> None:
-    """Record that a run waits. Where the database is away too, the run waits without a record."""
+async def _record_wait(run: Run | None, system: System, cause: Cause, now: datetime) -> bool:
+    """Record that a run waits, and return whether it is recorded: not while the database is away."""
     if run:
         with suppress(Transient):
             await asyncio.to_thread(runs.wait, run.flow_run_id, run.attempt, system, now, cause)
+            return True
+    return False
 
 
 def _record_interruption(run: Run) -> None:
     """Record an interruption. The sweep restarts no run that a person cancelled; it asks Prefect about other runs."""
-    now = datetime.now(UTC)
+    now = prefect_api.now()
     if is_cancelled_by_person():
         runs.end(run.flow_run_id, run.attempt, RunState.CANCELLED, ArchiveState.FAILED, now, CANCELLED)
         run_ended(RunState.CANCELLED, CANCELLED.code)
@@ -157,19 +168,22 @@ def _record_interruption(run: Run) -> None:
 
 
 async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> None:
-    """Record how a run ended, without hiding why it failed. If that fails, the sweep runs a waiting receipt again."""
+    """Record how a run ended, in the database and then, as soon as the store takes it, in the history of its receipt.
+
+    Raises Transient if the database does not answer.
+    """
     receipt_state = ArchiveState.COMPLETED if state is RunState.COMPLETED else ArchiveState.FAILED
+    now = prefect_api.now()
+    await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, cause)
     run_ended(state, cause.code if cause else "")
     try:
         async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):
             with attempt:
-                now = datetime.now(UTC)
-                await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, cause)
                 await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
                 if state is RunState.FAILED:
                     emit(await asyncio.to_thread(announce_failure, run.receipt_id))
     except Transient as error:
-        get_run_logger().error("The end of this run is not recorded: %s", error)
+        get_run_logger().error("The history lacks the end of this run: %s", error)
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ Watches the systems that runs wait for, and makes these runs due as soon as a sy
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,13 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from adapters.peers import prefect_api
+from adapters.platform.cancellation import clock
 from adapters.tables.runs import waiting
 from flows.execution.engine import Execution
 from flows.process_archive import process_archive
 from flows.worker.pool import RUNS_PER_PAGE, due_runs
-from models.errors import Locked, System, Transient
-from services.health.probes import can_be_tried, try_out
+from models.errors import System, Transient
+from services.health.probes import can_be_tried, works
 
 log = structlog.get_logger()
 
@@ -36,7 +38,7 @@ class Outages:
         self._archiving = next((each for each, flow in flows.items() if flow.name == process_archive.name), None)
         self._away: set[System] = set()
         self._tried: set[System] = set()
-        self._trying: dict[System, asyncio.Task[None]] = {}
+        self._trying: dict[System, asyncio.Task[bool]] = {}
 
     @property
     def one_at_a_time(self) -> UUID | None:
@@ -50,7 +52,11 @@ class Outages:
         come back while no worker looked. A system that seems to work all the time is left to the pauses of its runs, or
         a run that fails in spite of it would be repeated without a pause.
         """
-        waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
+        try:
+            waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
+        except Transient:
+            self._away.add(System.DATABASE)
+            raise
         for system in filter(can_be_tried, waited_for):
             if not await self._works(system):
                 if system not in self._away:
@@ -66,16 +72,12 @@ class Outages:
 
     async def _works(self, system: System) -> bool:
         """Return whether a system works. A probe that hangs keeps its thread, so no second probe starts beside it."""
-        trying = self._trying.pop(system, None) or asyncio.create_task(asyncio.to_thread(try_out, system))
+        trying = self._trying.pop(system, None) or asyncio.create_task(works(system))
         await asyncio.wait({trying}, timeout=_TRIED_WITHIN_S)
         if not trying.done():
             self._trying[system] = trying
             return False
-        try:
-            trying.result()
-        except (Transient, Locked, OSError):
-            return False
-        return True
+        return trying.result()
 
     async def _make_due(self, system: System) -> None:
         rows = await asyncio.to_thread(waiting.runs_waiting_for, system)
@@ -87,6 +89,10 @@ class Outages:
 SLOTS = 16
 _MOST_LIVE = 200
 _FIRST_PAGE = 32
+_NEW_FOR = timedelta(seconds=10)
+_SLOTS_OF_BACKLOG = 8
+"""Two processors are busy with so many runs. A new archive beside twice as many would take twice as long."""
+_LOOKS_FOR_NEW_EACH_S = 0.5
 _MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
 SUSPECT = "Its worker was killed repeatedly, so the run is executed alone."
 """The message of the state of a run that may be what kills its worker."""
@@ -95,7 +101,7 @@ DRIVES_BATCH = "batch"
 
 
 class DueRuns:
-    """The runs that are due and not started yet, oldest first."""
+    """The runs that are due and not started yet, oldest first. In a backlog, every other run is one that is due now."""
 
     def __init__(
         self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution], outages: Outages
@@ -105,12 +111,18 @@ class DueRuns:
         self._flow_ids = flow_ids
         self._live = live
         self._runs: list[FlowRun] = []
+        self._is_backlog = False
+        self._looked_for_new_s = 0.0
 
     def take(self) -> list[FlowRun]:
         """Remove the runs that may start now, and return them."""
         room = _MOST_LIVE - len(self._live)
         due = [each for each in self._runs if str(each.id) not in self._live]
-        taken = startable(due, self._working(), self._outages.one_at_a_time)[:room]
+        working, new_from = self._working(), prefect_api.now() - _NEW_FOR
+        taken = startable(due, working, self._outages.one_at_a_time)[:room]
+        if self._is_backlog:
+            old = max(0, _SLOTS_OF_BACKLOG - len(working))
+            taken = [each for place, each in enumerate(taken) if place < old or _due_at(each) >= new_from]
         self._runs = [each for each in self._runs if each not in taken]
         return taken
 
@@ -134,10 +146,25 @@ class DueRuns:
                 break
             # Prefect does not order runs that are due at the same time. Only a page of them is seen until some start.
             limit, after = RUNS_PER_PAGE, last_time if last_time != after else last_time + _MOMENT
-        self._runs = found
+        self._runs, self._is_backlog = found, len(page) == limit
+
+    async def look_for_new(self) -> None:
+        """Put runs that have just become due before those of a backlog, by turns."""
+        if not self._is_backlog or clock() - self._looked_for_new_s < _LOOKS_FOR_NEW_EACH_S:
+            return
+        self._looked_for_new_s = clock()
+        page = await due_runs(self._client, _FIRST_PAGE, prefect_api.now() - _NEW_FOR)
+        new = [each for each in page if each.flow_id in self._flow_ids and str(each.id) not in self._live]
+        ids = {each.id for each in new}
+        old = [each for each in self._runs if each.id not in ids]
+        self._runs = [each for turn in zip_longest(new, old) for each in turn if each]
 
     def _working(self) -> list[FlowRun]:
         return [each.flow_run for each in self._live.values() if each.holds_slot]
+
+
+def _due_at(flow_run: FlowRun) -> datetime:
+    return flow_run.next_scheduled_start_time or datetime.min.replace(tzinfo=UTC)
 
 
 def startable(due: Iterable[FlowRun], working: Collection[FlowRun], one_at_a_time: UUID | None = None) -> list[FlowRun]:

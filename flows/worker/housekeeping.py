@@ -7,7 +7,7 @@ executes every scheduled run, and each of them stays.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from adapters.observation.metrics import HOUSEKEEPING
+from adapters.peers import prefect_api
 from flows.deliver_messages import deliver, deliver_messages
 from flows.execution.engine import BY_ITSELF, Execution, Interruption
 from flows.find_missing import find_missing, search
@@ -85,7 +86,7 @@ class Housekeeping:
         other, began_at = self._begun.get(kind, (flow_run.id, None))
         if other != flow_run.id and began_at and due_at and due_at <= began_at:
             return True
-        self._begun[kind] = flow_run.id, datetime.now(UTC)
+        self._begun[kind] = flow_run.id, prefect_api.now()
         return False
 
     async def _failed_before(self, flow_run: FlowRun) -> bool:

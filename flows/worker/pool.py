@@ -4,8 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,14 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
+from prefect.deployments.runner import DeploymentApplyError
 from prefect.deployments.steps.core import StepExecutionError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 from rich.console import Console
 
+from adapters.peers import prefect_api
 from adapters.settings.environment import POOL
 from adapters.settings.settings import settings
 from models.errors import Transient
@@ -62,25 +63,27 @@ async def until_answered() -> None:
 async def set_up(client: PrefectClient) -> None:
     """Make or update the pool and its deployments. They suit Prefect's own process worker, which may serve them too.
 
+    The pool has no job template, which Prefect's server would check whenever it creates a run. Then a process worker
+    takes the template of its own kind.
+
     Raises Transient if Prefect refuses the deployments.
     """
     with suppress(ObjectAlreadyExists):
-        await client.create_work_pool(
-            WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=_job_template())
-        )
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type))
     await _deploy()
 
 
 async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
     """Return the runs that are due, oldest first; with `after`, only those due from that time on."""
     # The client's own method cannot ask for fewer than 200 runs.
-    asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
+    asked = {"limit": limit, "scheduled_before": prefect_api.now().isoformat()}
     answer = await client.request(
         "POST",
         "/work_pools/{name}/get_scheduled_flow_runs",
         path_params={"name": POOL},
         json=asked | ({"scheduled_after": after.isoformat()} if after else {}),
     )
+    prefect_api.note_time(answer.headers)
     return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
 
 
@@ -153,17 +156,6 @@ async def drop_late_runs(deployment: str) -> None:
             await client.resume_deployment(known.id)
 
 
-def _job_template() -> dict[str, Any]:
-    """Return the job template of Prefect's process worker, without defaults, which its own configuration has anyway.
-
-    Prefect's server validates each default against the schema whenever a run is created: 5 ms of 26.
-    """
-    template = deepcopy(ProcessWorker.get_default_base_job_template())
-    for variable in template["variables"]["properties"].values():
-        variable.pop("default", None)
-    return template
-
-
 async def _deploy() -> None:
     """Make or update the deployments of `prefect.yaml`, by the functions of Prefect's own command, so that the file has
     one reader. The command itself would import Prefect and all flows again, which takes as long as the worker's start.
@@ -178,7 +170,7 @@ async def _deploy() -> None:
     except asyncio.CancelledError:
         await asyncio.wait([deploying])  # half a deployment is of no use
         raise
-    except (ValueError, StepExecutionError) as error:
+    except (ValueError, StepExecutionError, DeploymentApplyError) as error:
         raise Transient(f"Prefect refused the deployment: {error.__cause__ or error}") from error
 
 

@@ -5,7 +5,7 @@ Prefect, or it took the claim over from a worker that was killed.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -15,6 +15,7 @@ from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
+from adapters.peers import prefect_api
 from adapters.tables.runs import leases, runs
 from domain.runs import CANCELLED, CRASHED, WAITS_FOR
 from flows.process_archive import process_archive
@@ -102,7 +103,7 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
         return True
     await _end_tasks(client, flow_run.id)
-    now = datetime.now(UTC)
+    now = prefect_api.now()
     crashes = await asyncio.to_thread(runs.crashes, str(flow_run.id))
     since = await asyncio.to_thread(runs.crashing_since, str(flow_run.id), flow_run.start_time or now, now)
     state = state_after(flow_run.state_type, crashes, since, now)

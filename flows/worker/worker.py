@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,9 +22,11 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
+from adapters.peers import prefect_api
 from adapters.platform.cancellation import clock, pausing
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
+from flows.execution.lease import release_left
 from flows.import_archives import import_archives
 from flows.process_archive import process_archive
 from flows.worker.due_runs import DueRuns, Outages
@@ -181,6 +182,7 @@ class Worker:
     async def _take_due(self) -> None:
         """Fill the free slots, then wait for an event or the next poll."""
         self._wake.clear()
+        await self._due.look_for_new()
         if not await self._start(self._due.take()):
             await self._due.look()
             await self._start(self._due.take())
@@ -259,6 +261,7 @@ class Worker:
         begun = {each.get_name() for each in self._tasks}
         kept = await asyncio.to_thread(leases.renew, self._id, _DEAD_AFTER_S)
         self._watch.renewed(clock())
+        await release_left()
         for execution in [self._live[each] for each in begun - kept if each in self._live]:
             if not execution.is_over:
                 log.warning("this worker was taken for dead; a run is left to another", flow=execution.flow_name)
@@ -276,7 +279,7 @@ class Worker:
                     await recover(self._client, flow_run_id, self._id)
 
     async def _recover_strays(self) -> None:
-        await recover_strays(self._client, datetime.now(UTC))
+        await recover_strays(self._client, prefect_api.now())
 
     async def _look_for_outages(self) -> None:
         await self._outages.look()

@@ -206,16 +206,7 @@ class Verdict:
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
-UNREADABLE = Verdict(
-    outcome=Outcome.UNREADABLE,
-    intact=None,
-    valid=None,
-    locked=None,
-    covers_whole_file=None,
-    changed_after_signing=None,
-    trusted=None,
-    signatures=(),
-)
+UNREADABLE = Verdict(Outcome.UNREADABLE, None, None, None, None, None, None, signatures=())
 
 
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
@@ -303,15 +294,8 @@ class Judged:
         return not self.contradictions and not self.unjudged
 
     def __add__(self, other: "Judged") -> "Judged":
-        return Judged(
-            self.documents + other.documents,
-            self.kept + other.kept,
-            self.changes_in_all + other.changes_in_all,
-            (self.changes + other.changes)[:MOST_CHANGES],
-            self.contradictions + other.contradictions,
-            self.unjudged + other.unjudged,
-            self.unkept + other.unkept,
-        )
+        whole = Judged(*(getattr(self, each.name) + getattr(other, each.name) for each in dataclasses.fields(Judged)))
+        return dataclasses.replace(whole, changes=whole.changes[:MOST_CHANGES])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Fixity: the findings of a check whether the store still holds what was written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -107,13 +107,7 @@ class Fixity:
         return sorted(self.findings, key=lambda each: list(Fault).index(each.fault))
 
     def __add__(self, other: "Fixity") -> "Fixity":
-        return Fixity(
-            self.objects + other.objects,
-            self.files + other.files,
-            self.size_bytes + other.size_bytes,
-            self.findings + other.findings,
-            self.erased + other.erased,
-        )
+        return Fixity(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Fixity)))
 
 
 NOTHING = Fixity(0, 0, 0, ())

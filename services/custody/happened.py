@@ -12,6 +12,7 @@ from adapters.store import happened
 from adapters.store.happened import ACCESS, FOLDER, Line
 from adapters.store.lines import Erased
 from models.access import AccessRow
+from models.columns import by_name
 from models.completeness.processes import MissingProcessRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
 from models.errors import Conflict
@@ -23,28 +24,14 @@ from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import Fault, FixityFinding
 from models.tables import FormColumnRow
 
-
-def _named(*tables: type[SQLModel]) -> Mapping[str, type[SQLModel]]:
-    return {str(each.__tablename__): each for each in tables}
-
-
-KEPT = _named(
-    ActionRow,
-    BatchItemRow,
-    BatchRow,
-    FormColumnRow,
-    HoldRow,
-    LetterRow,
-    MissingProcessRow,
-    NoticeRow,
-    SavedViewRow,
-    TombstoneMarkRow,
-    TombstoneRow,
+KEPT = by_name(
+    *(ActionRow, BatchItemRow, BatchRow, FormColumnRow, HoldRow, LetterRow, MissingProcessRow, NoticeRow),
+    *(SavedViewRow, TombstoneMarkRow, TombstoneRow),
 )
 """The tables of which each row stands in the store as it is."""
-_COMPARED = {**KEPT, **_named(SettlementReportRow)}  # restored from the reports themselves
+_COMPARED = {**KEPT, **by_name(SettlementReportRow)}  # restored from the reports themselves
 _OF_EVENTS = (EventRow, NotificationRow, NotificationAttemptRow)
-_RESTORED = {**KEPT, **_named(AccessRow, RefusedRow, *_OF_EVENTS)}
+_RESTORED = {**KEPT, **by_name(AccessRow, RefusedRow, *_OF_EVENTS)}
 """The access log is compared by its chains. States of messages change too often to be compared."""
 _ROWS_AT_ONCE = 1000
 OnDamaged = Callable[[tuple[str, str]], None]

@@ -4,7 +4,6 @@ The rows of the current version follow the newest judgement. A judgement that sa
 the one before is not kept, so judging again and again makes nothing grow.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,6 +17,7 @@ from adapters.documents.trust_files import trust_digest
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
+from adapters.platform.durable import digest_of_file
 from adapters.store import ocfl
 from adapters.store.objects import judgements
 from adapters.store.objects.requests import StoredRequest, stored_version
@@ -117,8 +117,7 @@ def _opened(key: str, sha256: str) -> Iterator[Path]:
     """Yield a local file with the document, after comparing its digest: a damaged document deserves no judgement."""
     with _local(key) as path:
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = digest_of_file(path)
         except FileNotFoundError:
             found = "nothing"
         except OSError as error:

@@ -268,11 +268,8 @@ def restore_archives(location: str, references: Iterable[str]) -> dict[str, int]
         Transient: the place or the store does not answer.
     """
     place = Repository(location)
-    backups = (
-        [each for each in reversed(place.backups()) if each.is_finished and "store" in each.parts]
-        if place.exists()
-        else []
-    )
+    newest_first = reversed(place.backups()) if place.exists() else ()
+    backups = [each for each in newest_first if each.is_finished and "store" in each.parts]
     with bucket.patient():
         return {each: _restored_archive(place, backups, each) for each in references}
 
@@ -287,11 +284,8 @@ def _restored_archive(place: Repository, backups: Iterable[Backup], reference: s
         with TemporaryDirectory(dir=settings().data_dir.absolute()) as folder:
             place.restore(backup.parts["store"], Path(folder, key), below=key)
             found = storage_at(folder)
-            settle(
-                StoredObject(key, {path.removeprefix(f"{key}/"): size for path, size in found.listed(key)}),
-                backup.at,
-                found,
-            )
+            sizes = {path.removeprefix(f"{key}/"): size for path, size in found.listed(key)}
+            settle(StoredObject(key, sizes), backup.at, found)
             back = sum(_put_back(found, Path(folder), path) for path, _ in found.listed(key))
         if of_reference(reference):  # since: its erasure may have removed the object before these files came
             store().erase(key)

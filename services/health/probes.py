@@ -1,16 +1,18 @@
 """Tries out the systems that runs may wait for, and finds a store that is not where the settings say."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from adapters.documents import clamd
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import result_key, store
 from adapters.inbox import inbox
+from adapters.peers import prefect_api
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.tables.archives import archives
 from adapters.tables.runs import waiting
-from models.errors import System, Transient
+from models.errors import Locked, System, Transient
 
 
 def found_root() -> bool:
@@ -59,18 +61,29 @@ _PROBES: Mapping[System, Callable[[], object]] = {
     System.STORE: _try_store_and_inbox,
     System.CLAMAV: clamd.ping,
     System.KEY: _try_key,
-    # The caller has just read from the database which runs wait for it, or reached Prefect.
     System.DATABASE: waiting.systems,
 }
 
 
 def can_be_tried(system: System) -> bool:
     """Return whether a system can be tried out. Endpoints and other runs cannot: their runs wait for their time."""
-    return system in _PROBES
+    return system in _PROBES or system is System.PREFECT
+
+
+async def works(system: System | None) -> bool:
+    """Return whether a system works, True also if it cannot be tried out. Prefect works if it answers."""
+    if system is System.PREFECT:
+        return await prefect_api.is_healthy()
+    try:
+        if system and can_be_tried(system):
+            await asyncio.to_thread(try_out, system)
+    except (Transient, Locked, OSError):
+        return False
+    return True
 
 
 def try_out(system: System) -> None:
-    """Try out a system that `can_be_tried`.
+    """Try out a system other than Prefect.
 
     Raises:
         Transient: the system does not work now.

@@ -6,7 +6,7 @@ Each event becomes a message to each endpoint, or a record of why the endpoint d
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -74,17 +74,8 @@ def known_endpoints() -> list[EndpointRow]:
 
 
 def event_row(event: Event) -> EventRow:
-    return EventRow(
-        event_id=event_id_of(event.subject, event.type),
-        type=event.type,
-        reference=event.reference,
-        receipt_id=event.subject,
-        source=event.source,
-        template_id=event.template_id,
-        labels=dict(event.labels),
-        at=event.at,
-        body=event.body.decode(),
-    )
+    named = {"event_id": event_id_of(event.subject, event.type), "receipt_id": event.subject}
+    return EventRow(**asdict(event) | named | {"labels": dict(event.labels), "body": event.body.decode()})
 
 
 def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:

@@ -192,12 +192,8 @@ def _check_explainable(row: DiscrepancyRow, explanation: Explanation) -> None:
 
 
 def unknown() -> Refused:
-    return Refused(
-        "UNKNOWN_DISCREPANCY",
-        "that archive has no such discrepancy",
-        where="discrepancy_id",
-        status=HTTPStatus.NOT_FOUND,
-    )
+    detail = "that archive has no such discrepancy"
+    return Refused("UNKNOWN_DISCREPANCY", detail, where="discrepancy_id", status=HTTPStatus.NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ reported here: a report costs one statement and never fails its caller.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -222,14 +222,9 @@ def _after_look(known: Known, found: Look, now: datetime) -> Iterator[tuple[Noti
 def letters_about(notice: Notice, word: Word, now: datetime) -> list[LetterRow]:
     """Return the next letter about a notice to each address."""
     said = words(notice, word, Places(settings().receiver_url, settings().prefect_ui_url), now)
-    letter: dict[str, Any] = {
-        "notice_id": notice.notice_id,
-        "number": notice.told_times + 1,
-        "planned_at": now,
-        "next_at": now,
-    }
+    its: dict[str, Any] = {"notice_id": notice.notice_id, "number": notice.told_times + 1, **asdict(said)}
     addresses = sorted(set(map(people.masked, settings().people_urls)))
-    return [LetterRow(address=each, title=said.title, text=said.text, **letter) for each in addresses]
+    return [LetterRow(address=each, planned_at=now, next_at=now, **its) for each in addresses]
 
 
 def send_due(now: datetime) -> list[Sent]:

@@ -61,7 +61,7 @@ def discrepancies_of(
         entries = settlements.entries_of_archives(session, references)
         coverage = merged([*settlements.coverage(session), *covered])
         passed_over = set(references).difference(without_locked(session, dict.fromkeys(references)))
-    terms, today = settings().settlement_terms, _day(now)
+    terms, today = settings().settlement_terms, settings().payment_terms.day_of(now)
     found: FoundByArchive = {}
     for reference in references:
         if reference not in passed_over:
@@ -178,8 +178,4 @@ def _written(find: Callable[[], FoundByArchive], now: datetime) -> FoundByArchiv
 
 
 def _last_missed(now: datetime) -> date:
-    return last_missed(_day(now), settings().settlement_terms)
-
-
-def _day(now: datetime) -> date:
-    return now.astimezone(settings().payment_terms.zone).date()
+    return last_missed(settings().payment_terms.day_of(now), settings().settlement_terms)

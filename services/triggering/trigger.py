@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,21 +40,26 @@ _locked: set[str] = set()
 """The receipts that wait for the key of their archive. Each is logged once."""
 
 
-async def untriggered() -> list[Delivery]:
+async def untriggered(but: Collection[str] = (), *, even_new: bool = False) -> list[Delivery]:
     """Return the deliveries in the inbox that have no run or whose receipt is complete, oldest first.
 
     Deliveries of the last moments are left to their announcement. A delivery with a later time than now was accepted by
     a receiver with a wrong clock, and is not left. Any number of deliveries takes one query and no request to Prefect.
 
+    Args:
+        but: the ids of deliveries that are left out. Their records are not read.
+        even_new: whether those of the last moments are returned too.
+
     Raises Transient if the database or the inbox's bucket does not answer.
     """
     now = datetime.now(UTC)
-    return [
-        delivery
-        for delivery, known in await asyncio.to_thread(_waiting)
-        if abs(now - delivery.received_at) > _ANNOUNCED_WITHIN
-        and (known is None or known.flow_run_id is None or known.state is State.COMPLETED)
-    ]
+    found = {
+        delivery_id
+        for delivery_id, known in (await asyncio.to_thread(_waiting)).items()
+        if known is None or known.flow_run_id is None or known.state is State.COMPLETED
+    }
+    deliveries = await asyncio.to_thread(inbox.these_deliveries, found.difference(but))
+    return [each for each in deliveries if even_new or abs(now - each.received_at) > _ANNOUNCED_WITHIN]
 
 
 async def forgotten() -> list[Delivery]:
@@ -64,13 +69,14 @@ async def forgotten() -> list[Delivery]:
 
     Raises Transient if the database, Prefect or the inbox's bucket does not answer.
     """
-    awaited = [
-        (delivery, known.flow_run_id)
-        for delivery, known in await asyncio.to_thread(_waiting)
+    awaited = {
+        delivery_id: known.flow_run_id
+        for delivery_id, known in (await asyncio.to_thread(_waiting)).items()
         if known and known.flow_run_id and known.state not in {State.COMPLETED, State.FAILED}
-    ]
-    on_their_way = await prefect_api.on_their_way({flow_run_id for _, flow_run_id in awaited})
-    return [delivery for delivery, flow_run_id in awaited if flow_run_id not in on_their_way]
+    }
+    on_their_way = await prefect_api.on_their_way(set(awaited.values()))
+    gone = {each for each, flow_run_id in awaited.items() if flow_run_id not in on_their_way}
+    return await asyncio.to_thread(inbox.these_deliveries, gone)
 
 
 def together(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
@@ -130,7 +136,7 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
     reference, receipt_id = deliveries[0].reference, deliveries[0].receipt_id
     digest = await asyncio.to_thread(known_digest, reference)
     try:
-        registered = [await asyncio.to_thread(receipts.register, each, digest) for each in deliveries]
+        registered = await asyncio.to_thread(receipts.register_all, deliveries, digest)
     except Refused as refused:
         if digest is None or refused.code != "ERASED":
             raise
@@ -154,12 +160,13 @@ async def _trigger(deliveries: Sequence[Delivery], why: Trigger) -> str | None:
         return None
     if known == {run.flow_run_id}:
         return None
-    states = [
-        await asyncio.to_thread(receipts.set_triggered, each.delivery_id, run.flow_run_id)
+    new = [
+        each.delivery_id
         for each, before in zip(deliveries, registered, strict=True)
         if before.flow_run_id != run.flow_run_id
     ]
-    if State.COMPLETED in states:  # the run was faster, and wrote the history without these deliveries
+    state = await asyncio.to_thread(receipts.set_triggered, new, run.flow_run_id)
+    if state is State.COMPLETED:  # the run was faster, and wrote the history without these deliveries
         await asyncio.to_thread(history.keep, reference, receipt_id)
     log.info("run started", receipt_id=receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return run.flow_run_id
@@ -272,8 +279,7 @@ def _is_complete(receipt_id: str) -> bool:
     return State(receipts.get(receipt_id).state) is State.COMPLETED
 
 
-def _waiting() -> list[tuple[Delivery, Registration | None]]:
-    """Return the waiting deliveries, oldest first, each with its registration in the database."""
-    deliveries = list(inbox.deliveries())
-    known = receipts.registrations([delivery.delivery_id for delivery in deliveries])
-    return [(delivery, known.get(delivery.delivery_id)) for delivery in deliveries]
+def _waiting() -> dict[str, Registration | None]:
+    """Return the registration in the database of each waiting delivery, by its id."""
+    ids = inbox.delivery_ids()
+    return dict.fromkeys(ids) | receipts.registrations(ids)

@@ -39,7 +39,7 @@ def days_of(query: PaymentQuery) -> Days:
 
 def _day(moment: datetime) -> date:
     try:
-        return moment.astimezone(settings().payment_terms.zone).date()
+        return settings().payment_terms.day_of(moment)
     except OverflowError:  # the end of the calendar
         return moment.date()
 

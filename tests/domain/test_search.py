@@ -8,9 +8,9 @@ from itertools import islice
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from domain.archive.rows import Rows
 from domain.search import (
     TRIGRAM,
-    Rows,
     facet,
     facet_values,
     field_text,

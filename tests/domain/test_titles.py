@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.words.languages import texts
-from domain.search import Rows
+from domain.archive.rows import Rows
 from domain.titles import title_of, title_text
 from domain.words.wording import Language
 from models.archive.archive import FormFieldRow, SignatureRow

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import httpx
 import psycopg
 
 from adapters.database.migration import migrate
-from adapters.settings.environment import prefect_defaults
+from adapters.settings.environment import POOL, prefect_defaults
 from cli.programs.api import MALLOC
 from tests.conftest import answers, bucket_at, free_port
 from tests.faults.faulty_way import FaultyWay
@@ -62,8 +63,16 @@ class Installation:
         return Part(name, command, self.environment() | environment, self.folder, lambda: answers(url))
 
     def worker(self, name: str = "worker", **environment: str) -> Part:
+        """Return a worker as a part that is not started. Its start takes seconds, which are none of a recovery."""
         command = [sys.executable, "-m", "cli.main", "worker", "--name", name]
-        return Part(name, command, self.environment() | environment, self.folder, lambda: True)
+        return Part(name, command, self.environment() | environment, self.folder, lambda: self._is_online(name))
+
+    def _is_online(self, worker: str) -> bool:
+        try:
+            found = httpx.post(f"{self.values['PREFECT_API_URL']}/work_pools/{POOL}/workers/filter", json={}).json()
+        except httpx.HTTPError:
+            return False
+        return any(each["name"] == worker and each["status"] == "ONLINE" for each in found if "name" in each)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def failed(*references: str) -> list[Delivery]:
 
 def _failed(reference: str) -> Delivery:
     delivery = received(reference, sample_body(reference))
-    receipts.set_triggered(delivery.delivery_id, f"failed-{reference}")
+    receipts.set_triggered([delivery.delivery_id], f"failed-{reference}")
     ran(f"failed-{reference}", delivery, RunState.FAILED, State.FAILED)
     return delivery
 

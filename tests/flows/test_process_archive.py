@@ -240,6 +240,9 @@ def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_t
         TAGS_OF_SAMPLE | tags - {"attention", "cause:KEY_AWAY", "form:Old name"},
     )
     assert len(overheard_prefect.labels()) == updates
+    asked = [each.replace(str(run.id), "ID") for each in overheard_prefect.requests()]
+    states_and_summary = ["POST /api/flow_runs/ID/set_state", "POST /api/artifacts/", "GET /api/flow_runs/ID"]
+    assert [asked.count(each) for each in states_and_summary] == [2, 1, 2]  # the last is of this test
 
 
 def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:

@@ -110,7 +110,7 @@ def _processed(url: str, reference: str, body: bytes) -> None:
             await process_archive(reference, return_state=True)
 
     asyncio.run(_run())
-    receipts.set_triggered(delivery.delivery_id, _only_run(reference).flow_run_id)
+    receipts.set_triggered([delivery.delivery_id], _only_run(reference).flow_run_id)
 
 
 def _run_in(client: httpx.Client, state: dict[str, str]) -> str:

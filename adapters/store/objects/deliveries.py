@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.files.store import store
+from adapters.platform.durable import digest_of_file
 from adapters.store import ocfl
 from adapters.store.ocfl import CUTS, DELIVERIES, REQUEST, SKELETON
 from domain.body.cuts import read_cuts
@@ -82,7 +83,7 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     Raises:
         Transient: the store does not accept them now.
     """
-    kept = {name: _digest(content / name) for name in _FILES if (content / name).exists()}
+    kept = {name: digest_of_file(content / name) for name in _FILES if (content / name).exists()}
     for name in kept:
         store().overwrite(content / name, kept_key(reference, receipt_id, name))
     root = content_root((content / SKELETON).read_bytes(), read_cuts((content / CUTS).read_bytes()))
@@ -101,8 +102,3 @@ def _text(receipt_id: str, kept: KeptDelivery) -> bytes:
     receipt |= {"content_root": kept.content_root} if kept.content_root else {}
     digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
     return json.dumps(receipt | {"sha256": digest}).encode()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,7 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.archive import State
-from models.columns import table_of
+from models.columns import by_name, table_of
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
@@ -37,19 +37,9 @@ FOLDER = "history"
 PUT_ASIDE = ".damaged"
 """The suffix of the key under which a damaged history is set aside."""
 _HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
-_OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow | EventRow], ...] = (
-    ReceiptRow,
-    DeliveryRow,
-    RunRow,
-    NotificationRow,
-    EventRow,
-)
-_OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
-    str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
-}
-_OF_DISCREPANCIES: Mapping[str, type[SQLModel]] = {
-    str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)
-}
+_OF_A_RECEIPT: tuple[type[SQLModel], ...] = (ReceiptRow, DeliveryRow, RunRow, NotificationRow, EventRow)
+_OF_RECEIPTS = by_name(*_OF_A_RECEIPT, NotificationAttemptRow)
+_OF_DISCREPANCIES = by_name(DiscrepancyRow, DiscrepancyEventRow)
 _COLUMNS = [column for table in _OF_A_RECEIPT for column in table_of(table).c]
 
 
@@ -62,7 +52,7 @@ def _in_all_columns(table: type[SQLModel]) -> Select[Any]:
 
 _ITS_ROWS = union_all(*map(_in_all_columns, _OF_A_RECEIPT))
 """One query for all tables: a history is read four times a run."""
-_RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
+_RESTORED = _OF_RECEIPTS | _OF_DISCREPANCIES
 
 
 def path_of(receipt_id: str) -> str:
@@ -144,7 +134,7 @@ def kept_rows(key: str) -> Rows | None:
 
 def deliveries_of_complete(rows: Rows) -> int:
     """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
-    return len(deliveries(rows)) if _says_complete(rows) else 0
+    return len(deliveries(rows)) if complete_receipt(rows) else 0
 
 
 def complete_receipt(rows: Rows) -> Mapping[str, Any] | None:
@@ -163,10 +153,6 @@ def is_complete(object_key: str, receipt_id: str) -> bool:
         rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
     except Conflict:
         return True
-    return _says_complete(rows)
-
-
-def _says_complete(rows: Rows) -> bool:
     return complete_receipt(rows) is not None
 
 

@@ -30,6 +30,7 @@ from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, Discrep
 OF_NO_ARCHIVE = "settlements/discrepancies"
 _AT_ONCE = 8
 _NAME = re.compile(r"[0-9]{10}\.json")
+_IS_BEHIND = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
 _DISCREPANCIES, _EVENTS = str(DiscrepancyRow.__tablename__), str(DiscrepancyEventRow.__tablename__)
 
 
@@ -61,8 +62,7 @@ def keep(references: Collection[str | None]) -> None:
 
 def unkept() -> list[str | None]:
     """Return the processes that have changes the store lacks."""
-    is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
-    behind = sqlmodel.select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
+    behind = sqlmodel.select(DiscrepancyLogRow).where(_IS_BEHIND).order_by(col(DiscrepancyLogRow.reference))
     return [row.reference or None for row in read_all(behind)]
 
 
@@ -149,8 +149,7 @@ def _name(reference: str | None) -> str:
 def _found(names: Collection[str]) -> list[_Changed]:
     """Return the rows of the processes that have changes the store lacks."""
     with reading() as session:
-        is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
-        behind = sqlmodel.select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
+        behind = sqlmodel.select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), _IS_BEHIND)
         found = {each.reference: _Changed(each.reference, each.changes) for each in session.exec(behind)}
         if found:
             _add_rows(session, found)
@@ -224,13 +223,8 @@ def _number(key: str) -> int:
 
 def _tells_more(kept: Rows, events: Mapping[str, int]) -> bool:
     """Return whether the store has a longer history of a discrepancy than the database: only after a lost database."""
-    return any(
-        count > events.get(key, 0) for key, count in Counter(map(_discrepancy_id, kept.get(_EVENTS, []))).items()
-    )
-
-
-def _discrepancy_id(event: Mapping[str, Any]) -> str:
-    return str(event["discrepancy_id"])
+    counted = Counter(each["discrepancy_id"] for each in kept.get(_EVENTS, []))
+    return any(count > events.get(key, 0) for key, count in counted.items())
 
 
 def merged(before: Rows, now: Rows) -> Rows:

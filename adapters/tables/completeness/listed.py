@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sql
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
@@ -13,12 +14,14 @@ from adapters.database.transactions import pages, reading, streamed, upsert
 from adapters.tables.completeness.missing_processes import note_within
 from models.archive.archive import ArchiveRow
 from models.archive.session import SessionRow
+from models.columns import table_of
 from models.completeness.listed import ArchivedProcess, Heard, ListedFinding
 from models.completeness.processes import MissingProcessRow, SessionEventRow, SessionEventType
 
 Numbers = tuple[int | None, int | None]
 """Process number, and transaction number where there is no process number."""
 
+_ARCHIVE, _SESSION = table_of(ArchiveRow).c, table_of(SessionRow).c
 _ENDS = (SessionEventType.DELETED, SessionEventType.EXPIRED)
 
 
@@ -48,27 +51,14 @@ def archived(
 def _sessions(
     session: Session, where: ColumnElement[bool], source: str | None
 ) -> Iterator[tuple[tuple[str, int], ArchivedProcess]]:
-    columns: tuple[Any, ...] = (
-        SessionRow.reference,
-        SessionRow.position,
-        ArchiveRow.source,
-        SessionRow.process_number,
-        ArchiveRow.process_number,
-        SessionRow.transaction_number,
-        SessionRow.created_at,
-        ArchiveRow.received_at,
-    )
-    statement = select(*columns).join(ArchiveRow, col(ArchiveRow.reference) == col(SessionRow.reference)).where(where)
+    process_number = sql.func.coalesce(_SESSION.process_number, _ARCHIVE.process_number)
+    times = _SESSION.created_at, _ARCHIVE.received_at
+    columns = _ARCHIVE.reference, _ARCHIVE.source, process_number, _SESSION.transaction_number, *times
+    statement = sql.select(_SESSION.position, *columns).where(_ARCHIVE.reference == _SESSION.reference, where)
     if source is not None:
-        statement = statement.where(ArchiveRow.source == source)
-    for reference, position, its_source, number, of_archive, transaction, created_at, received_at in map(
-        tuple, streamed(session, statement)
-    ):
-        process_number = of_archive if number is None else number
-        yield (
-            (reference, position),
-            ArchivedProcess(reference, its_source, process_number, transaction, created_at, received_at),
-        )
+        statement = statement.where(_ARCHIVE.source == source)
+    for position, *process in map(tuple, streamed(session, statement)):
+        yield (process[0], position), ArchivedProcess(*process)
 
 
 def _without_sessions(
@@ -78,15 +68,10 @@ def _without_sessions(
     its_sessions = select(SessionRow.reference).where(
         SessionRow.reference == ArchiveRow.reference, col(SessionRow.process_number).is_not(None)
     )
-    columns: tuple[Any, ...] = (
-        ArchiveRow.reference,
-        ArchiveRow.source,
-        ArchiveRow.process_number,
-        ArchiveRow.received_at,
-    )
-    statement = select(*columns).where(col(ArchiveRow.process_number).in_(process_numbers), ~its_sessions.exists())
+    columns = _ARCHIVE.reference, _ARCHIVE.source, _ARCHIVE.process_number, _ARCHIVE.received_at
+    statement = sql.select(*columns).where(_ARCHIVE.process_number.in_(process_numbers), ~its_sessions.exists())
     if source is not None:
-        statement = statement.where(ArchiveRow.source == source)
+        statement = statement.where(_ARCHIVE.source == source)
     for reference, its_source, number, received_at in map(tuple, streamed(session, statement)):
         yield (reference, -1), ArchivedProcess(reference, its_source, number, None, None, received_at)
 
@@ -94,17 +79,13 @@ def _without_sessions(
 def heard(process_numbers: Collection[int], source: str | None) -> dict[int, Heard]:
     """Return what session events say of processes, by number."""
     found: dict[int, Heard] = {}
-    columns: tuple[Any, ...] = (
-        SessionEventRow.process_number,
-        SessionEventRow.type,
-        SessionEventRow.event_at,
-        SessionEventRow.received_at,
-    )
+    its = table_of(SessionEventRow).c
+    columns = sql.select(its.process_number, its.type, its.event_at, its.received_at)
     with reading() as session:
         for page in pages(sorted(process_numbers)):
-            statement = select(*columns).where(col(SessionEventRow.process_number).in_(page))
+            statement = columns.where(its.process_number.in_(page))
             if source is not None:
-                statement = statement.where(SessionEventRow.source == source)
+                statement = statement.where(its.source == source)
             for number, kind, event_at, received_at in map(tuple, streamed(session, statement)):
                 found[number] = _heard(found.get(number, Heard()), kind, min(event_at or received_at, received_at))
     return found

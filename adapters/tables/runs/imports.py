@@ -55,7 +55,8 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
     )
     receipts = {}
     for receipt, row in read_among(col(ReceiptRow.receipt_id), receipt_ids, found):
-        its = None if row is None else _delivery(row, receipt)
+        kept = row and row.model_dump(exclude={"outcome", "flow_run_id"})
+        its = Delivery(**kept, size_bytes=receipt.size_bytes) if kept else None
         receipts[receipt.receipt_id] = KnownReceipt(State(receipt.state), its)
     return receipts
 
@@ -118,18 +119,6 @@ def give_up(left: Mapping[str, Cause | None], by: ImportAttempt, state: RunState
         for page in pages(sorted(left)):
             its = col(DeliveryRow.receipt_id).in_(page), col(DeliveryRow.flow_run_id) == by.flow_run_id
             session.execute(update(DeliveryRow).where(*its).values(flow_run_id=None))
-
-
-def _delivery(row: DeliveryRow, receipt: ReceiptRow) -> Delivery:
-    return Delivery(
-        row.delivery_id,
-        row.receipt_id,
-        row.reference,
-        row.received_at,
-        receipt.size_bytes,
-        dict(row.headers),
-        source=row.source,
-    )
 
 
 def _run(delivery: Delivery, by: ImportAttempt, now: datetime) -> RunRow:

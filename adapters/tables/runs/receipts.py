@@ -17,6 +17,7 @@ from adapters.database.transactions import (
     read_first,
     read_row,
     reading,
+    upsert,
     writing,
 )
 from adapters.search import entries
@@ -31,6 +32,7 @@ from models.errors import Refused
 from models.runs.receipt import Cause, CauseColumns, Delivery, DeliveryRow, Outcome, ReceiptRow, RunRow, VersionRow
 from models.store.condition import ConditionCode, ConditionRow, Subject
 
+_ARRIVALS: tuple[type[ReceiptRow | DeliveryRow], ...] = (ReceiptRow, DeliveryRow)
 _PASSED_ON = {"state", "completed_at", *CauseColumns.model_fields}
 
 
@@ -44,19 +46,36 @@ class Registration:
 
 
 def register(delivery: Delivery, digest: str | None = None) -> Registration:
-    """Register a delivery. A repetition changes nothing and returns the same outcome.
+    """Register a delivery, as `register_all` does."""
+    return register_all([delivery], digest)[0]
 
-    `digest` is that of its reference, None if its key is away.
+
+def register_all(deliveries: Sequence[Delivery], digest: str | None = None) -> list[Registration]:
+    """Register deliveries of one receipt, of which all but the earliest cost a row. A repetition changes nothing and
+    returns the same outcomes.
+
+    `digest` is that of their reference, None if its key is away.
 
     Raises:
         Refused: `ERASED`, and nothing is recorded.
         Transient: something was erased, and the digest is not known.
     """
+    first, *again = sorted(deliveries, key=lambda each: each.received_at)
+    ids = [each.delivery_id for each in deliveries]
     with writing() as session:
-        register_within(session, delivery, digest=digest)
-        row = session.get_one(DeliveryRow, delivery.delivery_id)
-        state = State(session.get_one(ReceiptRow, delivery.receipt_id).state)
-        return Registration(Outcome(row.outcome), state, row.flow_run_id)
+        register_within(session, first, digest=digest)
+        if again:
+            rows = [_row_of(each, Outcome.DUPLICATE) for each in again]
+            session.connection().execute(upsert(session, DeliveryRow).values(rows).on_conflict_do_nothing())
+        found = session.exec(select(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(ids)))
+        outcomes = {each.delivery_id: (Outcome(each.outcome), each.flow_run_id) for each in found}
+        state = State(session.get_one(ReceiptRow, first.receipt_id).state)
+    return [Registration(outcome, state, run) for outcome, run in (outcomes[each] for each in ids)]
+
+
+def _row_of(delivery: Delivery, outcome: Outcome, flow_run_id: str | None = None) -> dict[str, Any]:
+    names = ("delivery_id", "receipt_id", "reference", "received_at", "headers", "source")
+    return {each: getattr(delivery, each) for each in names} | {"outcome": outcome, "flow_run_id": flow_run_id}
 
 
 def register_within(
@@ -74,8 +93,7 @@ def register_within(
         entries.await_adding(session, delivery.reference)
     receipt_is_new = insert_new(session, ReceiptRow, receipt)
     outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
-    arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
-    insert_new(session, DeliveryRow, shared | arrival | {"outcome": outcome, "flow_run_id": flow_run_id})
+    insert_new(session, DeliveryRow, _row_of(delivery, outcome, flow_run_id))
     if outcome is not Outcome.NEW:
         _set_earliest(session, delivery)
         _pass_on_state(session, delivery.reference)
@@ -93,12 +111,13 @@ def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
     }
 
 
-def set_triggered(delivery_id: str, flow_run_id: str) -> State:
-    """Record the run that a delivery triggered, and return the present state of its receipt."""
+def set_triggered(delivery_ids: Sequence[str], flow_run_id: str) -> State:
+    """Record the run that deliveries of one receipt triggered, and return the present state of the receipt."""
     its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
-    triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id).values(flow_run_id=flow_run_id)
+    triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(delivery_ids))
     with writing() as session:
-        return State(session.execute(triggered.returning(its_receipt)).scalar_one())
+        states = session.execute(triggered.values(flow_run_id=flow_run_id).returning(its_receipt)).scalars()
+        return State(states.all()[0])
 
 
 def set_awaited(receipt_id: str) -> None:
@@ -202,12 +221,9 @@ _ITS_DELIVERIES = (
 )
 _ITS_KEPT_CHANGES = func.coalesce(
     col(DiscrepancyLogRow.kept),
-    sqlalchemy.case(
-        (
-            sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
-            1,
-        ),
-        else_=0,
+    sqlalchemy.cast(
+        sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
+        sqlalchemy.Integer,
     ),
 )
 # Compiled once and without the ORM, since a check of the store runs it for all objects.
@@ -297,15 +313,8 @@ def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = No
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
-        arrivals = [
-            session.exec(
-                select(table.received_at, table.source)
-                .where(table.reference == reference)
-                .order_by(col(table.received_at))
-                .limit(1)
-            ).first()
-            for table in (ReceiptRow, DeliveryRow)
-        ]
+        theirs = (select(its.received_at, its.source).where(its.reference == reference) for its in _ARRIVALS)
+        arrivals = [session.exec(each.order_by("received_at").limit(1)).first() for each in theirs]
         if earliest := min(filter(None, arrivals), default=None):
             first = {"received_at": earliest[0], "source": earliest[1], "digest": digest}
             if insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED}):

@@ -108,12 +108,8 @@ def _ended_within(
     session: Session, flow_run_id: str, attempt: int, state: RunState, now: datetime, cause: Cause | None
 ) -> list[str]:
     """Record the end of an attempt and return its receipts; none if the attempt is not open."""
-    open_attempt = (
-        col(RunRow.flow_run_id) == flow_run_id,
-        col(RunRow.attempt) == attempt,
-        col(RunRow.ended_at).is_(None),
-    )
-    ended = update(RunRow).where(*open_attempt).values(columns_of_end(state, now, cause))
+    its = col(RunRow.flow_run_id) == flow_run_id, col(RunRow.attempt) == attempt, col(RunRow.ended_at).is_(None)
+    ended = update(RunRow).where(*its).values(columns_of_end(state, now, cause))
     return [row.receipt_id for row in session.execute(ended.returning(col(RunRow.receipt_id)))]
 
 

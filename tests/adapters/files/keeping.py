@@ -9,5 +9,5 @@ from adapters.platform.durable import write_whole
 
 def keep(data: bytes, key: str, storage: Storage) -> None:
     with spooled(storage.spool_folder) as spool:
-        write_whole(spool, data)
+        write_whole(spool.fileno(), data)
         storage.keep(Path(spool.name), key)

@@ -182,7 +182,7 @@ def test_taken_parts_and_written_bytes_are_found_by_name(storage: Storage) -> No
         storage.write(data, "written.json")
         storage.sync()
 
-        assert not part.exists()
+        assert not Path(part).exists()
         assert [storage.read_bytes(name) for name in ("taken.body", "written.json")] == [data] * 2
     storage.overwrite_bytes(b"deeper", "folder/a.json")
     storage.write(b"", "0.json")

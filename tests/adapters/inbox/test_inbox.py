@@ -269,7 +269,7 @@ def test_unreadable_record_does_not_block_others(location: str) -> None:
 def test_delivery_and_body_can_be_removed_twice(location: str) -> None:
     delivery = accepted()
     for _ in range(2):
-        inbox.remove_delivery(delivery.delivery_id)
+        inbox.remove_deliveries([delivery.delivery_id])
         inbox.remove_body(delivery.receipt_id)
 
     assert names(location) == []
@@ -319,7 +319,7 @@ def test_deliveries_can_be_removed_while_they_are_listed() -> None:
     listing = inbox.deliveries()
 
     assert next(listing) == first
-    inbox.remove_delivery(second.delivery_id)
+    inbox.remove_deliveries([second.delivery_id])
 
     assert list(listing) == [third]
 
@@ -330,7 +330,7 @@ def test_removed_delivery_is_not_listed_again() -> None:
     first, second = accepted(), accepted()
     assert len(list(inbox.deliveries())) == 2
 
-    inbox.remove_delivery(first.delivery_id)
+    inbox.remove_deliveries([first.delivery_id])
 
     assert list(inbox.deliveries()) == [second]
 
@@ -393,10 +393,13 @@ def test_delivery_is_acknowledged_only_after_body_record_and_folder_are_synced(c
 
     delivery_id = steps[-1][1]
     body = f"{hashlib.sha256(b'body').hexdigest()}.body"
-    assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + ["fsync", "replace"] * 2 + ["fsync", "acknowledged"]
+    assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + 2 * ["fsync"] + 2 * ["replace"] + [
+        "fsync",
+        "acknowledged",
+    ]
     made = [folder.parent.name, folder.name, "inbox", "waiting"]
     assert [step[1] for step in steps[:6]] == [made[1], made[0], made[2], made[1], made[3], made[2]]
-    part, body_renamed, record, record_renamed, synced = steps[6:11]
+    part, record, body_renamed, record_renamed, synced = steps[6:11]
     assert body_renamed == ["replace", part[1], body]
     assert record_renamed == ["replace", record[1], f"{delivery_id}.json"]
     assert synced == ["fsync", "waiting"]
@@ -501,7 +504,7 @@ def test_every_call_to_an_unreachable_bucket_is_transient(
         inbox.try_out,
         lambda: list(inbox.deliveries()),
         quarantine.refused,
-        lambda: inbox.remove_delivery("x"),
+        lambda: inbox.remove_deliveries(["x"]),
         lambda: inbox.remove_body(DIGEST),
     ):
         with pytest.raises(Transient):

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +21,7 @@ from adapters.peers import prefect_api, prefect_erasure
 from adapters.peers.prefect_api import FlowRun
 from models.errors import Transient
 from models.runs.receipt import Identity, Trigger
-from tests.conftest import LONGEST_S, Configure, wait_until
+from tests.conftest import LONGEST_S, Configure, free_port, wait_until
 from tests.peers import Answer, break_off, hang, listening
 from tests.records import NOON, digest
 
@@ -50,6 +52,15 @@ async def _set(api_url: str, flow_run_id: str, state: State[Any]) -> None:
 async def _delete(api_url: str, flow_run_id: str) -> None:
     async with PrefectClient(api_url) as client:
         await client.delete_flow_run(UUID(flow_run_id))
+
+
+@pytest.mark.parametrize("ahead_s", [-86400, 0, 86400])
+def test_time_of_prefect_is_that_of_its_answers(configure: Configure, ahead_s: int) -> None:
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+
+    prefect_api.note_time({"date": formatdate(time.time() + ahead_s, usegmt=True)})
+
+    assert abs(prefect_api.now().timestamp() - time.time() - ahead_s) < LONGEST_S
 
 
 def test_run_has_name_parameters_and_tags_to_search_by(deployment: str) -> None:

@@ -27,6 +27,10 @@ def stopped(number, frame):
     note("stopped")
     if not stubborn:
         sys.exit(0)
+killed = next((int(each.removeprefix("killed:")) for each in sys.argv if each.startswith("killed:")), 0)
+if killed and (not os.path.exists("notes") or open("notes").read().count(name + " killed") < killed):
+    note("killed")
+    os.kill(os.getpid(), signal.SIGKILL)
 note("SIGINT-" + ("ignored" if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else "heeded"))
 signal.signal(signal.SIGTERM, stopped)
 if orphan:

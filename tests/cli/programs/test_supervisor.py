@@ -180,6 +180,22 @@ def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(start: Sta
     assert driver.processes() == []
 
 
+def test_program_that_is_killed_before_it_is_ready_is_started_again(start: Start) -> None:
+    driver = start(("one", ["60", "killed:2"], 5)).wait_until_up()
+    output = driver.end()
+    assert len(driver.notes("killed")) == 2
+    assert "one ended with SIGKILL" in output
+    assert driver.process.returncode == 0
+
+
+def test_program_that_is_killed_at_each_start_stops_all(start: Start) -> None:
+    driver = start(("one", ["60", "killed:9"], 5))
+    output = driver.output()
+    assert driver.process.returncode == 1
+    assert len(driver.notes("killed")) == 4
+    assert "one ended with SIGKILL before it was ready" in output
+
+
 def test_log_of_the_start_before_is_kept(start: Start, tmp_path: Path) -> None:
     for _ in range(2):
         start(("one", ["60"], 5)).wait_until_up().end()

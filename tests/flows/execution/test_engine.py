@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import fields
 
+import aiosqlite
 import prefect
 from prefect import flow_engine
 from prefect.cli import _server_utils
@@ -84,6 +85,13 @@ def test_sqlite_transactions_can_begin_immediate() -> None:
         AioSqliteConfiguration.begin_transaction
     )
     assert SQLITE_BEGIN_MODE.get() is None
+
+
+def test_each_step_of_a_sqlite_connection_goes_through_one_method_which_may_stay_in_the_loop() -> None:
+    """`cli.programs.prefect_server` takes the place of `_execute`, unless the connection is in no transaction."""
+    assert list(inspect.signature(aiosqlite.Connection._execute).parameters) == ["self", "fn", "args", "kwargs"]
+    assert "self._execute(self._conn.commit)" in inspect.getsource(aiosqlite.Connection.commit)
+    assert "self._conn._execute(fn, *args, **kwargs)" in inspect.getsource(aiosqlite.Cursor._execute)
 
 
 def test_only_the_listening_app_is_created_as_final() -> None:

@@ -6,8 +6,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL
 
-from flows.execution.lease import sole_work_on
+from adapters.settings.settings import Settings
+from adapters.tables.runs import leases
+from flows.execution.lease import release_left, sole_work_on
 from tests.conftest import LONGEST_S, Configure
+from tests.installations import database_that_is_away
 
 
 def test_run_stops_when_its_lease_cannot_be_renewed(configure: Configure, postgres_installation: str) -> None:
@@ -24,3 +27,17 @@ def test_run_stops_when_its_lease_cannot_be_renewed(configure: Configure, postgr
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(_work())
+
+
+def test_lease_that_could_not_be_released_is_released_after_the_outage(
+    configure: Configure, sqlite_installation: Settings
+) -> None:
+    async def _work() -> None:
+        async with sole_work_on("process-1", "run-1"):
+            configure(database_url=database_that_is_away())
+        configure(database_url=sqlite_installation.database_location)
+        assert not leases.take(["process-1"], "run-2", 30)
+        await release_left()
+        assert leases.take(["process-1"], "run-2", 30)
+
+    asyncio.run(_work())

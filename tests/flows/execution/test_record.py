@@ -16,9 +16,10 @@ from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.tasks import RETRIED, attempt_at
 from models.runs.receipt import Trigger
+from tests.conftest import Configure
 from tests.flows.conftest import received
 from tests.flows.prefect_database import having, kept_by_prefect
-from tests.installations import archive_of
+from tests.installations import archive_of, database_that_is_away
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -45,6 +46,36 @@ async def _failing(receipt_id: str, with_key: bool) -> State[Any] | None:
 
     ended = await recorded(Progress(), begun(), work)
     return ended[0] if ended else None
+
+
+@flow(name="ends-unseen", result_storage=RESULTS, persist_result=False)
+async def _ending_unseen(receipt_id: str, configure: Configure, fails: bool) -> State[Any] | None:
+    async def begun() -> Run:
+        return Run(flow_run.id, 1, "process-1", receipt_id, Trigger.WEBHOOK)
+
+    async def work(_run: Run, _progress: Progress) -> None:
+        configure(database_url=database_that_is_away())
+        if fails:
+            raise KeyError(VALUE)
+
+    ended = await recorded(Progress(), begun(), work)
+    return ended[0] if ended else None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_run_whose_end_the_database_does_not_take_is_tried_again(
+    configure: Configure, sqlite_installation: Settings, fails: bool
+) -> None:
+    receipt_id = received("process-1", sample_body("process-1")).receipt_id
+
+    async def _state() -> State[Any]:
+        return await _ending_unseen(receipt_id, configure, fails, return_state=True)
+
+    state = asyncio.run(_state())
+
+    assert state.name == "AwaitingRetry"
+    configure(database_url=sqlite_installation.database_location)
+    assert archive_of("process-1").state == "processing"
 
 
 async def _state_of(receipt_id: str, *, with_key: bool = False) -> State[Any]:

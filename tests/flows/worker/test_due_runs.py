@@ -125,6 +125,30 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run() -> None:
     asyncio.run(_check())
 
 
+@pytest.mark.usefixtures("prefect")
+def test_runs_that_are_due_now_take_turns_with_a_backlog_which_leaves_them_half_of_the_slots() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            await workers.make_pool(client)
+            backlog = [
+                await _due_since(client, process_archive, NOON + timedelta(seconds=place)) for place in range(40)
+            ]
+            due = DueRuns(client, [backlog[0].flow_id], {}, Outages({}))
+            await due.look()
+            started = [each.id for each in due.take()]
+
+            new = [await _due_since(client, process_archive, datetime.now(UTC)) for _ in range(2)]
+            await due.look_for_new()
+            next_started = [each.id for each in due.take()]
+
+            assert started == [each.id for each in backlog[:8]]
+            assert next_started[:4] == [new[0].id, backlog[8].id, new[1].id, backlog[9].id]
+            for each in (*backlog, *new):
+                await client.delete_flow_run(each.id)
+
+    asyncio.run(_check())
+
+
 async def _due_since(client: PrefectClient, flow: Flow[..., Any], at: datetime) -> FlowRun:
     return await client.create_flow_run(flow, state=Scheduled(scheduled_time=at), work_pool_name=POOL)
 

@@ -1,24 +1,31 @@
 """The work pool that cellar creates if it is missing."""
 
 import asyncio
+from uuid import uuid4
 
-from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+import pytest
+from prefect.client.schemas.objects import WorkPool
+from prefect.context import AsyncClientContext
+from prefect.workers.process import ProcessWorker
 
-from flows.worker.pool import _job_template
-
-
-def test_stock_worker_starts_runs_of_our_pool_as_of_a_stock_pool(prefect: str) -> None:
-    async def configurations() -> list[ProcessJobConfiguration]:
-        templates = _job_template(), ProcessWorker.get_default_base_job_template()
-        return [await ProcessJobConfiguration.from_template_and_values(each, {}) for each in templates]
-
-    of_our_pool, of_stock_pool = asyncio.run(configurations())
-
-    assert of_our_pool == of_stock_pool
+from adapters.settings.environment import POOL
+from flows.worker.pool import set_up
 
 
-def test_pool_has_every_variable_of_a_stock_pool() -> None:
-    of_our_pool, of_stock_pool = _job_template(), ProcessWorker.get_default_base_job_template()
+@pytest.mark.usefixtures("prefect")
+def test_pool_has_no_template_which_the_server_would_check_for_each_run() -> None:
+    async def made() -> WorkPool:
+        # As in a worker, Prefect's own functions share a client, which they do not close.
+        async with AsyncClientContext() as context:
+            await set_up(context.client)
+            return await context.client.read_work_pool(POOL)
 
-    assert of_our_pool["job_configuration"] == of_stock_pool["job_configuration"]
-    assert of_our_pool["variables"]["properties"].keys() == of_stock_pool["variables"]["properties"].keys()
+    assert asyncio.run(made()).base_job_template == {}
+
+
+def test_stock_worker_serves_a_pool_without_template_as_a_pool_with_its_own() -> None:
+    worker = ProcessWorker(POOL)
+
+    worker._record_work_pool_snapshot(WorkPool(name=POOL, type=ProcessWorker.type, default_queue_id=uuid4()))
+
+    assert worker.work_pool.base_job_template == ProcessWorker.get_default_base_job_template()

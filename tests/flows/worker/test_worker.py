@@ -29,7 +29,7 @@ def started(reference: str, *tags: str, body: bytes | None = None) -> str:
     """Create a recorded run of a new delivery. Without the record, the sweep of a starting worker creates another."""
     delivery = received(reference, body or sample_body(reference))
     flow_run_id = create_run(reference, delivery.receipt_id, *tags)
-    receipts.set_triggered(delivery.delivery_id, flow_run_id)
+    receipts.set_triggered([delivery.delivery_id], flow_run_id)
     return flow_run_id
 
 

@@ -375,9 +375,10 @@ def test_untriggered_lists_deliveries_without_a_run_or_complete_oldest_first(bod
     receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
     completed(done)
     receipts.register(registered)
-    _arrived(body + b"a moment ago", datetime.now(UTC))
+    just_now = _arrived(body + b"a moment ago", datetime.now(UTC))
 
     assert asyncio.run(untriggered()) == [new, registered, done]
+    assert asyncio.run(untriggered({new.delivery_id}, even_new=True)) == [registered, done, just_now]
 
 
 def test_record_that_the_disk_does_not_read_delays_no_other(body: bytes) -> None:

@@ -12,7 +12,7 @@ from adapters.search.pages import Wanted, newest
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from domain.search import Rows
+from domain.archive.rows import Rows
 from models.access import CELLAR
 from models.archive.archive import ArchiveRow, State, WarningRow
 from models.archive.content import SignedDocumentRow

@@ -129,10 +129,20 @@ def test_delivery_keeps_the_id_of_the_run_that_it_triggered() -> None:
     receipts.register(delivery())
     receipts.register(delivery(minute=1))
 
-    assert receipts.set_triggered(delivery(minute=1).delivery_id, "run-1") is State.RECEIVED
+    assert receipts.set_triggered([delivery(minute=1).delivery_id], "run-1") is State.RECEIVED
 
     assert receipts.register(delivery(minute=1)).flow_run_id == "run-1"
     assert receipts.register(delivery()).flow_run_id is None
+
+
+def test_deliveries_that_are_registered_together_follow_their_arrival() -> None:
+    later, first = delivery(minute=1), delivery()
+
+    outcomes = [each.outcome for each in receipts.register_all([later, first])]
+
+    assert outcomes == [Outcome.DUPLICATE, Outcome.NEW]
+    assert [receipts.register(each).outcome for each in (later, first)] == outcomes
+    assert receipts.get(digest("body")).received_at == first.received_at
 
 
 def test_deliveries_of_a_receipt_are_listed() -> None:
