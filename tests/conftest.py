@@ -53,15 +53,18 @@ for _profile, _examples in (("thorough", 1_000), ("quick", 25)):
 hypothesis.settings.load_profile("quick")
 
 _LONGEST_FIRST = (
-    "tests/services/custody",
-    "tests/end_to_end",
-    "tests/api/console",
-    "tests/api/json",
     "tests/flows",
+    "tests/api/console",
+    "tests/end_to_end",
+    "tests/services/custody",
+    "tests/services/payments",
+    "tests/services/evidence",
+    "tests/cli/custody",
     "tests/api",
     "tests/cli",
     "tests/services",
     "tests/insider",
+    "tests/deploy",
     "tests/adapters/store",
 )
 
@@ -84,8 +87,18 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
 
 
-_TOGETHER = ("tests/end_to_end", "tests/api/json", "tests/api/console", "tests/node")
-"""Rooms whose files share what takes long to start, so one process of the test run takes them all."""
+_WITH_PREFECT = (
+    *("tests/flows/", "tests/services/custody/test_rebuilding", "tests/services/triggering/"),
+    *("tests/api/receiver/test_dispatching", "tests/api/test_described_answers"),
+    *("tests/cli/archives/test_archives_command", "tests/cli/operation/test_wrong_installations"),
+    *("tests/cli/programs/test_prefect_server", "tests/cli/programs/test_up.py", "tests/adapters/peers/test_prefect_api"),
+)
+_WITH_LIBRARY = ("tests/api/json/", "tests/api/receiver/test_public_link")
+_TOGETHER = (_WITH_PREFECT, _WITH_LIBRARY, ("tests/end_to_end/",), ("tests/api/console/",), ("tests/node/",))
+"""Rooms and files that share what takes long to start: one process of the test run takes them all.
+
+A Prefect server takes 7 s of a processor to start, and then a fiftieth of one.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,7 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _ByFileOrRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return next((room for room in _TOGETHER if file.startswith(room)), file)
+        return next((unit[0] for unit in _TOGETHER if file.startswith(unit)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

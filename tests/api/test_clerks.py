@@ -52,9 +52,11 @@ from tests.conftest import make_tables
 from tests.installations import archived, finished, installed, received
 from tests.records import change
 from tests.samples import PNG, sample_body, sample_document
+from tests.tables import exported
 
 OWN, OTHER, REFUSED, UNKNOWN = "haifa/1", "tel-aviv/1", "process-a", "nobody's"
 """An archive of the clerk's branch, one of another, a process with a refused delivery alone, and nothing."""
+CLERK = Caller("teller", Role.CLERK, "label:branch=Haifa")
 THEIRS, SHARED = b"held by Tel Aviv alone", PNG
 AT = datetime(2023, 5, 1, 12, tzinfo=UTC)
 LATER = datetime(2023, 5, 2, 12, 0, 0, 500, tzinfo=UTC)
@@ -99,6 +101,7 @@ class Worlds:
 
     clients: list[httpx.Client]
     token: str
+    alone: Path
     folder: Path
     known: dict[str, str]
 
@@ -169,7 +172,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
             signed_in = client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
             assert signed_in.status_code == 303, signed_in.text
             clients.append(client)
-        yield Worlds(clients, made.token, others, known)
+        yield Worlds(clients, made.token, alone, others, known)
 
 
 def _fill_with_others() -> dict[str, str]:
@@ -258,7 +261,7 @@ WAYS: dict[str, list[str]] = {
         ),
         *(f"GET /console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")),
         *(f"GET /console/tables{each}" for each in ("", "/templates.csv", "/unfit_values.csv", "/nothing.csv")),
-        *(f"GET /console/tables/{each}.csv" for each in SOURCES),
+        "GET /console/tables/archives.csv",  # the others are asked for below: each takes a process
         *(f"GET /console/tables/form{each}?template=template-{of}" for each in ("", ".csv") for of in (0, 1, 2)),
         *(f"GET /console/tables/{each}" for each in (*SOURCES, "dictionary.csv", "nothing")),
         *("GET /metrics", "GET /openapi.json", "GET /docs", "GET /api/bulk-reruns/0"),
@@ -290,6 +293,25 @@ def test_a_clerks_forms_tell_nothing_of_other_branches(worlds: Worlds) -> None:
     assert [told for each in FORMS if (told := worlds.told_apart(*each))] == []
 
 
+def test_tables_tell_a_clerk_nothing_of_other_branches(worlds: Worlds) -> None:
+    alone, among_others = (_tables(each, CLERK) for each in (worlds.alone, worlds.folder))
+
+    assert {name for name in SOURCES if alone[name] != among_others[name]} == set()
+    assert len({name for name, whole in _tables(worlds.folder, CELLAR).items() if whole != among_others[name]}) > 9
+
+
+def _tables(folder: Path, caller: Caller) -> dict[str, bytes | str]:
+    with installed(folder, **VALUES):
+        return {name: _table(name, caller) for name in SOURCES}
+
+
+def _table(name: str, caller: Caller) -> bytes | str:
+    try:
+        return exported(name, None, caller, "csv")
+    except Refused as refused:
+        return str(refused)
+
+
 def test_who_sees_all_archives_tells_them_apart_in_these_ways(worlds: Worlds) -> None:
     """Else the answers would be alike because nothing is there."""
     owner = replace(worlds, token=TOKEN)
@@ -313,13 +335,12 @@ def test_unknown_and_invisible_archives_are_one_answer(worlds: Worlds) -> None:
 
 
 def test_no_service_reads_an_archive_for_a_clerk_who_does_not_see_it(worlds: Worlds) -> None:
-    clerk = Caller("teller", Role.CLERK, "label:branch=Haifa")
     reads: list[Callable[[], object]] = [
-        lambda: archive_view.archive(OTHER, clerk),
-        lambda: archive_view.items(OTHER, clerk, "files"),
-        lambda: archive_view.file(OTHER, clerk, digest(SHARED)),
-        lambda: version_differences(OTHER, clerk, 1, 2),
-        lambda: timeline_of(OTHER, clerk),
+        lambda: archive_view.archive(OTHER, CLERK),
+        lambda: archive_view.items(OTHER, CLERK, "files"),
+        lambda: archive_view.file(OTHER, CLERK, digest(SHARED)),
+        lambda: version_differences(OTHER, CLERK, 1, 2),
+        lambda: timeline_of(OTHER, CLERK),
     ]
     with installed(worlds.folder, **VALUES):
         for read in reads:
@@ -328,24 +349,23 @@ def test_no_service_reads_an_archive_for_a_clerk_who_does_not_see_it(worlds: Wor
 
 
 def test_a_version_that_is_not_loaded_yet_is_neither_compared_nor_exported_for_a_clerk(tmp_path: Path) -> None:
-    clerk = Caller("teller", Role.CLERK, "label:branch=Haifa")
     moved = body(OWN, "Tel Aviv", 1, event={"type": "WHP_ARCHIVE", "timestamp": "2025-01-01T00:00:00"})
     with installed(tmp_path, **VALUES):
         make_tables()
         archived(OWN, body(OWN, "Haifa", 1), AT)
-        assert files.exported_bags([OWN], clerk).exists()
+        assert files.exported_bags([OWN], CLERK).exists()
         receipt_id = received(OWN, moved, LATER)
         persist(OWN, receipt_id)
-        check_visible(clerk, OWN)
+        check_visible(CLERK, OWN)
         assert version_differences(OWN, CELLAR, 1, 2)
         with pytest.raises(Refused, match="a later version is on its way"):
-            version_differences(OWN, clerk, 1, 2)
-        assert left_out(files.exported_bags([OWN], clerk)) == [OWN]
+            version_differences(OWN, CLERK, 1, 2)
+        assert left_out(files.exported_bags([OWN], CLERK)) == [OWN]
         assert left_out(files.exported_bags([OWN], CELLAR)) == []
         finished(OWN, receipt_id)
         with pytest.raises(Refused, match="UNKNOWN_REFERENCE"):
-            check_visible(clerk, OWN)
-        assert left_out(files.exported_bags([OWN], clerk)) == [OWN]  # they were chosen before
+            check_visible(CLERK, OWN)
+        assert left_out(files.exported_bags([OWN], CLERK)) == [OWN]  # they were chosen before
 
 
 def left_out(bags: Path) -> list[str]:

@@ -19,7 +19,8 @@ from adapters.settings.settings import Settings, settings
 from adapters.store.tombstones import known_digest
 from adapters.tables.runs.receipts import register
 from cli.main import main
-from flows.execution.results import save_block
+from flows.execution.results import StoredResults, save_block, saved_block
+from flows.worker.serving import FLOWS
 from models.messages.notification import EndpointRow, NotificationRow
 from models.runs.receipt import Delivery, Identity
 from tests.conftest import Configure, bucket_at
@@ -29,19 +30,23 @@ from tests.messages import SECRET
 
 
 @pytest.fixture(scope="session")
-def server_with_block(prefect_server: str) -> str:
+def kept_results(prefect_server: str) -> StoredResults:
     """Save the block of results on the Prefect server of the session, as the deployment does."""
     with temporary_settings({PREFECT_API_URL: prefect_server}):
         asyncio.run(save_block())
-    return prefect_server
+        return asyncio.run(saved_block())
 
 
 @pytest.fixture
-def prefect(configure: Configure, server_with_block: str) -> Iterator[str]:
-    """Let flows of this process report to the Prefect server of the session."""
-    configure(PREFECT_API_URL=server_with_block)
-    with temporary_settings({PREFECT_API_URL: server_with_block, PREFECT_LOGGING_TO_API_ENABLED: False}):
-        yield server_with_block
+def prefect(
+    configure: Configure, prefect_server: str, kept_results: StoredResults, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Let flows of this process report to the Prefect server of the session. As in a worker, they have their block."""
+    configure(PREFECT_API_URL=prefect_server)
+    for flow in FLOWS:
+        monkeypatch.setattr(flow, "result_storage", kept_results)
+    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        yield prefect_server
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """A run that is killed between any two steps, and run again, reaches the same end."""
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
+import signal
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,9 +20,11 @@ from adapters.store import ocfl, seals
 from adapters.tables.runs import leases
 from flows.process_archive import process_archive
 from models.runs.receipt import Leased, LeaseRow
-from tests.conftest import LONGEST_S, Configure, make_tables
+from tests.conftest import Configure, make_tables
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables
+from tests.flows.killed import run_until
+from tests.killed import exit_status
 from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
 from tests.samples import sample_body
@@ -50,23 +50,19 @@ TIMES = {
 """Columns with a time, with a text that has one, or with a random id."""
 
 
-@pytest.mark.parametrize(
-    ("store_kind", "writes"), [("folder", 4), ("folder", 10), ("folder", 16), ("bucket", 12)], indirect=["store_kind"]
-)
+@pytest.mark.parametrize(("store_kind", "kills"), [("folder", (4, 10, 16)), ("bucket", (12,))], indirect=["store_kind"])
 def test_next_run_finishes_a_run_killed_before_a_write(
     configure: Configure,
     sqlite_installation: Settings,
     store_kind: str,
     httpserver: HTTPServer,
-    writes: int,
+    tmp_path: Path,
+    kills: tuple[int, ...],
 ) -> None:
     _expect_notifications(configure, httpserver)
-    receipt_id = _received()
-
-    assert _killed_run(receipt_id, writes)
-
-    _finish(receipt_id)
-    assert _end_state() == _undisturbed(configure)
+    expected = _undisturbed(configure)
+    for writes in kills:
+        assert _end_state_after_a_kill(configure, tmp_path, writes) == (True, expected), f"killed before write {writes}"
     assert len({request.headers["webhook-id"] for request, _ in httpserver.log}) == 1
 
 
@@ -82,12 +78,8 @@ def test_next_run_finishes_a_run_killed_before_every_single_write(
     _expect_notifications(configure, httpserver)
     expected = _undisturbed(configure)
     for writes in range(MOST_WRITES):
-        configure(data_dir=tmp_path / f"killed-{writes}", **_store_of_its_own(f"killed-{writes}"))
-        make_tables()
-        receipt_id = _received()
-        was_killed = _killed_run(receipt_id, writes)
-        _finish(receipt_id)
-        assert _end_state() == expected, f"killed before write {writes}"
+        was_killed, end = _end_state_after_a_kill(configure, tmp_path, writes)
+        assert end == expected, f"killed before write {writes}"
         if not was_killed:
             assert writes > 15, "the count of writes does not work"
             return
@@ -98,7 +90,7 @@ def _expect_notifications(configure: Configure, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
     seal_key = b64encode(bytes(64)).decode()  # the same everywhere, or no two stores would be equal
     urls = {"notify_urls": httpserver.url_for("/hook"), "notify_secret": SECRET}
-    configure(**urls, notify_allow_private="true", seal_keys=seal_key)
+    configure(**urls, notify_allow_private="true", seal_keys=seal_key, PREFECT_LOGGING_TO_API_ENABLED="false")
 
 
 def _received() -> str:
@@ -115,13 +107,15 @@ def _keys() -> dict[str, bytes]:
     return {location: store().read_bytes(location) for location in seals.wrapped_keys()}
 
 
-def _killed_run(receipt_id: str, writes: int) -> bool:
-    """Return whether the run was killed. It ends normally if it makes fewer writes."""
-    command = [sys.executable, "-m", "tests.flows.killed", "process-1", receipt_id, str(writes)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-    status = subprocess.run(command, env=environment, capture_output=True, timeout=LONGEST_S, check=False).returncode
-    assert status in (0, -9)
-    return status == -9
+def _end_state_after_a_kill(configure: Configure, folder: Path, writes: int) -> tuple[bool, dict[str, Any]]:
+    """Kill a run, if it makes more writes, and run again. Return whether it was killed, and the end."""
+    configure(data_dir=folder / f"killed-{writes}", **_store_of_its_own(f"killed-{writes}"))
+    make_tables()
+    receipt_id = _received()
+    status = exit_status(run_until, writes, "process-1", receipt_id)
+    assert status in (0, -signal.SIGKILL)
+    _finish(receipt_id)
+    return status != 0, _end_state()
 
 
 def _finish(receipt_id: str) -> None:

@@ -1,24 +1,22 @@
 """The flow that sweeps the inbox, against a real Prefect server; and its deployment."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.context import AsyncClientContext
 
 from adapters.inbox import inbox
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
+from flows.worker.serving import deployed_flows
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Identity, Trigger
 from services.health.checks import examined
@@ -29,7 +27,6 @@ from tests.conftest import LONGEST_S
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
-ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Api = Callable[..., Any]
 Runs = Callable[[], list[dict[str, Any]]]
@@ -124,10 +121,9 @@ def test_sweep_starts_the_runs_that_deliveries_lack_once(runs: Runs, api: Api) -
     assert {each.delivery_id for each in inbox.deliveries()} == {each.delivery_id for each in (*left, deleted, alive)}
 
 
-def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(api: Api, prefect: str, tmp_path: Path) -> None:
-    with suppress(httpx.HTTPStatusError):  # another test has created it
-        api("POST", "/work_pools/", name="cellar", type="process")
-    _deploy(prefect, tmp_path)
+@pytest.mark.usefixtures("prefect")
+def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(api: Api) -> None:
+    _deploy()
     first = api("GET", f"/deployments/name/{DEPLOYMENT}")
     missed = {"start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T02:00:00Z"}
     api("POST", f"/deployments/{first['id']}/schedule", **missed)
@@ -135,7 +131,7 @@ def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(api: Api,
     [housekeeping] = examined([each for each in system_probes() if each.name == "housekeeping"], LONGEST_S)
     assert (housekeeping.verdict, housekeeping.found) == ("warning", "overdue since 2026-01-01 00:00 UTC")
 
-    _deploy(prefect, tmp_path)
+    _deploy()
 
     made = api("GET", f"/deployments/name/{DEPLOYMENT}")
     assert (made["id"], made["paused"], made["tags"]) == (first["id"], False, ["housekeeping"])
@@ -154,12 +150,11 @@ def _due(api: Api, deployment_id: str) -> list[Any]:
     return due
 
 
-def _deploy(api_url: str, folder: Path) -> None:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
-    ours = {"PREFECT_API_URL": api_url, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
-    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
-    deploy = ["deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml")]
-    ran = subprocess.run(
-        [*prefect, *deploy], env=mine | ours, cwd=folder, capture_output=True, text=True, timeout=LONGEST_S, check=False
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def _deploy() -> None:
+    """Deploy as a worker does at its start. A test of the docs runs Prefect's own command."""
+
+    async def _deployed() -> None:
+        async with AsyncClientContext(), get_client() as client:
+            await deployed_flows(client)
+
+    asyncio.run(_deployed())
