@@ -1,5 +1,5 @@
-"""The embedded Prefect server: Prefect's own command, with IMMEDIATE SQLite transactions, and closed to foreign web
-pages.
+"""The embedded Prefect server: Prefect's own command, with IMMEDIATE SQLite transactions and less work for a run, and
+closed to foreign web pages.
 
 Prefect begins most of its transactions deferred. A deferred transaction that reads before it writes fails at once if
 another transaction has written in between, whatever the busy time-out, and Prefect answers 503: under load, above all
