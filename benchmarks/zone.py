@@ -1,13 +1,15 @@
 """`python -m benchmarks.zone`: archives whose databases and bucket are in another zone, 2 ms away.
 
-Both databases lie on Postgres, inbox and store in a bucket, each behind a proxy that delays every request. The archives
-come one after the other. Prints the seconds from their acknowledgement to Completed, without and with the delay.
+The rows lie on Postgres, inbox and store in a bucket, each behind a proxy that delays every request. Prefect's server
+reaches its own database, on the same Postgres, without delay. The archives come one after the other. Prints the
+seconds from their acknowledgement to Completed, without and with the delay.
 """
 
 import argparse
 import asyncio
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
@@ -21,6 +23,17 @@ _LATENCIES_MS = (0, 2)
 _WARMING_UP = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Distant(Postgres):
+    """A server that programs other than Prefect's reach through a proxy."""
+
+    proxy_url: str
+
+    def new_database(self, name: str) -> str:
+        server = Postgres(self.url if name == "prefect" else self.proxy_url)
+        return server.new_database(name)
+
+
 async def measure(folder: Path, endpoint: str, database: Postgres, made: bytes, count: int, latency_ms: int) -> str:
     """Take archives through a new installation, and return its figures as JSON."""
     away_s = latency_ms / 1000
@@ -31,7 +44,9 @@ async def measure(folder: Path, endpoint: str, database: Postgres, made: bytes, 
         os.environ["AWS_ENDPOINT_URL"] = bucket.endpoint
         place = f"s3://{BUCKET}/zone-{latency_ms}"
         urls = {"store_url": f"{place}/store", "inbox_url": f"{place}/inbox"}
-        async with installation(folder / f"{latency_ms}-ms", "cellar", Postgres(distant.url), **urls) as site:
+        async with installation(
+            folder / f"{latency_ms}-ms", "cellar", _Distant(database.url, distant.url), **urls
+        ) as site:
             await engine_parts.idle(site, made, _WARMING_UP)
             seconds = (await engine_parts.idle(site, made, count)).latencies_s
     cuts = quantiles(seconds, n=20, method="inclusive")
