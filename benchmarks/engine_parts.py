@@ -195,8 +195,8 @@ async def _drained(
     new = references(count)
     with watched(site.prefect_database_url) as seen_at:
         posted = await post_all(new)
-        await _reached(lambda: history.count_runs(site.prefect), runs_before + count)
-        await _reached(lambda: history.count_task_runs(site.prefect), tasks_before + TASKS_OF_A_RUN * count)
+        await reached(lambda: history.count_runs(site.prefect), runs_before + count)
+        await reached(lambda: history.count_task_runs(site.prefect), tasks_before + TASKS_OF_A_RUN * count)
     runs = await history.completed_runs(site.prefect, new)
     recorded_at = {run.flow_run_id: seen_at[run.flow_run_id] for run in runs if run.flow_run_id in seen_at}
     if len(recorded_at) < 2:
@@ -204,7 +204,7 @@ async def _drained(
     return _Drained(posted, runs, recorded_at)
 
 
-async def _reached(count: Callable[[], Awaitable[int]], wanted: int) -> None:
+async def reached(count: Callable[[], Awaitable[int]], wanted: int) -> None:
     """Wait until a count is reached or has stopped growing; missing runs then show in the figures."""
     largest, changed = -1, time.monotonic()
     while largest < wanted and time.monotonic() - changed < _NO_PROGRESS_S:
