@@ -101,7 +101,7 @@ DRIVES_BATCH = "batch"
 
 
 class DueRuns:
-    """The runs that are due and not started yet, oldest first. In a backlog, every other run is one that is due now."""
+    """The runs that are due and not started yet, oldest first. New ones take turns with those of a backlog."""
 
     def __init__(
         self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution], outages: Outages

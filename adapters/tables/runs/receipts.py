@@ -66,7 +66,7 @@ def register_all(deliveries: Sequence[Delivery], digest: str | None = None) -> l
         register_within(session, first, digest=digest)
         if again:
             rows = [_row_of(each, Outcome.DUPLICATE) for each in again]
-            session.connection().execute(upsert(session, DeliveryRow).values(rows).on_conflict_do_nothing())
+            session.connection().execute(upsert(session, DeliveryRow).on_conflict_do_nothing(), rows)
         found = session.exec(select(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(ids)))
         outcomes = {each.delivery_id: (Outcome(each.outcome), each.flow_run_id) for each in found}
         state = State(session.get_one(ReceiptRow, first.receipt_id).state)
