@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 from asn1crypto import cms, tsp
+from asn1crypto.core import Void
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
 from rfc3161_client import (
     HashAlgorithm,
@@ -65,8 +66,8 @@ def _decoded(answer: bytes) -> TimeStampResponse:
     """
     loaded = tsp.TimeStampResp.load(answer)
     token = loaded["time_stamp_token"]
-    if token.native is not None and token["content"]["certificates"].native is not None:
-        certificates = token["content"]["certificates"]
+    certificates = Void() if isinstance(token, Void) else token["content"]["certificates"]
+    if not isinstance(certificates, Void):
         in_order = sorted((each.chosen for each in certificates), key=lambda each: each.dump())
         token["content"]["certificates"] = cms.CertificateSet(
             [cms.CertificateChoices("certificate", each) for each in in_order]

@@ -75,12 +75,18 @@ def answer(capsys: pytest.CaptureFixture[str], bag: Path, *arguments: str) -> tu
     return status, capsys.readouterr().out
 
 
-def test_every_bag_is_accepted_on_a_machine_without_cellar(bags: list[Path]) -> None:
+def test_every_bag_is_accepted_also_on_a_machine_without_cellar(
+    bags: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert len(bags) >= 50
-    for bag in bags:
-        done = checked(bag)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert done.stdout.endswith("YES. This bag is whole and unchanged, as far as it was checked.\n")
+    for number, bag in enumerate(bags):
+        assert (bag / "check.py").read_bytes() == SOURCE.read_bytes()
+        status, output = answer(capsys, bag)
+        if number % 9 == 0:
+            done = checked(bag)
+            assert (done.returncode, done.stderr, done.stdout) == (status, "", output)
+        assert status == 0, output
+        assert output.endswith("YES. This bag is whole and unchanged, as far as it was checked.\n")
 
 
 def test_each_altered_byte_is_refused(bags: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
