@@ -6,8 +6,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pyhanko.generated.etsi.ts_11910202 import ValidationReport
+from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.serializers import XmlSerializer
+
+_SCHEMA = XmlContext()
+"""What the bindings say, read once: else each report would take longer than its verdict."""
 
 
 def read(report: bytes) -> list[tuple[str, str | None]]:
@@ -18,9 +22,9 @@ def read(report: bytes) -> list[tuple[str, str | None]]:
     """
     if not report:
         return []
-    parsed = XmlParser().from_bytes(report, ValidationReport)
+    parsed = XmlParser(context=_SCHEMA).from_bytes(report, ValidationReport)
     assert list(_lacking(parsed)) == []
-    assert _tags(XmlSerializer().render(parsed)) == _tags(report)
+    assert _tags(XmlSerializer(context=_SCHEMA).render(parsed)) == _tags(report)
     found = []
     for each in parsed.signature_validation_report:
         status = each.signature_validation_status
