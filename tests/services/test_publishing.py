@@ -338,7 +338,7 @@ class Publisher:
 
 @pytest.mark.usefixtures("places")
 def test_tables_are_right_after_kills() -> None:
-    Publisher(ForkServerProcess.kill).rounds(5)
+    Publisher(ForkServerProcess.kill).rounds(2)
 
 
 @pytest.mark.faults
