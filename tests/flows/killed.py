@@ -1,4 +1,4 @@
-"""Runs the flow in a process that is killed with SIGKILL right before a given write becomes durable."""
+"""Runs a flow in a process that is killed with SIGKILL right before a given write becomes durable."""
 
 import asyncio
 
@@ -10,3 +10,10 @@ def run_until(writes: int, reference: str, receipt_id: str) -> None:
 
     count_writes(Countdown(writes))
     asyncio.run(process_archive(reference, receipt_id))
+
+
+def import_until(writes: int, source: str) -> None:
+    from flows.import_archives import import_archives  # noqa: PLC0415 -- likewise
+
+    count_writes(Countdown(writes))
+    asyncio.run(import_archives([source]))

@@ -3,9 +3,7 @@
 import asyncio
 import gzip
 import io
-import os
-import subprocess
-import sys
+import signal
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -34,7 +32,9 @@ from models.sources import StatedTerms
 from services import sources
 from services.imports import Reader, kept_progress
 from tests.conftest import Configure
+from tests.flows.killed import import_until
 from tests.installations import archived, stored_body
+from tests.killed import exit_status
 from tests.messages import SECRET
 from tests.ocfl_validator import validation_errors
 from tests.records import all_of
@@ -256,14 +256,7 @@ def test_import_killed_before_any_write_is_finished(saved: Path, writes: int) ->
 
 
 def _check_killed(saved: Path, writes: int) -> None:
-    code = (
-        "import asyncio, sys; from tests.killed import Countdown, count_writes; "
-        "from flows.import_archives import import_archives; "
-        "count_writes(Countdown(int(sys.argv[2]))); asyncio.run(import_archives([sys.argv[1]]))"
-    )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-    command = [sys.executable, "-c", code, str(saved), str(writes)]
-    assert subprocess.run(command, env=environment, timeout=200, check=False, capture_output=True).returncode == -9
+    assert exit_status(import_until, writes, str(saved)) == -signal.SIGKILL
     for lease in rows(LeaseRow):  # as if the leases of the dead holder had expired
         leases.release([lease["subject"]], lease["holder"])
 

@@ -19,7 +19,7 @@ from services.views import archive_view
 from tests.flows.conftest import received
 from tests.work import work_of
 
-_FEW = 60
+_FEW = 30
 _MOST_GROWTH = 2.5
 """Growth of the work when the members double: 2 is linear, 4 is quadratic."""
 _NOISE = 2000

@@ -10,7 +10,8 @@ from prefect.states import Completed
 
 from adapters.database.transactions import writing
 from domain.messages.summaries import undelivered_text
-from flows.deliver_messages import RUNS_AT_ONCE, settle_all
+from flows import deliver_messages
+from flows.deliver_messages import settle_all
 from flows.process_archive import process_archive
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.receipt import RunRow, RunState, Trigger
@@ -42,13 +43,14 @@ async def undelivered(client: PrefectClient, receipt_id: str, text: str) -> RunR
 
 
 @pytest.mark.usefixtures("prefect", "sqlite_installation")
-def test_run_is_completed_behind_many_runs_whose_messages_were_given_up() -> None:
+def test_run_is_completed_behind_many_runs_whose_messages_were_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver_messages, "RUNS_AT_ONCE", 20)
     dead, told = message("gone", NotificationState.DEAD), message("told", NotificationState.DELIVERED)
     text = undelivered_text([dead]) or ""
 
     async def after_settling() -> tuple[int, str | None, list[str]]:
         async with get_client() as client:
-            rows = [await undelivered(client, "gone", text) for _ in range(RUNS_AT_ONCE)]
+            rows = [await undelivered(client, "gone", text) for _ in range(20)]
             rows.append(await undelivered(client, "told", text))
             with writing() as session:
                 session.add_all([dead, told, *rows])

@@ -16,8 +16,8 @@ from prefect.states import AwaitingRetry, Scheduled
 from adapters.settings.environment import POOL
 from adapters.tables.runs import receipts
 from flows.process_archive import process_archive
+from flows.worker import due_runs
 from flows.worker.due_runs import DRIVES_BATCH, SLOTS, SUSPECT, DueRuns, Outages, startable
-from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
 from tests.conftest import wait_until
 from tests.flows import workers
@@ -108,11 +108,13 @@ def test_due_runs_of_foreign_flows_hide_none_of_ours() -> None:
 
 
 @pytest.mark.usefixtures("prefect")
-def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run() -> None:
+def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due_runs, "RUNS_PER_PAGE", 20)
+
     async def _check() -> None:
         async with get_client() as client:
             await workers.make_pool(client)
-            foreign = [await _due_since(client, FOREIGN, NOON) for _ in range(RUNS_PER_PAGE + 1)]
+            foreign = [await _due_since(client, FOREIGN, NOON) for _ in range(21)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
             due = DueRuns(client, [ours.flow_id], {}, Outages({}))
 

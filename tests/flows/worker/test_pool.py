@@ -14,7 +14,8 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Pending, Running, Scheduled
 
 from adapters.settings.environment import POOL
-from flows.worker.pool import RUNS_PER_PAGE, is_taken_by_us, take, unended_runs
+from flows.worker import pool
+from flows.worker.pool import is_taken_by_us, take, unended_runs
 from tests.flows import workers
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -95,13 +96,14 @@ def test_run_taken_by_a_stock_worker_is_not_ours() -> None:
     asyncio.run(_check())
 
 
-def test_all_unended_runs_are_found_while_some_end() -> None:
+def test_all_unended_runs_are_found_while_some_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is more than a page of runs, and runs of the first page end before the second is requested."""
+    monkeypatch.setattr(pool, "RUNS_PER_PAGE", 20)
 
     async def _check() -> None:
         async with get_client() as other:
             await workers.make_pool(other)
-            made = [await _running(other) for _ in range(RUNS_PER_PAGE + 5)]
+            made = [await _running(other) for _ in range(25)]
             ended: list[UUID] = []
 
             async def end_some(first_page: list[UUID]) -> None:

@@ -165,10 +165,10 @@ def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
-            for number in range(240):
+            for number in range(200):
                 await client.create_task_run(persist_files, flow_run.id, f"ended-{number}", state=Completed())
             running = [
-                await client.create_task_run(persist_files, flow_run.id, f"{n}", state=Running()) for n in range(30)
+                await client.create_task_run(persist_files, flow_run.id, f"{n}", state=Running()) for n in range(2)
             ]
             leases.claim([str(flow_run.id)], ME, 30)
 
