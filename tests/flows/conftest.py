@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.context import SettingsContext, get_settings_context
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 from sqlmodel import col, update
@@ -30,22 +31,33 @@ from tests.messages import SECRET
 
 
 @pytest.fixture(scope="session")
-def kept_results(prefect_server: str) -> StoredResults:
+def _reporting(prefect_server: str) -> SettingsContext:
+    """Return the settings of flows that report to the Prefect server of the session. To make them takes 0.1 s."""
+    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        return get_settings_context()
+
+
+@pytest.fixture(scope="session")
+def kept_results(_reporting: SettingsContext) -> StoredResults:
     """Save the block of results on the Prefect server of the session, as the deployment does."""
-    with temporary_settings({PREFECT_API_URL: prefect_server}):
+    with _reporting:
         asyncio.run(save_block())
         return asyncio.run(saved_block())
 
 
 @pytest.fixture
 def prefect(
-    configure: Configure, prefect_server: str, kept_results: StoredResults, monkeypatch: pytest.MonkeyPatch
+    configure: Configure,
+    prefect_server: str,
+    _reporting: SettingsContext,
+    kept_results: StoredResults,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
     """Let flows of this process report to the Prefect server of the session. As in a worker, they have their block."""
     configure(PREFECT_API_URL=prefect_server)
     for flow in FLOWS:
         monkeypatch.setattr(flow, "result_storage", kept_results)
-    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
+    with _reporting:
         yield prefect_server
 
 
