@@ -10,7 +10,8 @@ SCRIPT = "<script>document.title='broken'</script><img src=x onerror=alert(1)>\"
 REVERSING = "\u202egpj.exe\u2066\u2067חוזה"
 LONG = "W" * 300
 HOSTILE_REFERENCE = ("<script>alert('ref')</script>/\u202eecnerefer?a=b#c&" + "R" * 300)[:250]
-FIELDS = 10_000
+FIELDS = 600
+TEMPLATE = "hostile"
 _KEPT = {
     "type",
     "timestamp",
@@ -29,7 +30,7 @@ def hostile_body() -> bytes:
     document = _spoiled(sample_document())
     document |= {"reference": HOSTILE_REFERENCE}
     for session in document["sessions"]:
-        session |= {"reference": HOSTILE_REFERENCE, "process_id": HOSTILE_REFERENCE}
+        session |= {"reference": HOSTILE_REFERENCE, "process_id": HOSTILE_REFERENCE, "template": {"id": TEMPLATE}}
         session["labels"] = {f"{SCRIPT}{number}": value for number, value in enumerate((SCRIPT, REVERSING, LONG))}
     document["data"] = [_field(number) for number in range(FIELDS)]
     names = (SCRIPT, REVERSING, LONG, "../../etc/passwd")

@@ -5,8 +5,8 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -31,8 +31,8 @@ from services.messages import endpoints
 from services.payments.discrepancies import reconcile_many
 from services.views import archive_view
 from tests.api.conftest import TOKEN
-from tests.api.console.conftest import CONTRACT, OF_COLOURS, PERSON, Browser, Console, posted
-from tests.api.console.hostile import HOSTILE_REFERENCE, SCRIPT
+from tests.api.console.conftest import PERSON, Browser, Console, posted
+from tests.api.console.hostile import SCRIPT
 from tests.api.console.test_people import PASSWORD
 from tests.api.console.test_people import signed_in as logged_in
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG, message, missing, put
@@ -127,49 +127,16 @@ ARCHIVES = ["/console/archives", "/console/archives?column=cause", "/console/arc
 SHOWN = ["/console/", *PATHS, *EMPTY, *WRONG_FILTERS, DEAD, *CLOSED, *ARCHIVES]
 
 
-@pytest.mark.parametrize("path", [*SHOWN, "/console/archives/process-a", "/console/nowhere"])
-def test_page_is_accessible_and_its_hebrew_has_no_english_sentence_but_details(
+@pytest.mark.parametrize("path", [*SHOWN, "/console/login", "/console/archives/process-a", "/console/nowhere"])
+def test_page_is_accessible_fits_a_telephone_and_a_desk_and_its_hebrew_has_no_english_sentence_but_details(
     troubled: Console, browser: Browser, path: str
 ) -> None:
     assert troubled
-    page = browser.open(path, "he")
-    if path == "/console/":
-        page.wait_for_selector("#parts table", state="attached")
-    page.evaluate(_OPEN_DETAILS)
-
-    assert page.locator("html").get_attribute("lang") == "he"
-    assert browser.violations() == []
-    in_other_words = (*WRONG_FILTERS, CLOSED[-1])  # the services' own, and what people said of a discrepancy
-    assert path in in_other_words or page.evaluate(_ENGLISH_SENTENCES) == []
+    assert browser.faults(path) == []
     browser.complaints[:] = [each for each in browser.complaints if "404" not in each]  # the missing page itself
-
-
-_OPEN_DETAILS = "for (const each of document.querySelectorAll('main details')) each.open = true"
-
-
-@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("he", "dark")])
-def test_every_page_fits_a_telephone_and_a_desk_and_can_be_read_in_the_dark(
-    troubled: Console, browser: Browser, language: str, theme: str
-) -> None:
-    """At 360 px, also with names and places that try to break the pages. Light colours are checked above."""
-    assert troubled
-    dossiers = [f"/console/archives/{quote(each, safe='')}" for each in (CONTRACT, HOSTILE_REFERENCE)]
-    below = [f"{dossiers[0]}/{each}" for each in ("timeline", "differences?before=1&after=2")]
-    wide = browser.page.viewport_size
-    assert wide
-    found: dict[str, list[object]] = {}
-    try:
-        for path in (*SHOWN, "/console/login", *dossiers, *below):
-            browser.page.set_viewport_size({"width": 360, "height": 740})
-            browser.open(path, language, theme).evaluate(_OPEN_DETAILS)
-            found[path] = [browser.overflow_px()]
-            if theme == "dark" and "templates/" not in path:  # the form of 10,000 fields
-                found[path] += browser.violations(OF_COLOURS)
-            browser.page.set_viewport_size(wide)
-            found[path] += [browser.overflow_px()]
-        assert {path: wrong for path, wrong in found.items() if wrong != [0, 0]} == {}
-    finally:
-        browser.page.set_viewport_size(wide)
+    assert browser.page.locator("html").get_attribute("lang") == "he"
+    in_other_words = (*WRONG_FILTERS, CLOSED[-1])  # the services' own, and what people said of a discrepancy
+    assert path in in_other_words or browser.page.evaluate(_ENGLISH_SENTENCES) == []
 
 
 def test_page_of_ten_thousand_shows_the_newest_and_decides_about_five_hundred_at_once(
@@ -326,7 +293,7 @@ def test_running_bulk_re_run_shows_its_progress_live(troubled: Console, browser:
         ("he", "רשומה חדשה אחת", b'{"a": "\xff"}', "NOT_UTF8"),
     ],
 )
-def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_person_is_signed_out(
+def test_page_of_what_happens_now_shows_what_comes_while_it_is_open(
     troubled: Console, browser: Browser, language: str, news: str, body: bytes, refused: str
 ) -> None:
     page = browser.open("/console/activity?kind=arrived", language)
@@ -351,6 +318,9 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
     assert page.locator(f"#newest a[href$='/archives/{reference}']").count() == 0
     assert browser.violations() == []
 
+
+def test_page_of_what_happens_now_is_empty_once_its_person_is_signed_out(troubled: Console, browser: Browser) -> None:
+    page = browser.open("/console/activity?kind=failed")
     signed_in: Any = browser.context.cookies()
     browser.context.clear_cookies()
     page.wait_for_selector("#activity", state="detached")
@@ -358,10 +328,10 @@ def test_page_of_what_happens_now_shows_what_comes_while_it_is_open_until_its_pe
 
     browser.open("/console/activity")
     with installed(troubled.folder, **troubled.settings):
-        link = users.add(f"successor-{language}", Role.ADMINISTRATOR, "owner", datetime.now(UTC)).link
+        link = users.add("successor", Role.ADMINISTRATOR, "owner", datetime.now(UTC)).link
         assert link
         users.set_password_by(link.rpartition("/")[2], PASSWORD, datetime.now(UTC))
-    with logged_in(troubled, f"successor-{language}") as successor:  # at the same computer
+    with logged_in(troubled, "successor") as successor:  # at the same computer
         its: Any = [{**each, "value": successor.cookies.get(each["name"], each["value"])} for each in signed_in]
     browser.context.add_cookies(its)
     page.wait_for_selector("#activity", state="detached", timeout=20_000)
@@ -610,32 +580,32 @@ def test_complete_archives_whose_last_run_failed_are_planned_to_run_again(troubl
     assert "Last run failed" in page.text
 
 
-@pytest.mark.parametrize("language", ["en", "he"])
 def test_twenty_alike_troubles_are_rows_of_one_line_that_say_the_title_of_their_archive(
-    troubled: Console, browser: Browser, language: str
+    troubled: Console, browser: Browser
 ) -> None:
-    named = f"noa-{language}"
     with installed(troubled.folder, **troubled.settings):
-        archived(named, sample_body(named))
-        fill([filled(number, cause="KEY_AWAY", reference=f"{language}-{number}") for number in range(300, 320)])
+        archived("noa", sample_body("noa"))
+        fill([filled(number, cause="KEY_AWAY", reference=f"alike-{number}") for number in range(300, 320)])
         held = [Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, f"t{each}", "charged", "held") for each in range(20)]
-        reconcile_many({named: held}, {DiscrepancyCode.AMBIGUOUS_MATCH}, NOW)
+        reconcile_many({"noa": held}, {DiscrepancyCode.AMBIGUOUS_MATCH}, NOW)
         refused.record([replace(_refused(each), code="TOO_MANY_VALUES") for each in range(10_000, 10_020)])
-        put([missing(f"{named}-{each}", each, "expired", reference=named) for each in range(20)])
-        put([message(f"{named}-{each}", "dead", 1, reference=named) for each in range(20)])
-    page, wide, found = browser.page, browser.page.viewport_size, dict[str, int]()
+        put([missing(f"noa-{each}", each, "expired", reference="noa") for each in range(20)])
+        put([message(f"noa-{each}", "dead", 1, reference="noa") for each in range(20)])
+    page, wide, found = browser.page, browser.page.viewport_size, dict[tuple[str, str], int]()
     assert wide
     page.set_viewport_size({"width": 1280, "height": 800})
     pages = {"discrepancies?code=AMBIGUOUS_MATCH": "client", "missing?why=expired": "client", DEAD[9:]: "client"}
-    for path, text in (pages | {"refused?code=TOO_MANY_VALUES": "default"}).items():
+    pages |= {"refused?code=TOO_MANY_VALUES": "default"}
+    for path, language in product(pages, ("en", "he")):
         browser.open(f"/console/{path}", language)
-        boxes = [each.bounding_box() for each in page.locator(".triage tbody tr", has_text=text).all()]
+        rows = page.locator(".triage tbody tr", has_text=pages[path])
+        boxes = rows.evaluate_all("rows => rows.map((each) => each.getBoundingClientRect().toJSON())")
         bar = page.locator(".triage-decide").bounding_box()
         assert bar
-        found[path] = sum(box["y"] + box["height"] <= bar["y"] for box in boxes if box)
-        assert {round(box["height"]) for box in boxes if box} <= {28, 29}
+        found[path, language] = sum(box["y"] + box["height"] <= bar["y"] for box in boxes)
+        assert {round(box["height"]) for box in boxes} <= {28, 29}
         assert browser.overflow_px() == 0
     page.set_viewport_size(wide)
     assert {path: number for path, number in found.items() if number < 15} == {}
-    failed = browser.open("/console/failed", language).locator(".triage tr a.reference")
-    assert f"/console/archives/{language}-319" in [each.get_attribute("href") for each in failed.all()]
+    failed = browser.open("/console/failed").locator(".triage tr a.reference")
+    assert "/console/archives/alike-319" in [each.get_attribute("href") for each in failed.all()]
