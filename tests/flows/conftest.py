@@ -31,16 +31,16 @@ from tests.messages import SECRET
 
 
 @pytest.fixture(scope="session")
-def _reporting(prefect_server: str) -> SettingsContext:
+def reporting(prefect_server: str) -> SettingsContext:
     """Return the settings of flows that report to the Prefect server of the session. To make them takes 0.1 s."""
     with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
         return get_settings_context()
 
 
 @pytest.fixture(scope="session")
-def kept_results(_reporting: SettingsContext) -> StoredResults:
+def kept_results(reporting: SettingsContext) -> StoredResults:
     """Save the block of results on the Prefect server of the session, as the deployment does."""
-    with _reporting:
+    with reporting:
         asyncio.run(save_block())
         return asyncio.run(saved_block())
 
@@ -49,7 +49,7 @@ def kept_results(_reporting: SettingsContext) -> StoredResults:
 def prefect(
     configure: Configure,
     prefect_server: str,
-    _reporting: SettingsContext,
+    reporting: SettingsContext,
     kept_results: StoredResults,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
@@ -57,7 +57,7 @@ def prefect(
     configure(PREFECT_API_URL=prefect_server)
     for flow in FLOWS:
         monkeypatch.setattr(flow, "result_storage", kept_results)
-    with _reporting:
+    with reporting:
         yield prefect_server
 
 
