@@ -5,8 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
-from asn1crypto import cms, tsp
-from asn1crypto.core import Void
+from asn1crypto import cms, core, tsp
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
 from rfc3161_client import (
     HashAlgorithm,
@@ -66,8 +65,8 @@ def _decoded(answer: bytes) -> TimeStampResponse:
     """
     loaded = tsp.TimeStampResp.load(answer)
     token = loaded["time_stamp_token"]
-    certificates = Void() if isinstance(token, Void) else token["content"]["certificates"]
-    if not isinstance(certificates, Void):
+    certificates = core.Void() if isinstance(token, core.Void) else token["content"]["certificates"]
+    if not isinstance(certificates, core.Void):
         in_order = sorted((each.chosen for each in certificates), key=lambda each: each.dump())
         token["content"]["certificates"] = cms.CertificateSet(
             [cms.CertificateChoices("certificate", each) for each in in_order]
