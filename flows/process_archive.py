@@ -197,7 +197,7 @@ async def reconcile_payments(reference: str, receipt_id: str, read: Read) -> Pay
     reconciled = await in_thread(reconcile_findings, archived)
     counts = await in_thread(count_not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
-    for each in await in_thread(not_closed, reference, MOST_LOGGED):
+    for each in await in_thread(not_closed, reference, MOST_LOGGED) if any(counts.values()) else ():
         log.warning("%s", each.code)
     if not reconciled.is_current:
         log.info("Another version is current; its rows stay unchanged")
@@ -265,8 +265,11 @@ async def _time_limit() -> AsyncIterator[None]:
 
 
 async def _run(reference: str, receipt_id: str | None) -> Run:
-    await _check_kept(reference)
-    chosen = await in_thread(receipt_of, reference, receipt_id)
+    try:
+        chosen = await in_thread(receipt_of, reference, receipt_id)
+    except Refused:
+        await _check_kept(reference)
+        raise
     return Run(flow_run.id, flow_run.run_count, reference, chosen, _trigger_of(flow_run.tags))
 
 

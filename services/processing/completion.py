@@ -194,9 +194,10 @@ def _has_its_rows(archived: StoredArchive, reconciled: PayloadFindings | None) -
     """Check that the database returns what was written, and return whether the receipt is the current version."""
     if not archived.request.is_version:  # it has no rows of its own
         return False
-    if archives.skeleton(archived.receipt_id) != archived.skeleton:
+    skeleton, current_id = archives.loaded(archived.receipt_id)
+    if skeleton != archived.skeleton:
         raise _not_read_back(Sentence.skeleton_differs(receipt=archived.receipt_id))
-    if archives.get(archived.archive.reference).current_receipt_id != archived.receipt_id:
+    if current_id != archived.receipt_id:
         return False
     for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
         expected = len(archived.rows[table])
