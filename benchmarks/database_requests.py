@@ -48,6 +48,7 @@ def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
     async def _passed(server: StreamReader, writer: StreamWriter) -> None:
         while data := await server.read(_PIECE_BYTES):
             writer.write(data)
+        writer.close()  # asyncpg waits for the server to close a connection
 
     with serving(_connected) as port:
         user = f"{parts.username}@" if parts.username else ""
