@@ -50,16 +50,12 @@ _KNOWN = (
     .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 )
 _NEEDS_ATTENTION = (str(Kind.ATTENTION), search.facet(Kind.ATTENTION, True))
-_ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values()).where(
-    col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
-)
 _IS_LISTED = sqlalchemy.exists().where(
     _ENTRY.c.reference == col(ArchiveRow.reference),
     _FACET.c.entry_id == _ENTRY.c.id,
-    _FACET.c.kind == _NEEDS_ATTENTION[0],
-    _FACET.c.facet == _NEEDS_ATTENTION[1],
+    sqlalchemy.tuple_(_FACET.c.kind, _FACET.c.facet) == _NEEDS_ATTENTION,
 )
-_CONCERNS = sqlalchemy.select(sqlalchemy.or_(NEEDS_ATTENTION, *OF_DELIVERIES.values(), _IS_LISTED)).where(
+_ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values(), _IS_LISTED).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
 _ASKED_OF_MANY = sqlalchemy.select(col(ArchiveRow.reference), NEEDS_ATTENTION, *OF_DELIVERIES.values())
@@ -237,13 +233,13 @@ def set_attention(session: Session, reference: str) -> None:
     the entry is locked first, since the causes are in several tables, and others may write these at the same time.
     """
     session.flush()
-    its = {"its_reference": reference}
-    if not session.connection().execute(_CONCERNS, its).scalar():
+    connection, its = session.connection(), {"its_reference": reference}
+    if not any(connection.execute(_ASKED, its).first() or ()):
         return
-    session.connection().execute(_LOCKED, its)
+    connection.execute(_LOCKED, its)
     number, known = _known(session, reference)
     if number is not None:
-        found = session.connection().execute(_ASKED, its).first() or (False,)
+        found = connection.execute(_ASKED, its).first() or (False,)
         _replace(session, number, known, _attention_facets(found))
 
 

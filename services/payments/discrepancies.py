@@ -33,19 +33,12 @@ FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
 Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 
 
-def reconcile(
-    reference: str | None, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
-) -> None:
-    """Make the open discrepancies with `codes` equal to `found`, in an archive or, with None, outside of archives.
+def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    """Make the open discrepancies with `codes` equal to `found`, in each of many archives or, with None, outside.
 
     Raises:
         Transient: database or store does not answer. The database may have the change already; repeating it is safe.
     """
-    reconcile_many({reference: found}, codes, now)
-
-
-def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
-    """Reconcile each of many archives, as `reconcile` does. Archives that are not named stay as they are."""
     for page in _in_order(found):
         _reconcile_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
         kept_discrepancies.keep(page)

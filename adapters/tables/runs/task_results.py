@@ -21,12 +21,6 @@ def keep(flow_run_id: str, name: str, content: bytes) -> None:
         send(session, first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content}))
 
 
-def of(flow_run_id: str) -> dict[str, bytes]:
-    """Return the results of a flow run, by name."""
-    rows = read_all(select(TaskResultRow).where(TaskResultRow.flow_run_id == flow_run_id))
-    return {row.name: row.content for row in rows}
-
-
 def flow_run_ids() -> set[str]:
     """Return the flow runs that have results."""
     return set(read_all(select(TaskResultRow.flow_run_id).distinct()))
