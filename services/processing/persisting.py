@@ -118,8 +118,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     with staging(store().spool_folder) as folder:
         scan = partial(stage, folder / "content", reference, receipt_id)
         has_root, staged, before = store().do_all(found_root, scan, partial(interrupted.repaired, reference))
-        seal = partial(write_sealed, staged, secret_ranges(staged.scan.skeleton), is_new=before is None)
-        store().do_all(seal, *([] if before else [partial(_examine, staged)]))
+        write_sealed(staged, secret_ranges(staged.scan.skeleton), is_new=before is None)
         known = _known(before, staged)
         if not has_root:
             ocfl.make_root()
@@ -170,8 +169,7 @@ def _archive(reference: str, before: Inventory | None, staged: Staged, folder: P
         if _statement(staged.scan.document, staged.cuts) == _statement_of_version(known):
             keep_delivery(reference, staged.receipt_id, known.version, staged.content)
             return known.version
-    if before:
-        _examine(staged)
+    _examine(staged)
     state = staged.digests()
     receipt = receipts.get(staged.receipt_id)
     version = ObjectVersion(receipt.received_at, staged.receipt_id, state, receipt.source)

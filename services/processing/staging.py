@@ -54,8 +54,6 @@ class Staged:
 def stage(content: Path, reference: str, receipt_id: str) -> Staged:
     """Scan the body of a receipt into the empty folder `content`. `write_sealed` adds skeleton and cuts.
 
-    One thread computes the digest while another decodes the body.
-
     Raises:
         Refused: the body is missing, or not an archive of this process.
         Conflict: the body does not match the receipt id, or was rebuilt from damaged files.
@@ -63,19 +61,16 @@ def stage(content: Path, reference: str, receipt_id: str) -> Staged:
     """
     with translated():
         (content / FILES).mkdir(parents=True)
-    digest = hashlib.sha256()
-    with (
-        opened_raw_body(reference, receipt_id) as body,
-        closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink,
-        ThreadPoolExecutor(1) as other,
-    ):
-        scanner = Scanner(sink)
-        with _damage_reported(body, receipt_id):
-            for chunk in body.chunks:
-                checkpoint()
-                digested = other.submit(digest.update, chunk)
-                scanner.feed(chunk)
-                digested.result()
+    with opened_raw_body(reference, receipt_id) as body, ThreadPoolExecutor(1) as other:
+        digest = hashlib.sha256()  # computed by the other thread, while this one decodes the body
+        with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink:
+            scanner = Scanner(sink)
+            with _damage_reported(body, receipt_id):
+                for chunk in body.chunks:
+                    checkpoint()
+                    digested = other.submit(digest.update, chunk)
+                    scanner.feed(chunk)
+                    digested.result()
     if digest.hexdigest() != receipt_id:
         raise _damaged(receipt_id)
     scan = scanner.close()
@@ -95,11 +90,10 @@ def stage(content: Path, reference: str, receipt_id: str) -> Staged:
 def write_sealed(
     staged: Staged, secrets: Sequence[tuple[int, int]], *, are_blinded: bool = True, is_new: bool = False
 ) -> None:
-    """Write skeleton and cuts, with the ranges `secrets` sealed. Raises as `sealer` does.
+    """Write skeleton and cuts, with the ranges `secrets` sealed. Raises as `sealer` does, which also takes `is_new`.
 
     Args:
         are_blinded: the sealed values have blinded digests, which earlier builds did not write.
-        is_new: as for `sealer`.
     """
     seal, blind = seals.sealer(reference_of(staged.scan.document), is_new=is_new)
     left, all_cuts = sealed(staged.scan.skeleton, staged.cuts, secrets, seal, blind if are_blinded else lambda _: "")

@@ -43,8 +43,7 @@ REQUESTS = {
     "DELETE body": 1,
 }
 """Each file is written once and read back once. Histories are written at the completion and at the end of the run."""
-IN_A_ROW = 18
-"""The requests that wait for each other, two of them before the answer."""
+IN_A_ROW = 18  # wait for each other, two of them before the answer
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
 

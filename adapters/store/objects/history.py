@@ -69,8 +69,7 @@ def is_history(path: str) -> bool:
 def keep(reference: str, receipt_id: str, *, is_archived: bool = False) -> None:
     """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
 
-    A damaged history is set aside beside the new history, and blocks nothing. `is_archived`: the object is known to
-    exist, which saves a request.
+    A damaged history is set aside beside the new history, and blocks nothing. `is_archived`: the object exists.
     """
     object_key = ocfl.object_key(reference)
     key = f"{object_key}/{path_of(receipt_id)}"

@@ -64,21 +64,24 @@ def repaired(reference: str) -> Inventory | None:
         Conflict: the object is damaged.
     """
     key = ocfl.object_key(reference)
-    paths = [path.removeprefix(f"{key}/") for path, _ in store().listed(key)]
-    text = store().found_bytes(f"{key}/{INVENTORY}") if paths else None
+    if not any(True for _ in store().listed(key)):
+        return None
+    text = store().found_bytes(f"{key}/{INVENTORY}")
     if text is None:
-        return _repaired_first(key, paths)
+        return _repaired_first(key)
     before = ocfl.parsed(text, key)
     sidecar = store().found_bytes(f"{key}/{SIDECAR}")
     if sidecar != ocfl.sidecar(text):
         if store().found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
             raise ocfl.damaged(key)
         store().replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
-    return _repaired(key, begun(key, before.head + 1, paths), text) or before
+    number = before.head + 1
+    return _repaired(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
 
 
-def _repaired_first(key: str, paths: Collection[str]) -> Inventory | None:
+def _repaired_first(key: str) -> Inventory | None:
     """Finish or remove an object without an inventory: its first writer was killed, or only versions' copies remain."""
+    paths = _paths(key, key)
     numbers = [int(number) for path in paths if (number := path.partition("/")[0].removeprefix("v")).isdecimal()]
     head = max(numbers, default=0)
     found = begun(key, head, paths)
@@ -100,6 +103,10 @@ def _repaired(key: str, found: Begun | None, before: bytes | None) -> Inventory 
         store().remove(f"{key}/{path}")
     ocfl.withdraw(key, found.number, found.inventory)
     return None
+
+
+def _paths(key: str, below: str) -> list[str]:
+    return [path.removeprefix(f"{key}/") for path, _ in store().listed(below)]
 
 
 def _inventory(key: str, number: int) -> bytes | None:
