@@ -32,22 +32,27 @@ def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
             ways = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{parts.port or _PORT}")
         else:
             ways = await asyncio.open_connection(parts.hostname, parts.port or _PORT)
+        waits = asyncio.Event()
         try:
-            await asyncio.gather(_asked(reader, ways[1]), _passed(ways[0], writer))
+            await asyncio.gather(_asked(reader, ways[1], waits), _passed(ways[0], writer, waits))
         finally:
             for each in (ways[1], writer):
                 each.close()
 
-    async def _asked(reader: StreamReader, server: StreamWriter) -> None:
+    async def _asked(reader: StreamReader, server: StreamWriter, waits: asyncio.Event) -> None:
         while data := await reader.read(_PIECE_BYTES):
-            made.requests += 1
-            await asyncio.sleep(latency_s)
+            if not waits.is_set():  # else it follows the piece before without waiting for an answer
+                waits.set()
+                made.requests += 1
+                await asyncio.sleep(latency_s)
             server.write(data)
         server.close()
 
-    async def _passed(server: StreamReader, writer: StreamWriter) -> None:
+    async def _passed(server: StreamReader, writer: StreamWriter, waits: asyncio.Event) -> None:
         while data := await server.read(_PIECE_BYTES):
+            waits.clear()
             writer.write(data)
+        writer.close()  # asyncpg waits for the server to close a connection
 
     with serving(_connected) as port:
         user = f"{parts.username}@" if parts.username else ""

@@ -7,8 +7,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pytest_httpserver import HTTPServer
 
+from adapters.database.transactions import read_row
 from models.messages.bodies import BODIES
-from models.messages.notification import EventType
+from models.messages.notification import EndpointRow, EventType
 from tests.conftest import Configure
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -19,6 +20,12 @@ def notify(configure: Configure, server: HTTPServer, status: int = 200) -> None:
     """Let an endpoint answer with a status, and be notified of every event."""
     server.expect_request("/hook").respond_with_data("", status=status)
     configure(notify_urls=server.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+
+
+def endpoint_of(name: str) -> EndpointRow:
+    found = read_row(EndpointRow, name)
+    assert found
+    return found
 
 
 def message_of(body: str | bytes) -> dict[str, Any]:

@@ -119,8 +119,12 @@ def most_connections(program: Program) -> int:
 
 
 def pool_options() -> dict[str, int]:
-    """Return the options of this process's pool. It keeps what it has opened: a new connection takes 3 ms."""
-    return {"pool_size": most_connections(_this_process[0]), "max_overflow": 0, "pool_timeout": _WAIT_S}
+    """Return the options of this process's pool. It keeps what it has opened: a new connection takes 3 ms.
+
+    Of idle connections, the one used last comes first: the others would be pinged, each at its turn.
+    """
+    size = most_connections(_this_process[0])
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": _WAIT_S, "pool_use_lifo": True}
 
 
 def application_name() -> str:

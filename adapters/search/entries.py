@@ -16,7 +16,7 @@ import sqlmodel
 from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import streamed, upsert
+from adapters.database.transactions import send, streamed, upsert
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
@@ -50,7 +50,12 @@ _KNOWN = (
     .where(_ENTRY.c.reference == bindparam("its_reference", type_=sqlalchemy.String()))
 )
 _NEEDS_ATTENTION = (str(Kind.ATTENTION), search.facet(Kind.ATTENTION, True))
-_ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values()).where(
+_IS_LISTED = sqlalchemy.exists().where(
+    _ENTRY.c.reference == col(ArchiveRow.reference),
+    _FACET.c.entry_id == _ENTRY.c.id,
+    sqlalchemy.tuple_(_FACET.c.kind, _FACET.c.facet) == _NEEDS_ATTENTION,
+)
+_ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values(), _IS_LISTED).where(
     col(ArchiveRow.reference) == bindparam("its_reference", type_=sqlalchemy.String())
 )
 _ASKED_OF_MANY = sqlalchemy.select(col(ArchiveRow.reference), NEEDS_ATTENTION, *OF_DELIVERIES.values())
@@ -160,7 +165,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows, terms: Source
     _set_due(archive, rows, templates, terms)
     text, title = _texts(archive, rows, templates)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
-    session.connection().execute(_TEXT, {"its_entry": number, **made})
+    send(session, _TEXT, {"its_entry": number, **made})
     facets = search.payload_facets(rows, searchable_of(archive, templates))
     _set(session, archive.reference, number, known, {**search.archive_facets(archive), **facets})
     _add_values(session, search.facet_values(rows, templates.of(archive.template_id).facets))
@@ -228,20 +233,14 @@ def set_attention(session: Session, reference: str) -> None:
     the entry is locked first, since the causes are in several tables, and others may write these at the same time.
     """
     session.flush()
-    _, known, found = _attention(session, reference)
-    if not any(found) and _NEEDS_ATTENTION not in known:
+    connection, its = session.connection(), {"its_reference": reference}
+    if not any(connection.execute(_ASKED, its).first() or ()):
         return
-    session.connection().execute(_LOCKED, {"its_reference": reference})
-    number, known, found = _attention(session, reference)
-    if number is not None:
-        _replace(session, number, known, _attention_facets(found))
-
-
-def _attention(session: Session, reference: str) -> tuple[int | None, set[tuple[str, int]], Sequence[bool]]:
-    """Return the id and the facets of an entry; whether its archive needs a person, and has each of `OF_DELIVERIES`."""
+    connection.execute(_LOCKED, its)
     number, known = _known(session, reference)
-    found = session.connection().execute(_ASKED, {"its_reference": reference}).first()
-    return number, known, found or (False,)
+    if number is not None:
+        found = connection.execute(_ASKED, its).first() or (False,)
+        _replace(session, number, known, _attention_facets(found))
 
 
 def _attention_facets(found: Sequence[bool]) -> search.Facets:
@@ -256,7 +255,7 @@ def await_adding(session: Session, reference: str) -> None:
     is not committed cannot be locked. SQLite has one writer at a time anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(_ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
+        send(session, _ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
@@ -300,7 +299,7 @@ def _change(session: Session, known: set[tuple[int, str, int]], wanted: set[tupl
     removed = [dict(zip(("its_entry", "its_kind", "its_facet"), each, strict=True)) for each in sorted(known - wanted)]
     added = [dict(zip(("entry_id", "kind", "facet"), each, strict=True)) for each in sorted(wanted - known)]
     if removed:
-        session.connection().execute(_REMOVED, removed)
+        send(session, _REMOVED, removed)
     if added:
         session.connection().execute(upsert(session, SearchFacetRow).on_conflict_do_nothing(), added)
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from adapters.database.transactions import one_moment, reading, writing
+from adapters.database.transactions import reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
@@ -99,10 +99,12 @@ def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A version that events are about."""
+    """A version that events are about. `verdict`: that on the signed document, None without one."""
 
     archive: ArchiveRow
     about: AboutArchive
+    has_warnings: bool
+    verdict: str | None
 
     def event(self, event: EventType, at: datetime, body: bytes) -> Event:
         return _event(event, self.archive, self.about.receipt_id, at, body)
@@ -113,9 +115,9 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
 
     Raises Locked if the key of an earlier version is not available.
     """
-    version = _version(archived.archive.reference, archived.receipt_id)
-    events = [_completed(version, at)]
+    version = _version(archived.receipt_id)
     discrepancies = recorded.count_open_by_code(archived.archive.reference)
+    events = [_completed(version, at, sum(discrepancies.values()))]
     warnings = dict(sorted(Counter(str(each.code) for each in archived.archive.warnings).items()))
     codes: dict[str, dict[str, int]] = {"warnings_by_code": warnings, "discrepancies_by_code": discrepancies}
     if archived.request.version > 1 and (before := _version_before(archived)):
@@ -123,8 +125,7 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
         body = bodies.archive_changed(version.about, at=at, before=before, differences=found, **codes)
         events.append(version.event(EventType.ARCHIVE_CHANGED, at, body))
     if warnings or discrepancies:
-        verdict = archives.signed_document_outcome(archived.archive.reference)
-        data = Attention(**version.about.model_dump(exclude_unset=True), signed_document=verdict, **codes)
+        data = Attention(**version.about.model_dump(exclude_unset=True), signed_document=version.verdict, **codes)
         events.append(
             version.event(EventType.ARCHIVE_ATTENTION, at, bodies.encoded(EventType.ARCHIVE_ATTENTION, at, data))
         )
@@ -133,32 +134,33 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
 
 def completed(reference: str, receipt_id: str, at: datetime) -> Event:
     """Return the event that a version is complete and current."""
-    return _completed(_version(reference, receipt_id), at)
+    open_ = recorded.count_not_closed(reference)[DiscrepancyState.OPEN]
+    return _completed(_version(receipt_id), at, open_)
 
 
-def _completed(version: _Version, at: datetime) -> Event:
+def _completed(version: _Version, at: datetime, discrepancies: int) -> Event:
     reference = version.about.reference
     body = bodies.archive_completed(
         version.about,
         at=at,
-        has_warnings=archives.has_warnings(reference),
-        discrepancies=recorded.open_discrepancies(reference, MOST_REPORTED),
-        discrepancies_in_all=recorded.count_not_closed(reference)[DiscrepancyState.OPEN],
-        signed_document=archives.signed_document_outcome(reference),
+        has_warnings=version.has_warnings,
+        discrepancies=recorded.open_discrepancies(reference, MOST_REPORTED) if discrepancies else [],
+        discrepancies_in_all=discrepancies,
+        signed_document=version.verdict,
     )
     return version.event(EventType.ARCHIVE_COMPLETED, at, body)
 
 
-def _version(reference: str, receipt_id: str) -> _Version:
-    archive = archives.get(reference)
-    return _Version(archive, bodies.about(archive, archives.get_version(receipt_id), archive_url(reference)))
+def _version(receipt_id: str) -> _Version:
+    archive, version, has_warnings, verdict = archives.with_version(receipt_id)
+    return _Version(archive, bodies.about(archive, version, archive_url(archive.reference)), has_warnings, verdict)
 
 
 def _version_before(archived: StoredArchive) -> VersionRow | None:
     """Return the newest of the versions that are older than a version, by the times that decide what is current."""
     ids = [each.receipt_id for each in newest_first(archives.ages(archived.archive.reference))]
     older = ids[ids.index(archived.receipt_id) + 1 :]
-    return archives.get_version(older[0]) if older else None
+    return archives.with_version(older[0])[1] if older else None
 
 
 def _differences(archived: StoredArchive, before: VersionRow) -> list[Difference] | None:
@@ -191,17 +193,17 @@ def archive_url(reference: str) -> str:
 
 def archive_summary(archived: StoredArchive, version: int) -> str:
     """Return the summary of a run of an archive, for Prefect's UI."""
-    reference, receipt_id = archived.archive.reference, archived.receipt_id
-    with one_moment():
-        return summary(
-            archived.archive,
-            recorded.not_closed(reference, MOST_ROWS),
-            notifications.of_receipt(receipt_id),
-            discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
-            version=version,
-            archive_url=settings().dossier_url(reference),
-            terms=archived.request.payment_terms,
-        )
+    reference = archived.archive.reference
+    discrepancies = sum(recorded.count_not_closed(reference).values())
+    return summary(
+        archived.archive,
+        recorded.not_closed(reference, MOST_ROWS) if discrepancies else [],
+        notifications.of_receipt(archived.receipt_id),
+        discrepancies_in_all=discrepancies,
+        version=version,
+        archive_url=settings().dossier_url(reference),
+        terms=archived.request.payment_terms,
+    )
 
 
 def delivery_refused(group: str, at: datetime) -> Event:

@@ -24,7 +24,7 @@ from models.columns import table_of
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
 from models.views.archives.payments import Explanation
-from services.payments.recorded import discrepancy_of, events_of, of_references
+from services.payments.recorded import discrepancy_of, events_of, may_have_discrepancies, of_references
 
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that no other lock uses
@@ -33,19 +33,12 @@ FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
 Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 
 
-def reconcile(
-    reference: str | None, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
-) -> None:
-    """Make the open discrepancies with `codes` equal to `found`, in an archive or, with None, outside of archives.
+def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    """Make the open discrepancies with `codes` equal to `found`, in each of many archives or, with None, outside.
 
     Raises:
         Transient: database or store does not answer. The database may have the change already; repeating it is safe.
     """
-    reconcile_many({reference: found}, codes, now)
-
-
-def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
-    """Reconcile each of many archives, as `reconcile` does. Archives that are not named stay as they are."""
     for page in _in_order(found):
         _reconcile_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
         kept_discrepancies.keep(page)
@@ -93,11 +86,11 @@ def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
 def reconcile_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
-    """Reconcile an archive if the receipt made the current version, and return whether it did."""
-    with reading() as session:
-        is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
-        differs = is_current and bool(_compared(session, {reference: found}, codes).changed)
-    if differs:
+    """Reconcile an archive if the receipt made the current version, and return False if it did not. Where nothing is
+    found or recorded, there is nothing to do.
+    """
+    is_current = True
+    if found or may_have_discrepancies(reference, codes, ()):
         with writing() as session:
             archive = session.get_one(ArchiveRow, reference, with_for_update=True)
             is_current = archive.current_receipt_id == receipt_id

@@ -11,7 +11,7 @@ import sqlmodel
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, col
 
-from adapters.database.transactions import pages, reading
+from adapters.database.transactions import asking, pages, reading
 from domain.payments.duplicates import MOST_NEEDED, Booked, duplicates
 from domain.secrets.cards import masked
 from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
@@ -46,7 +46,7 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
 
     Peers come first or together with the archive, because the archive's recorded discrepancies still name its peers.
     """
-    with reading() as session:
+    with asking() as session:  # what changes between its queries is reconciled by whoever changes it
         concerned = _concerned(session, reference)
     if not concerned:
         return

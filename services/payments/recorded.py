@@ -44,6 +44,8 @@ def not_closed_by_id(
 
 def are_not_closed(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
     """Return whether exactly these discrepancies of an archive, of these codes, are not closed."""
+    if not found:
+        return not may_have_discrepancies(reference, codes, ())
     expected = by_id(reference, found)
     table = table_of(DiscrepancyRow)
     wanted = of_references([reference]), col(DiscrepancyRow.code).in_(codes), NOT_CLOSED

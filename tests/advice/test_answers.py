@@ -108,13 +108,13 @@ def test_endpoint_that_is_refused_is_added_as_the_answer_says(cellar: Cellar, co
 def test_action_on_what_has_changed_succeeds_after_it_is_read_again() -> None:
     archived("r", sample_body("r"))
     found = [Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, None, "21.00", "22.00")]
-    discrepancies.reconcile("r", PAYLOAD_CODES, found, NOW)
+    discrepancies.reconcile_many({"r": found}, PAYLOAD_CODES, NOW)
     (listed,) = troubles.discrepancy_page(DiscrepancyQuery(reference="r")).items
     with pytest.raises(Refused, match="DISCREPANCY_CHANGED"):
         discrepancies.explain(listed.discrepancy_id, Explanation(by="a", why="b", expected="1", found="2"), NOW)
     as_read = Explanation(by="a", why="b", expected=listed.expected, found=listed.found)
     discrepancies.explain(listed.discrepancy_id, as_read, NOW)
-    discrepancies.reconcile("r", PAYLOAD_CODES, [], NOW)
+    discrepancies.reconcile_many({"r": []}, PAYLOAD_CODES, NOW)
     with pytest.raises(Refused, match="DISCREPANCY_CLOSED"):
         discrepancies.explain(listed.discrepancy_id, as_read, NOW)
     assert troubles.discrepancy_page(DiscrepancyQuery(reference="r")).items == []

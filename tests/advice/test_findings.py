@@ -33,7 +33,7 @@ from models.store.condition import DerivedCode
 from models.store.fixity import Fault
 from services.completeness.finding_missing import find_missing
 from services.messages import endpoints
-from services.payments.discrepancies import reconcile
+from services.payments.discrepancies import reconcile_many
 from services.people.letters import look, report_refusing, report_unverified
 from services.triggering.refused import restore_refused
 from tests.advice.following import followed, ran
@@ -189,12 +189,12 @@ def test_advice_about_each_discrepancy_ends_it(cellar: Cellar) -> None:
     """What is done at the provider or in Cellosign shows in the next payload or report, which closes it."""
     archived(R, BODY)
     for code in DiscrepancyCode:
-        reconcile(R, [code], [Discrepancy(code, None, "what was expected", "what was found")], NOW)
+        reconcile_many({R: [Discrepancy(code, None, "what was expected", "what was found")]}, [code], NOW)
         assert code in open_codes()
         if "explain" in code.meaning.to_do:
             assert cellar("explain", R, code, "--why", "looked up at the provider").status == 0
         else:
-            reconcile(R, [code], [], NOW)
+            reconcile_many({R: []}, [code], NOW)
         assert code not in open_codes()
 
 

@@ -7,18 +7,20 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import AwaitingRetry
+from sqlmodel import col, select
 
-from adapters.tables.runs import task_results
+from models.runs.receipt import TaskResultRow
 from tests.conftest import wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
+from tests.records import all_of
 from tests.samples import sample_body
 
 
 def kept(flow_run_id: str | None = None) -> list[tuple[str, str]]:
     """Return results by run and name, of one run if given: a worker may execute runs that other tests have left."""
-    flow_run_ids = [flow_run_id] if flow_run_id else sorted(task_results.flow_run_ids())
-    return [(each, name) for each in flow_run_ids for name in sorted(task_results.of(each))]
+    found = all_of(select(TaskResultRow).order_by(col(TaskResultRow.flow_run_id), col(TaskResultRow.name)))
+    return [(each.flow_run_id, each.name) for each in found if flow_run_id in (None, each.flow_run_id)]
 
 
 async def run_and_retried(

@@ -20,7 +20,7 @@ from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store.objects import history
-from adapters.tables.messages import endpoints, notifications
+from adapters.tables.messages import notifications
 from flows.deliver_messages import deliver_messages, settle, start_missing_runs, undelivered_runs
 from flows.process_archive import process_archive
 from models.messages.notification import EndpointRow, Event, EventType, NotificationRow
@@ -34,7 +34,7 @@ from tests.conftest import LONGEST_S, Configure
 from tests.flows.conftest import due_now, received
 from tests.flows.workers import worker_here
 from tests.installations import archive_of
-from tests.messages import SECRET
+from tests.messages import SECRET, endpoint_of
 from tests.samples import sample_body
 
 
@@ -209,7 +209,7 @@ def test_message_about_no_archive_is_delivered_by_the_flow(downstream: Downstrea
 
     (message,) = notifications.of_receipt("found-1")
     assert (message.state, downstream.asked) == ("delivered", [message.message_id])
-    assert endpoints.get(message.endpoint_name).failing_since is None
+    assert endpoint_of(message.endpoint_name).failing_since is None
 
 
 def test_run_ends_before_an_endpoint_that_hangs_answers_and_its_message_is_confirmed_later(

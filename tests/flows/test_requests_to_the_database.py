@@ -6,7 +6,7 @@ from benchmarks.database_requests import counted
 from tests.conftest import Configure
 from tests.flows.test_requests_to_the_bucket import archive
 
-MOST_REQUESTS = 190
+MOST_REQUESTS = 80
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -20,4 +20,4 @@ def test_run_of_an_archive_costs_no_more_requests_than_these(configure: Configur
             archive(f"process-{number}")
             found.append(database.requests)
 
-    assert 100 < min(found) <= MOST_REQUESTS
+    assert 50 < min(found) <= MOST_REQUESTS

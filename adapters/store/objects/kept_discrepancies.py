@@ -148,8 +148,10 @@ def _name(reference: str | None) -> str:
 
 def _found(names: Collection[str]) -> list[_Changed]:
     """Return the rows of the processes that have changes the store lacks."""
+    behind = sqlmodel.select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), _IS_BEHIND)
+    if not read_all(behind):  # as a rule, and in one request
+        return []
     with reading() as session:
-        behind = sqlmodel.select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), _IS_BEHIND)
         found = {each.reference: _Changed(each.reference, each.changes) for each in session.exec(behind)}
         if found:
             _add_rows(session, found)

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, delete, exists, func, or_, select, update
 
 from adapters.database.transactions import (
     asking,
+    change,
     insert_rows,
     read_all,
     read_among,
@@ -64,7 +66,7 @@ def load(
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
     """
     people = person_facets(version.skeleton)
-    with writing() as session:
+    with writing(pipelined=True) as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
         known = _known(session, version)
@@ -79,7 +81,7 @@ def load(
                     session.connection().execute(delete(table).where(table_of(table).c.reference == version.reference))
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
-            archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
+            change(session, archive, described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows, terms or settings().source_terms)
             shapes.queue(session, version)
         entries.add_person(session, version.reference, people)
@@ -196,19 +198,9 @@ def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
     return sqlalchemy.select(*(each.scalar_subquery() for each in counted))
 
 
-def has_warnings(reference: str) -> bool:
-    found = select(ArchiveRow.reference).where(ArchiveRow.reference == reference, IS_WARNED)
-    return read_first(found) is not None
-
-
 def every_source() -> set[str]:
     """Return the sources of all archives, by name, but the source `default`."""
     return set(read_all(select(ArchiveRow.source).distinct())) - {DEFAULT_SOURCE}
-
-
-def signed_document_outcome(reference: str) -> str | None:
-    """Return the verdict on the signed document, None if the archive has no verdict."""
-    return read_first(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference))
 
 
 def references() -> Iterator[str]:
@@ -292,15 +284,23 @@ def _ages(session: Session, reference: str) -> list[Age]:
     return [Age(*row) for row in session.execute(found)]
 
 
-def get_version(receipt_id: str) -> VersionRow:
-    """Return a version without its skeleton."""
-    with reading() as session:
-        return session.get_one(VersionRow, receipt_id)
+def with_version(receipt_id: str) -> tuple[ArchiveRow, VersionRow, bool, str | None]:
+    """Return an archive, a version of it without its skeleton, whether the archive has warnings, and the verdict on its
+    signed document, None without one.
+    """
+    verdict = select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == ArchiveRow.reference).limit(1)
+    version = aliased(VersionRow)  # since warnings follow from any version
+    its = select(ArchiveRow, version, IS_WARNED, verdict.scalar_subquery()).where(version.receipt_id == receipt_id)
+    with asking() as session:
+        return session.exec(its.where(ArchiveRow.reference == version.reference)).one()
 
 
-def skeleton(receipt_id: str) -> bytes:
-    """Return the skeleton of a version: up to 16 MiB."""
-    return read_one(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id))
+def loaded(receipt_id: str) -> tuple[bytes, str | None]:
+    """Return the skeleton of a version, up to 16 MiB, and the receipt of the current version."""
+    its = select(VersionRow.skeleton, ArchiveRow.current_receipt_id)
+    same_archive = ArchiveRow.reference == VersionRow.reference
+    with asking() as session:
+        return session.exec(its.where(VersionRow.receipt_id == receipt_id, same_archive)).one()
 
 
 def judged_by_other_roots(roots: str, most: int) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from adapters.database.transactions import insert_new, read_all, read_row, reading, writing
+from adapters.database.transactions import insert_new, read_all, read_row, writing
 from models.messages.notification import EndpointRow
 
 
@@ -18,11 +18,6 @@ def known() -> list[EndpointRow]:
 def every() -> list[EndpointRow]:
     """Return all endpoints, removed ones too."""
     return read_all(select(EndpointRow).order_by(EndpointRow.name))
-
-
-def get(name: str) -> EndpointRow:
-    with reading() as session:
-        return session.get_one(EndpointRow, name)
 
 
 def find(name: str) -> EndpointRow | None:

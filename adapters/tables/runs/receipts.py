@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import (
     asking,
+    change,
     insert_new,
     pages,
     read_all,
@@ -17,6 +18,7 @@ from adapters.database.transactions import (
     read_first,
     read_row,
     reading,
+    send,
     upsert,
     writing,
 )
@@ -62,15 +64,13 @@ def register_all(deliveries: Sequence[Delivery], digest: str | None = None) -> l
     """
     first, *again = sorted(deliveries, key=lambda each: each.received_at)
     ids = [each.delivery_id for each in deliveries]
-    with writing() as session:
+    with writing(pipelined=True) as session:
         register_within(session, first, digest=digest)
         if again:
             rows = [_row_of(each, Outcome.DUPLICATE) for each in again]
-            session.connection().execute(upsert(session, DeliveryRow).on_conflict_do_nothing(), rows)
-        found = session.exec(select(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(ids)))
-        outcomes = {each.delivery_id: (Outcome(each.outcome), each.flow_run_id) for each in found}
-        state = State(session.get_one(ReceiptRow, first.receipt_id).state)
-    return [Registration(outcome, state, run) for outcome, run in (outcomes[each] for each in ids)]
+            send(session, upsert(session, DeliveryRow).on_conflict_do_nothing(), rows)
+        found = _registered(session.exec(_REGISTERED.where(col(DeliveryRow.delivery_id).in_(ids))))
+    return [found[each] for each in ids]
 
 
 def _row_of(delivery: Delivery, outcome: Outcome, flow_run_id: str | None = None) -> dict[str, Any]:
@@ -87,13 +87,15 @@ def register_within(
     shared = {"reference": delivery.reference, "received_at": delivery.received_at, "source": delivery.source}
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
-    archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED, "digest": digest})
+    archive: dict[str, Any] = shared | known | {"state": State.RECEIVED, "digest": digest}
+    archive_is_new = insert_new(session, ArchiveRow, archive)
     if archive_is_new:
-        entries.add(session, session.get_one(ArchiveRow, delivery.reference))
+        entries.add(session, ArchiveRow(**archive))
         entries.await_adding(session, delivery.reference)
     receipt_is_new = insert_new(session, ReceiptRow, receipt)
     outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
-    insert_new(session, DeliveryRow, _row_of(delivery, outcome, flow_run_id))
+    arrival = upsert(session, DeliveryRow).values(**_row_of(delivery, outcome, flow_run_id))
+    send(session, arrival.on_conflict_do_nothing())
     if outcome is not Outcome.NEW:
         _set_earliest(session, delivery)
         _pass_on_state(session, delivery.reference)
@@ -102,20 +104,23 @@ def register_within(
 
 def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
     """Return what `register` would return for each registered delivery, by its id. One query per page of ids."""
-    found = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
-        ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
-    )
-    return {
-        delivery_id: Registration(Outcome(outcome), State(state), flow_run_id)
-        for delivery_id, outcome, state, flow_run_id in read_among(col(DeliveryRow.delivery_id), delivery_ids, found)
-    }
+    return _registered(read_among(col(DeliveryRow.delivery_id), delivery_ids, _REGISTERED))
+
+
+_REGISTERED = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
+    ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
+)
+
+
+def _registered(found: Iterable[tuple[str, str, str, str | None]]) -> dict[str, Registration]:
+    return {each[0]: Registration(Outcome(each[1]), State(each[2]), each[3]) for each in found}
 
 
 def set_triggered(delivery_ids: Sequence[str], flow_run_id: str) -> State:
     """Record the run that deliveries of one receipt triggered, and return the present state of the receipt."""
     its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
     triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(delivery_ids))
-    with writing() as session:
+    with writing(pipelined=True) as session:
         states = session.execute(triggered.values(flow_run_id=flow_run_id).returning(its_receipt)).scalars()
         return State(states.all()[0])
 
@@ -124,7 +129,7 @@ def set_awaited(receipt_id: str) -> None:
     """Set a failed receipt to received, since a new run will come. A receipt whose run has begun stays unchanged."""
     failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
     received = {"state": State.RECEIVED, **dict.fromkeys(CauseColumns.model_fields)}
-    with writing() as session:
+    with writing(pipelined=True) as session:
         awaited = update(ReceiptRow).where(*failed).values(received).returning(col(ReceiptRow.reference))
         found = session.execute(awaited).first()
         if found:
@@ -136,13 +141,13 @@ def set_state(receipt_id: str, state: State, now: datetime) -> None:
 
     A failed re-run takes nothing away from a complete archive, which has a condition until a run succeeds.
     """
-    with writing() as session:
+    with writing(pipelined=True) as session:
         set_state_within(session, receipt_id, state, now)
 
 
 def set_failed(receipt_id: str, cause: Cause, now: datetime) -> None:
     """Set a receipt to failed for a cause that is no attempt's, and update its archive."""
-    with writing() as session:
+    with writing(pipelined=True) as session:
         set_state_within(session, receipt_id, State.FAILED, now, cause_columns(cause, 1, now))
 
 
@@ -165,10 +170,9 @@ def set_state_within(
     # Locked: otherwise two writers could both read "processing" and both write, and the later might write "failed".
     receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
     if receipt.state != State.COMPLETED:
-        receipt.state = state
-        receipt.completed_at = now if state is State.COMPLETED else None
-        receipt.sqlmodel_update((cause or CauseColumns()).model_dump())
-        session.flush()
+        completed_at = now if state is State.COMPLETED else None
+        cause_now = (cause or CauseColumns()).model_dump()
+        change(session, receipt, {"state": state, "completed_at": completed_at, **cause_now})
         _pass_on_state(session, receipt.reference)
     elif state is State.FAILED and cause and cause.cause_code != CANCELLED.code:
         _open_run_failed(session, receipt.reference, cause, now)
@@ -310,7 +314,7 @@ def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = No
 
     `digest` is as in `register`.
     """
-    with writing() as session:
+    with writing(pipelined=True) as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
         theirs = (select(its.received_at, its.source).where(its.reference == reference) for its in _ARRIVALS)
@@ -357,5 +361,5 @@ def _pass_on_state(session: Session, reference: str) -> None:
         .execution_options(populate_existing=True)
     ).first()
     if newest:
-        archive.sqlmodel_update(newest.model_dump(include=_PASSED_ON))
+        change(session, archive, newest.model_dump(include=_PASSED_ON))
         entries.set_archive(session, archive)

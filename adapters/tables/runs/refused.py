@@ -15,7 +15,7 @@ from adapters.search.pages import matching
 from adapters.tables.erased import erased
 from domain.search import facet
 from models.archive.archive import ArchiveRow, WarningCode
-from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
+from models.messages.notification import EventRow, EventType
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
 from models.search import Kind
 
@@ -118,15 +118,6 @@ def groups_without_event(since: datetime) -> list[tuple[str, datetime]]:
     told = exists().where(col(EventRow.receipt_id) == group, col(EventRow.type) == EventType.DELIVERY_REFUSED)
     found = select(group, grouped_at).where(grouped_at > since, ~told).distinct().order_by(grouped_at)
     return [(name, at) for name, at in read_all(found) if name and at]
-
-
-def pending(since: datetime) -> list[NotificationRow]:
-    """Return the messages about groups since a time that are not delivered, oldest first."""
-    groups = select(RefusedRow.message).where(col(RefusedRow.notified_at) > since).distinct()
-    found = select(NotificationRow).where(
-        col(NotificationRow.receipt_id).in_(groups), NotificationRow.state == NotificationState.PENDING
-    )
-    return read_all(found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id)))
 
 
 @dataclass(frozen=True, slots=True)

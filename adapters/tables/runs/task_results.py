@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import pages, read_all, read_row, upsert, writing
+from adapters.database.transactions import pages, read_all, read_row, send, upsert, writing
 from models.runs.receipt import TaskResultRow
 
 
@@ -16,15 +16,9 @@ def find(flow_run_id: str, name: str) -> bytes | None:
 
 def keep(flow_run_id: str, name: str, content: bytes) -> None:
     """Keep a result, in place of an earlier result of that name."""
-    with writing() as session:
+    with writing(pipelined=True) as session:
         first = upsert(session, TaskResultRow).values(flow_run_id=flow_run_id, name=name, content=content)
-        session.execute(first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content}))
-
-
-def of(flow_run_id: str) -> dict[str, bytes]:
-    """Return the results of a flow run, by name."""
-    rows = read_all(select(TaskResultRow).where(TaskResultRow.flow_run_id == flow_run_id))
-    return {row.name: row.content for row in rows}
+        send(session, first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content}))
 
 
 def flow_run_ids() -> set[str]:
@@ -34,6 +28,6 @@ def flow_run_ids() -> set[str]:
 
 def remove(flow_run_ids: Iterable[str]) -> None:
     """Remove the results of flow runs."""
-    with writing() as session:
+    with writing(pipelined=True) as session:
         for page in pages(flow_run_ids):
-            session.execute(delete(TaskResultRow).where(col(TaskResultRow.flow_run_id).in_(page)))
+            send(session, delete(TaskResultRow).where(col(TaskResultRow.flow_run_id).in_(page)))

@@ -22,7 +22,7 @@ from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, D
 from models.payments import LEDGER, Standing
 from models.settlements.settlement import EntryKind, Match
 from models.views.archives.payments import PaymentQuery, PaymentTotals
-from services.payments.discrepancies import reconcile
+from services.payments.discrepancies import reconcile_many
 from services.views import archive_view, payment_list
 from tests import tables
 from tests.payments import booked, payment, settled, unsettled
@@ -243,12 +243,12 @@ def test_open_discrepancies_of_a_payment_are_listed_once_and_in_order() -> None:
     def reported(code: str, transaction_id: str | None, subject: str, of: str | None) -> Discrepancy:
         return Discrepancy(DiscrepancyCode(code), transaction_id, "", "", subject, of)
 
-    reconcile("r", PAYLOAD_CODES, [reported("BAD_CURRENCY", "v", "", last)], NOON)
+    reconcile_many({"r": [reported("BAD_CURRENCY", "v", "", last)]}, PAYLOAD_CODES, NOON)
     codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
     found = [reported(code, "t", str(number), first) for number, code in enumerate(codes)]
     found += [reported("BAD_AMOUNT", "************4580", "", card), reported("BAD_CURRENCY", None, "", bare)]
-    reconcile("r", PAYLOAD_CODES, found, NOON)
-    reconcile("r", SETTLEMENT_CODES, [reported("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
+    reconcile_many({"r": found}, PAYLOAD_CODES, NOON)
+    reconcile_many({"r": [reported("MISSING_IN_ARCHIVE", None, "a row", None)]}, SETTLEMENT_CODES, NOON)
 
     assert other != bare
     expected = ["BAD_AMOUNT,UNKNOWN_SESSION", "BAD_AMOUNT", None, "BAD_CURRENCY", None]

@@ -11,16 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from adapters.database.facts import counts
 from adapters.database.migration import migrate
 from adapters.database.outages import Program, connect_as
-from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
+from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, send, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
@@ -65,16 +67,22 @@ def test_writers_from_several_processes_all_succeed() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_error_rolls_everything_back() -> None:
-    def fail() -> None:
-        with writing() as session:
-            insert_new(session, ReceiptRow, ROW)
-            raise ZeroDivisionError
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_error_rolls_everything_back(pipelined: bool) -> None:
+    def fail(last: dict[str, Any] | None) -> None:
+        with writing(pipelined=pipelined) as session:
+            insert_new(session, ReceiptRow, ROW | {"receipt_id": "b"})
+            insert_rows(session, ReceiptRow, [ROW])
+            if last is None:
+                raise ZeroDivisionError
+            insert_rows(session, ReceiptRow, [last])  # a pipeline does not wait for it
 
     with pytest.raises(ZeroDivisionError):
-        fail()
+        fail(None)
+    with pytest.raises(IntegrityError):
+        fail(ROW)
 
-    with reading() as session:
+    with writing(pipelined=pipelined) as session:
         assert count(session) == 0
 
 
@@ -165,9 +173,15 @@ def test_every_connection_recovers_after_a_restart_of_postgres(configure: Config
 
 def test_connection_that_breaks_during_a_transaction_is_transient(configure: Configure, postgres_database: str) -> None:
     configure(database_url=postgres_database)
+    broken = text("SELECT pg_terminate_backend(pg_backend_pid())")
 
     with pytest.raises(Transient), reading() as session:
-        session.connection().exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        session.connection().execute(broken)
+    for execute in (send, Session.execute):
+        with pytest.raises(Transient), writing(pipelined=True) as session:
+            execute(session, broken)
+
+    assert is_reachable()
 
 
 def error_of_reading() -> str:

@@ -19,6 +19,7 @@ from models.store.condition import ConditionCode, Subject
 from models.views.messages import NewEndpoint
 from services.messages import endpoints
 from tests.batches import fill, filled, receipt_id
+from tests.messages import endpoint_of
 from tests.records import digest
 
 NOW = datetime.now(UTC)
@@ -69,7 +70,7 @@ def fill_with_troubles() -> None:
     }
     with writing() as session:
         conditions.set_within(session, Subject.ARCHIVE, WRONG, found, NOW - timedelta(hours=1))
-        row = endpoints.get(ENDPOINT)
+        row = endpoint_of(ENDPOINT)
         row.failing_since, row.failing_messages = NOW - timedelta(days=2), 2
         session.merge(row)
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.access import OF_SETTINGS
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from services.payments.discrepancies import reconcile
+from services.payments.discrepancies import reconcile_many
 from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
 from tests.api.json.test_archives_api import DISCREPANCY, assert_error
 from tests.installations import installed
@@ -27,10 +27,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def _without_an_archive(library: Library) -> Iterator[None]:
     """Add discrepancies of report rows that belong to no archive."""
     with installed(library.folder, **library.settings):
-        reconcile(None, SETTLEMENT_CODES, WITHOUT_AN_ARCHIVE, NOON)
+        reconcile_many({None: WITHOUT_AN_ARCHIVE}, SETTLEMENT_CODES, NOON)
     yield
     with installed(library.folder, **library.settings):
-        reconcile(None, SETTLEMENT_CODES, [], NOON)
+        reconcile_many({None: []}, SETTLEMENT_CODES, NOON)
 
 
 def listed(library: Library, query: str = "") -> list[dict[str, Any]]:

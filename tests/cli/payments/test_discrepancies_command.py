@@ -7,7 +7,7 @@ import pytest
 from adapters.settings.settings import Settings
 from cli.options import person
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from services.payments.discrepancies import reconcile
+from services.payments.discrepancies import reconcile_many
 from tests.cli.conftest import Cellar
 from tests.records import NOON
 
@@ -21,7 +21,7 @@ WITHOUT_AN_ARCHIVE = [
 @pytest.fixture(autouse=True)
 def _without_an_archive(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    reconcile(None, SETTLEMENT_CODES, WITHOUT_AN_ARCHIVE, NOON)
+    reconcile_many({None: WITHOUT_AN_ARCHIVE}, SETTLEMENT_CODES, NOON)
 
 
 def ids(cellar: Cellar, *arguments: str) -> list[str]:

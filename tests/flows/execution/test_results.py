@@ -16,7 +16,7 @@ from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from models.messages.notification import EndpointRow, NotificationRow
-from models.runs.receipt import Trigger
+from models.runs.receipt import TaskResultRow, Trigger
 from models.views.archives.archives import ArchiveView, RunView
 from models.views.messages import NewEndpoint
 from services.messages import endpoints
@@ -25,7 +25,7 @@ from tests.flows.conftest import received
 from tests.flows.retried import kept, run_and_retried
 from tests.installations import archive_of
 from tests.messages import notify
-from tests.records import run_row
+from tests.records import all_of, run_row
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -80,7 +80,7 @@ def test_failed_run_keeps_its_results_as_json() -> None:
 
     assert run.state == "Failed"
     assert {flow_run_id for flow_run_id, _ in kept()} == {run.flow_run_id}
-    results = [json.loads(content) for content in task_results.of(run.flow_run_id).values()]
+    results = [json.loads(each.content) for each in all_of(select(TaskResultRow))]
     assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
     assert len(results) == len(DONE_BEFORE)  # the run has the cause of its failure in a sentence
 

@@ -22,7 +22,7 @@ from services.messages import endpoints
 from services.messages.attempts import headers_of
 from services.messages.events import announce
 from tests.conftest import Configure
-from tests.messages import SECRET
+from tests.messages import SECRET, endpoint_of
 from tests.records import attempted
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def added(name: str = "erp", **members: Any) -> SigningKey:
 
 
 def signatures(name: str, now: datetime) -> list[str]:
-    row = rows.get(name)
+    row = endpoint_of(name)
     return [each.partition(",")[0] for each in headers_of(row, "msg_1", b"{}", now)["webhook-signature"].split(" ")]
 
 
@@ -59,18 +59,18 @@ class TestAdd:
         assert key.text == SECRET
         assert messages() == {"erp": ("pending", None)}
         at = datetime.fromtimestamp(1614265330, UTC)
-        made = headers_of(rows.get("erp"), "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', at)
+        made = headers_of(endpoint_of("erp"), "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', at)
         assert made["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
     def test_no_secret_is_in_clear_in_the_database_or_the_store(self) -> None:
         key, other = added(headers={"Authorization": "Bearer hidden-token"}), added("crm")
 
         assert key.secret != other.secret
-        held = [rows.get("erp").model_dump_json(exclude={"url"}).encode()]
+        held = [endpoint_of("erp").model_dump_json(exclude={"url"}).encode()]
         held += [store().read_bytes(each) for each, _ in store().listed("")]
         for secret in (key.text.removeprefix("whsec_").encode(), key.secret, b"hidden-token", b"erp.example"):
             assert all(secret not in each for each in held)
-        assert headers_of(rows.get("erp"), "msg_1", b"{}", NOW)["Authorization"] == "Bearer hidden-token"
+        assert headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW)["Authorization"] == "Bearer hidden-token"
 
     def test_name_that_was_used_is_refused_also_after_the_removal(self) -> None:
         added()
@@ -135,11 +135,11 @@ class TestDisable:
     def test_disabling_again_changes_nothing(self) -> None:
         added()
         endpoints.disable("erp", "dana@desk", NOW)
-        before = rows.get("erp").model_dump()
+        before = endpoint_of("erp").model_dump()
 
         endpoints.disable("erp", "eli@desk", NOW + HOUR)
 
-        assert rows.get("erp").model_dump() == before
+        assert endpoint_of("erp").model_dump() == before
 
 
 @ON_SQLITE
@@ -153,14 +153,16 @@ class TestRotate:
         assert signatures("erp", NOW) == ["v1", "v1"]
         assert signatures("erp", NOW + 2 * HOUR - timedelta(seconds=1)) == ["v1", "v1"]
         assert signatures("erp", NOW + 2 * HOUR) == ["v1"]
-        forgotten = [(endpoints.forget_old_keys(NOW + hours * HOUR), len(rows.get("erp").keys)) for hours in (1, 2, 3)]
+        forgotten = [
+            (endpoints.forget_old_keys(NOW + hours * HOUR), len(endpoint_of("erp").keys)) for hours in (1, 2, 3)
+        ]
         assert forgotten == [(0, 2), (1, 1), (0, 1)]
 
     def test_without_an_overlap_the_old_key_goes_at_once(self) -> None:
         added()
         endpoints.rotate("erp", Rotation(overlap_h=0), "dana@desk", NOW)
 
-        assert len(rows.get("erp").keys) == 1
+        assert len(endpoint_of("erp").keys) == 1
 
     def test_endpoint_moves_to_ed25519_with_both_signatures_meanwhile(self) -> None:
         added()
@@ -169,7 +171,7 @@ class TestRotate:
         assert signatures("erp", NOW) == ["v1a", "v1"]
         assert signatures("erp", NOW + 24 * HOUR) == ["v1a"]
         assert endpoints.view("erp").signature == Signature.ED25519
-        assert rows.get("erp").signing_keys[0].public_key == key.public_text
+        assert endpoint_of("erp").signing_keys[0].public_key == key.public_text
 
     def test_third_key_does_not_prolong_the_first(self) -> None:
         added()
@@ -193,7 +195,7 @@ class TestRemove:
         assert messages("after") == {}
         assert endpoints.listed().items == []
         assert endpoints.view("erp").state == "removed"
-        assert rows.get("erp").keys == []
+        assert endpoint_of("erp").keys == []
 
     @pytest.mark.parametrize("change", [endpoints.disable, endpoints.enable, endpoints.remove])
     def test_removed_and_unknown_endpoints_cannot_be_changed(self, change: Callable[..., None]) -> None:
@@ -228,7 +230,7 @@ class TestMasterKey:
         configure(seal_keys=b64encode(os.urandom(64)).decode())
 
         with pytest.raises(Locked, match="CELLAR_SEAL_KEYS"):
-            headers_of(rows.get("erp"), "msg_1", b"{}", NOW)
+            headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW)
         assert endpoints.listed().items[0].headers == ["X-Token"]
 
     def test_without_the_master_key_old_keys_are_kept(self, configure: Configure) -> None:
@@ -239,19 +241,19 @@ class TestMasterKey:
         configure(seal_keys=b64encode(os.urandom(64)).decode())
 
         assert endpoints.forget_old_keys(NOW + HOUR) == 0
-        assert len(rows.get("erp").keys) == 2
+        assert len(endpoint_of("erp").keys) == 2
 
     def test_rotated_master_key_opens_after_the_keys_are_wrapped_anew(self, configure: Configure) -> None:
         old, new = (b64encode(os.urandom(64)).decode() for _ in range(2))
         configure(seal_keys=old)
         added()
-        before = headers_of(rows.get("erp"), "msg_1", b"{}", NOW)
+        before = headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW)
 
         configure(seal_keys=f"{new},{old}")
         assert all(seals.rewrap(each) for each in seals.wrapped_keys())
         configure(seal_keys=new)
 
-        assert headers_of(rows.get("erp"), "msg_1", b"{}", NOW) == before
+        assert headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW) == before
 
     def test_lost_key_is_not_replaced_while_endpoints_are_sealed_with_it(self) -> None:
         added()
@@ -271,7 +273,7 @@ def test_definition_in_the_store_is_that_of_the_database() -> None:
 
     (kept,) = kept_endpoints.kept(lambda *damaged: pytest.fail(str(damaged)))
 
-    assert kept.model_dump() == rows.get("erp").model_dump()
+    assert kept.model_dump() == endpoint_of("erp").model_dump()
 
 
 @pytest.mark.usefixtures("installation")
@@ -283,4 +285,4 @@ def test_rotations_at_once_keep_every_key() -> None:
 
     assert len(signatures("erp", NOW)) == 5
     (kept,) = kept_endpoints.kept(lambda *damaged: pytest.fail(str(damaged)))
-    assert kept.keys == rows.get("erp").keys
+    assert kept.keys == endpoint_of("erp").keys

@@ -20,6 +20,7 @@ from services.custody.verifying_records import verify_beside
 from services.messages import endpoints
 from services.messages.attempts import headers_of
 from tests.conftest import Configure, make_tables
+from tests.messages import endpoint_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -39,14 +40,14 @@ def lose_the_database(configure: Configure) -> None:
 def test_rebuilt_endpoint_signs_as_before(configure: Configure) -> None:
     added("erp")
     endpoints.disable("erp", "dana@desk", NOW)
-    before, signed = endpoints.view("erp"), headers_of(rows.get("erp"), "msg_1", b"{}", NOW)
+    before, signed = endpoints.view("erp"), headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW)
     lose_the_database(configure)
 
     rebuilt = rebuild([], lambda _: None)
 
     assert (rebuilt.endpoints, rebuilt.damaged) == (1, ())
     assert endpoints.view("erp") == before
-    assert headers_of(rows.get("erp"), "msg_1", b"{}", NOW) == signed
+    assert headers_of(endpoint_of("erp"), "msg_1", b"{}", NOW) == signed
 
 
 def test_endpoint_that_its_answer_has_disabled_is_kept_so_once_and_says_who_did_it(configure: Configure) -> None:
@@ -58,7 +59,7 @@ def test_endpoint_that_its_answer_has_disabled_is_kept_so_once_and_says_who_did_
 
     lose_the_database(configure)
     rebuild([], lambda _: None)
-    row = rows.get("erp")
+    row = endpoint_of("erp")
     assert (row.disabled_at, row.disabled_why) == (NOW, "the endpoint answered 410 Gone")
     assert row.actions[-1] == {
         "at": NOW.isoformat(),

@@ -27,7 +27,7 @@ from models.payments import Standing
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
-from services.payments.discrepancies import reconcile, reconcile_judged, reconcile_many, reconcile_version
+from services.payments.discrepancies import reconcile_judged, reconcile_many, reconcile_version
 from services.payments.recorded import may_have_discrepancies
 from services.views import archive_list
 from tests.installations import archive_of
@@ -45,7 +45,7 @@ UNASSIGNED = Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment", 
 
 
 def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> None:
-    reconcile(reference, PAYLOAD_CODES, these, NOON + timedelta(hours=hour))
+    reconcile_many({reference: these}, PAYLOAD_CODES, NOON + timedelta(hours=hour))
 
 
 def explained(*discrepancy_ids: str, hour: int) -> None:
@@ -87,7 +87,7 @@ def test_other_codes_and_other_archives_are_untouched() -> None:
     archived()
     archived("s")
     found(MISMATCH)
-    reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
+    reconcile_many({"r": [LATE]}, SETTLEMENT_CODES, NOON)
     found(MISMATCH, reference="s")
 
     found()
@@ -99,11 +99,11 @@ def test_other_codes_and_other_archives_are_untouched() -> None:
 @ON_BOTH
 def test_discrepancies_of_no_archive_are_reconciled_separately() -> None:
     archived()
-    reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
-    reconcile(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
+    reconcile_many({"r": [LATE]}, SETTLEMENT_CODES, NOON)
+    reconcile_many({None: [UNASSIGNED]}, SETTLEMENT_CODES, NOON)
     assert list(recorded.not_closed_by_id(None).values()) == [UNASSIGNED]
 
-    reconcile(None, SETTLEMENT_CODES, [], NOON)
+    reconcile_many({None: []}, SETTLEMENT_CODES, NOON)
 
     assert recorded.not_closed_by_id(None) == {}
     assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]

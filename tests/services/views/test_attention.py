@@ -71,7 +71,7 @@ class Told:
             discrepancies.explain(each.discrepancy_id, Explanation(by="a person", why="paid in two parts"), NOON)
 
     def find_nothing_wrong(self) -> None:
-        discrepancies.reconcile(self.reference, PAYLOAD_CODES, [], NOON)
+        discrepancies.reconcile_many({self.reference: []}, PAYLOAD_CODES, NOON)
 
     def fail(self) -> None:
         receipts.set_failed(self.receipt_id, CAUSE, NOON)

@@ -30,6 +30,7 @@ from services.views import (
     troubles,
 )
 from tests.domain.payloads import read
+from tests.installations import archive_of
 from tests.records import NOON, delivery, document, loaded
 
 CAUSE = Cause("CONFLICT", "load-metadata", "Conflict", verbatim("two records"))
@@ -121,7 +122,7 @@ def test_earlier_delivery_that_is_registered_later_decides_on_the_source() -> No
 
     assert archives.identity("late").source == "default"
     assert receipts.get(delivery("late", "late").receipt_id).source == "default"
-    assert archives.has_warnings("late")
+    assert [each.code for each in archive_of("late").warnings] == ["SOURCES_DIFFER"]
 
 
 def test_two_sources_need_attention() -> None:

@@ -28,7 +28,7 @@ def kept() -> dict[str, bytes]:
 
 
 def found(*these: Discrepancy) -> None:
-    discrepancies.reconcile("process-1", HOLD_CODES, these, NOW)
+    discrepancies.reconcile_many({"process-1": these}, HOLD_CODES, NOW)
 
 
 def explain(why: str) -> None:

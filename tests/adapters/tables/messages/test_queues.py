@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, delete, select
 
 from adapters.database.transactions import writing
-from adapters.tables.messages import attempts, endpoints, notifications, queues
+from adapters.tables.messages import attempts, notifications, queues
 from adapters.tables.messages.attempts import Made
 from domain.messages.attempts import MOST_ATTEMPTS, TRIED_FOR
 from domain.words.catalogue import word
@@ -29,6 +29,7 @@ from services.messages.endpoints import remove
 from services.messages.events import event_row, message_to
 from services.views import message_list
 from tests.conftest import LONGEST_S
+from tests.messages import endpoint_of
 from tests.records import NOON, all_of, change
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -44,7 +45,7 @@ def added(name: str = "erp", rate_per_s: float | None = None) -> None:
 def announced(number: int, at: datetime, endpoint: str = "erp") -> str:
     """Plan the message about an event to an endpoint, and return its id."""
     event = Event(EventType.STORE_DAMAGED, f"event-{number:05}", at, b"{}")
-    message = message_to(endpoints.get(endpoint), event)
+    message = message_to(endpoint_of(endpoint), event)
     notifications.plan(event_row(event), [message])
     return message.message_id
 
@@ -95,7 +96,7 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     assert states() == {DELIVERED: len(planned)}
     probe, *rest = sent
     assert rest == [each for each in planned if each != probe]
-    endpoint = endpoints.get("erp")
+    endpoint = endpoint_of("erp")
     assert (endpoint.failing_since, endpoint.paused_until, endpoint.failing_messages) == (None, None, 0)
     [outage] = endpoint.outages
     last_at = attempts_made()[-1].attempted_at
@@ -107,7 +108,7 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     announced(99, now)
     for after, status_code in ((0, 400), (1, 200)):
         delivered(now + after * MINUTE / 2, status_code)
-    assert endpoints.get("erp").outages == [outage]
+    assert endpoint_of("erp").outages == [outage]
 
 
 def test_outage_of_an_endpoint_ends_with_its_removal() -> None:
@@ -117,7 +118,7 @@ def test_outage_of_an_endpoint_ends_with_its_removal() -> None:
 
     remove("erp", "dana", NOON + HOUR)
 
-    assert [each["until"] for each in endpoints.get("erp").outages] == [(NOON + HOUR).isoformat()]
+    assert [each["until"] for each in endpoint_of("erp").outages] == [(NOON + HOUR).isoformat()]
 
 
 def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
@@ -155,7 +156,7 @@ def test_endpoint_that_is_dead_for_a_month_is_disabled_and_keeps_less_than_a_meg
         delivered(now, 500)
         now += 6 * HOUR
 
-    endpoint = endpoints.get("erp")
+    endpoint = endpoint_of("erp")
     assert endpoint.disabled_at is not None
     assert endpoint.disabled_at - NOON < TRIED_FOR + 2 * HOUR
     assert "has confirmed nothing since 2026-01-01 12:00 UTC" in (endpoint.disabled_why or "")
@@ -183,7 +184,7 @@ def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies(
     dead = notifications.get(poison)
     assert (dead.message_id, dead.skipped_why) == (poison, word(queues.EXPIRED))
     assert dead.attempts <= MOST_ATTEMPTS
-    assert endpoints.get("erp").disabled_at is None
+    assert endpoint_of("erp").disabled_at is None
     late = [each.delivered_at - each.planned_at for each in all_of(select(NotificationRow)) if each.delivered_at]
     assert max(late) <= 30 * MINUTE  # the queue is looked at every ten minutes, and the other message is older
 
@@ -196,8 +197,8 @@ def test_gone_endpoint_is_disabled_and_its_queue_is_skipped() -> None:
     assert answered(taken, NOON, 410) == NotificationState.DEAD
 
     assert [notifications.get(each).state for each in ids] == ["dead", "skipped", "skipped"]
-    assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
-    assert endpoints.get("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
+    assert endpoint_of("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert endpoint_of("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
     assert queues.endpoints_with_due(NOON + HOUR) == []
     assert notifications.get(announced(4, NOON + HOUR)).state == "skipped"
 
@@ -221,7 +222,7 @@ def test_busy_endpoint_gets_messages_at_a_lower_pace_until_it_confirms_again(sta
     (taken,) = queues.take_due("erp", NOON, 1)
     answered(taken, NOON, status_code)
 
-    assert endpoints.get("erp").pace_per_s == 5
+    assert endpoint_of("erp").pace_per_s == 5
     (probe,) = queues.take_due("erp", NOON + MINUTE, 16)
     answered(probe, NOON + MINUTE, 200)
     slow = queues.take_due("erp", NOON + MINUTE, 4)
@@ -229,7 +230,7 @@ def test_busy_endpoint_gets_messages_at_a_lower_pace_until_it_confirms_again(sta
     assert {round(gap.total_seconds(), 3) for gap in gaps} == {round(1 / 6, 3)}
     for each in slow:
         answered(each, NOON + MINUTE, 200)
-    assert endpoints.get("erp").pace_per_s is None
+    assert endpoint_of("erp").pace_per_s is None
 
 
 def test_rate_spreads_messages_over_time() -> None:
@@ -315,8 +316,8 @@ def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one(
     assert [each.state for each in stored] == ["delivered", "skipped", "dead", "delivered", "pending", "delivered"]
     assert {each.attempts for each in stored} == {1}
     assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
-    assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
-    assert (endpoints.get("crm").failing_messages, endpoints.get("crm").pace_per_s) == (1, 5)
+    assert endpoint_of("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert (endpoint_of("crm").failing_messages, endpoint_of("crm").pace_per_s) == (1, 5)
 
 
 @pytest.mark.usefixtures("installation")
@@ -324,7 +325,7 @@ def test_erasure_during_an_attempt_loses_no_other_attempt_and_the_answer_to_it_i
     added()
     announced(0, NOON)
     event = Event(EventType.ARCHIVE_ERASED, "digest", NOON, b"{}")
-    notifications.plan(event_row(event), [message_to(endpoints.get("erp"), event)])
+    notifications.plan(event_row(event), [message_to(endpoint_of("erp"), event)])
     taken = queues.take_due("erp", NOON, 16)
     change(delete(NotificationRow).where(col(NotificationRow.event) == EventType.STORE_DAMAGED))
 
