@@ -28,7 +28,6 @@ _KINDS = {
     r".*/0%3Docfl_.*": "declaration",
 }
 """Names the kinds of keys. The first pattern that matches the whole path decides."""
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CHUNK_BYTES = 1 << 16
 
 
@@ -70,8 +69,8 @@ def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
         try:
             with suppress(IncompleteReadError, ConnectionError):
                 while True:
-                    await _pass_request(reader, writer, server_writer, made.requests, latency_s)
-                    await _pass_answer(server_reader, writer, made.requests[-1].method == "HEAD")
+                    asked = await _pass_request(reader, server_writer, made.requests, latency_s)
+                    await _pass_answer(server_reader, writer, asked.method == "HEAD")
         finally:
             server_writer.close()
             writer.close()
@@ -107,20 +106,18 @@ def serving(connected: Callable[[StreamReader, StreamWriter], Awaitable[None]]) 
 
 
 async def _pass_request(
-    reader: StreamReader, writer: StreamWriter, server: StreamWriter, requests: list[Request], latency_s: float
-) -> None:
-    """Pass a request to the server, without the demand to ask it before the body."""
+    reader: StreamReader, server: StreamWriter, requests: list[Request], latency_s: float
+) -> Request:
+    """Pass a request to the server. A client that asks before it sends the body would wait for ever."""
     head = await reader.readuntil(b"\r\n\r\n")
     method, target, _ = head.partition(b"\r\n")[0].decode().split(" ")
     address = urlsplit(target)
     is_listing = method == "GET" and "list-type=" in address.query
-    requests.append(Request("LIST" if is_listing else method, address.path))
+    requests.append(asked := Request("LIST" if is_listing else method, address.path))
     await asyncio.sleep(latency_s)
-    if b"expect: 100-continue\r\n" in head.lower():
-        head = re.sub(rb"(?i)expect: 100-continue\r\n", b"", head)
-        writer.write(_CONTINUE)
     server.write(head)
     await _pass_body(reader, server, head)
+    return asked
 
 
 async def _pass_answer(server: StreamReader, writer: StreamWriter, is_head: bool) -> None:

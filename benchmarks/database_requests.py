@@ -52,6 +52,7 @@ def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
         while data := await server.read(_PIECE_BYTES):
             waits.clear()
             writer.write(data)
+        writer.close()  # asyncpg waits for the server to close a connection
 
     with serving(_connected) as port:
         user = f"{parts.username}@" if parts.username else ""

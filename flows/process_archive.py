@@ -110,8 +110,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     state, cause = ended
     if state.is_failed():
         await _label(reference, progress, {"attention", f"cause:{cause.code}"}, _named(progress.tags, "cause:"))
-    if cause.task != notify_downstream.name:  # else the summary of the archive is there
-        await _publish(reference, cause_summary(cause, state.message or "", settings().dossier_url(reference)))
+    await _publish(reference, cause_summary(cause, state.message or "", settings().dossier_url(reference)))
     await end_own_process(state)
     return state
 
@@ -137,12 +136,10 @@ async def _archive(run: Run, progress: Progress) -> None:
     # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
     leave_slot()
     progress.task = notify_downstream.name
-    try:
-        await _notify_all(run.receipt_id, is_asked_for=UNDELIVERED_TAG in progress.tags)
-    finally:
-        await _publish_summary(run, read, loaded.version)
+    await _notify_all(run.receipt_id, is_asked_for=UNDELIVERED_TAG in progress.tags)
     progress.undelivered = undelivered_text(await in_thread(notifications.of_receipt, run.receipt_id))
     await _label(reference, progress, {UNDELIVERED_TAG} if progress.undelivered else set(), {UNDELIVERED_TAG})
+    progress.beside_end.append(_publish_summary(run, read, loaded.version))
 
 
 @task(name="persist-files", **_KEPT)

@@ -95,8 +95,7 @@ def leave_again(receipt_id: str, delivery_ids: Iterable[str]) -> None:
 
     Raises Transient if the inbox's bucket does not answer.
     """
-    inbox.remove_deliveries(delivery_ids)
-    inbox.remove_body(receipt_id)
+    inbox.remove(delivery_ids, receipt_id)
 
 
 _CHUNK_BYTES = 4 << 20

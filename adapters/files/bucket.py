@@ -121,8 +121,11 @@ class Bucket(Storage):
             with suppress(FileNotFoundError, Unreadable):
                 found[key] = self.read_bytes(key)
 
-        at_once(partial(read, key) for key in keys)
+        self.do_all(*(partial(read, key) for key in keys))
         return found
+
+    def do_all(self, *works: Callable[[], Any]) -> list[Any]:
+        return at_once(*works)
 
     def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         return ((each, found["Size"]) for each, found in self._found_below(f"{key}/" if key else ""))
@@ -163,11 +166,8 @@ class Bucket(Storage):
         with _ours("remove", key):
             client().delete_object(**self._at(key))
 
-    def remove_all(self, keys: Sequence[str]) -> None:
-        at_once(partial(self.remove, each) for each in keys)
-
     def remove_folder(self, key: str) -> None:
-        self.remove_all([each for each, _ in self.listed(key)])
+        self.remove_all(each for each, _ in self.listed(key))
 
     def remove_same(self, data: bytes, key: str) -> bool:
         found, tag = self._found_with_tag(key)
@@ -359,13 +359,16 @@ def _smart_open() -> Callable[..., BinaryIO]:
 def _client(attempts: int) -> Any:
     import boto3  # noqa: PLC0415 -- as above
     from botocore.config import Config  # noqa: PLC0415
+    from botocore.handlers import add_expect_header  # noqa: PLC0415
 
     retries = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=_MOST_CONNECTIONS)
     try:
-        return boto3.Session().client("s3", config=config)
+        made = boto3.Session().client("s3", config=config)
     except ValueError as error:
         raise WrongUse("AWS_ENDPOINT_URL: expected a URL like https://HOST:PORT") from error
+    made.meta.events.unregister("before-call.s3", add_expect_header)  # it would ask before each upload whether it may
+    return made
 
 
 @contextmanager

@@ -6,11 +6,12 @@ bucket.
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from adapters.platform.cancellation import checkpoint
 from models.said import Said
@@ -133,6 +134,13 @@ class Storage(ABC):
         A file in a folder is at rest if it has not been written to since `until`; an object in a bucket always is.
         """
 
+    def do_all(self, *works: Callable[[], Any]) -> list[Any]:
+        """Do independent works that ask this storage, or another server, and return their results.
+
+        A bucket is asked at the same time, in threads. A folder answers at once, so they are done one after the other.
+        """
+        return [work() for work in works]
+
     @abstractmethod
     def keep(self, source: Path, key: str) -> None:
         """Put the file `source` under a key, durably, unless the key holds bytes of the same size. `source` stays.
@@ -163,10 +171,9 @@ class Storage(ABC):
     def remove(self, key: str) -> None:
         """Remove a key, if it exists."""
 
-    def remove_all(self, keys: Sequence[str]) -> None:
-        """Remove those of the keys that exist. A bucket is asked for several at the same time."""
-        for each in keys:
-            self.remove(each)
+    def remove_all(self, keys: Iterable[str]) -> None:
+        """Remove those of the keys that exist."""
+        self.do_all(*(partial(self.remove, each) for each in keys))
 
     @abstractmethod
     def remove_folder(self, key: str) -> None:

@@ -144,10 +144,6 @@ def these_deliveries(ids: Iterable[str]) -> list[Delivery]:
     return list(readable_of(_delivery, _waiting(), sorted(f"{each}.json" for each in ids)))
 
 
-def remove_deliveries(ids: Iterable[str]) -> None:
-    _waiting().remove_all([f"{each}.json" for each in ids])
-
-
 def has_body(receipt_id: str) -> bool:
     return _waiting().size(body_name(receipt_id)) is not None
 
@@ -157,8 +153,9 @@ def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
     return _waiting().opened(body_name(receipt_id))
 
 
-def remove_body(receipt_id: str) -> None:
-    _waiting().remove(body_name(receipt_id))
+def remove(delivery_ids: Iterable[str], *receipt_ids: str) -> None:
+    """Remove deliveries, and the bodies of receipts."""
+    _waiting().remove_all([*(f"{each}.json" for each in delivery_ids), *map(body_name, receipt_ids)])
 
 
 def erase(reference: str, receipt_ids: Iterable[str], delivery_ids: Iterable[str]) -> list[datetime | None]:

@@ -3,12 +3,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from models.errors import Transient
 from models.said import Sentence
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 # Asyncio's own threads are 6 on 2 cores. Bodies of gigabytes would occupy all 6, and the renewal of leases would wait
 # behind them. These threads start on demand, and a run uses one or two at a time.
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
-_AT_ONCE = 8  # requests of one run
+_AT_ONCE = 16  # requests of one run
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 _limits: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("limits", default=())
 _pause: ContextVar[Callable[[], None] | None] = ContextVar("pause", default=None)
@@ -106,15 +106,14 @@ def one_fate() -> Iterator[None]:
         _stop.reset(token)
 
 
-def at_once(works: Iterable[Callable[[], object]]) -> None:
-    """Do independent works that wait for a server, in threads. Return, or raise the first failure, once all have ended.
-
-    After a failure, work that has not begun never begins.
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Do independent works that wait for servers, in threads. Return the results once all have ended, or raise the
+    first failure. After a failure, work that has not begun never begins.
     """
     threads = ThreadPoolExecutor(_AT_ONCE)
     try:
-        for working in [threads.submit(copy_context().run, _from_checkpoint, work) for work in works]:
-            working.result()
+        begun = [threads.submit(copy_context().run, _from_checkpoint, work) for work in works]
+        return [working.result() for working in begun]
     finally:
         threads.shutdown(cancel_futures=True)
 

@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 from adapters.files.spool import translated
 from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
-from adapters.platform.cancellation import at_once, checkpoint
+from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import sync_tree
 from models.errors import Conflict, Transient
 from models.said import Sentence
@@ -240,7 +240,7 @@ class _Winning(VersionWriter):
             staged = stage / "content" / path.removeprefix(f"v{after.head}/content/{self.folder}")
             writes.append(partial(self._place.keep, staged, f"{key}/{path}"))
         try:
-            at_once(writes)
+            self._place.do_all(*writes)
             checkpoint()
         except BaseException:
             _made_way(key, after)

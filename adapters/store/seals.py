@@ -55,8 +55,9 @@ def key_location(reference: str) -> str:
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
 
 
-def sealer(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
+def sealer(reference: str, *, is_new: bool = False) -> tuple[Callable[[bytes], bytes], Callable[[bytes], str]]:
     """Return functions that seal a value of a process's archive, and blind it. The archive's key is made at the first.
+    `is_new`: the process is known to have no object.
 
     A blinded value is its digest by a key that follows from the archive's key. It commits to the value, as AES-SIV does
     not: another key may open the same ciphertext as another value.
@@ -65,7 +66,7 @@ def sealer(reference: str) -> tuple[Callable[[bytes], bytes], Callable[[bytes], 
         Locked: the settings do not unwrap the archive's key, or the key is gone after it sealed something.
         Transient: the store does not answer.
     """
-    keys, object_id = cache(lambda: _both(_made_key(reference))), ocfl.object_id(reference).encode()
+    keys, object_id = cache(lambda: _both(_made_key(reference, is_new=is_new))), ocfl.object_id(reference).encode()
     return lambda clear: keys()[0].encrypt(clear, [object_id]), lambda clear: _blinded(keys()[1], clear)
 
 
@@ -253,11 +254,11 @@ def _has_fingerprints() -> bool:
     return any(True for folder in (ROOT, SETTLEMENTS) for _ in store().listed(folder)) or _has_sealed_below(ocfl.ROOT)
 
 
-def _made_key(reference: str) -> bytes:
+def _made_key(reference: str, *, is_new: bool = False) -> bytes:
     """Return an archive's key. The first caller makes it, and every other caller reads it in the store."""
     location = key_location(reference)
-    wrapped = store().found_bytes(location)
-    if wrapped is None and not has_sealed(reference):
+    wrapped = None if is_new else store().found_bytes(location)
+    if is_new or (wrapped is None and not has_sealed(reference)):
         _fingerprint_key(settings().store_location, settings().seal_keys)
         made = _new_key(location, settings().known_seal_keys())
         wrapped = made if store().keep_first(made, location) else store().found_bytes(location)

@@ -1,7 +1,7 @@
 """Records runs, in the database and in the store, and decides the state in which Prefect shows their end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -60,12 +60,13 @@ class Run:
 class Progress:
     """The task that a run is at, which the record of a failed run names; and the tags that the run has in Prefect.
 
-    `undelivered` says which messages are not confirmed at the end of the run.
+    `undelivered` says which messages are not confirmed at the end of the run; `beside_end` is done beside its record.
     """
 
     task: str | None = None
     tags: set[str] = field(default_factory=set)
     undelivered: str | None = None
+    beside_end: list[Coroutine[Any, Any, None]] = field(default_factory=list)
 
 
 async def recorded(
@@ -83,7 +84,7 @@ async def recorded(
         await _record_start(run)
         await work(run, progress)
         progress.task = None
-        await _record_end(run, RunState.COMPLETED)
+        await asyncio.gather(_record_end(run, RunState.COMPLETED), *progress.beside_end)
     except asyncio.CancelledError:
         if run:
             with suppress(Transient):  # there is time for one try only

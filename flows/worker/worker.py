@@ -74,7 +74,7 @@ class GivingWay:
 log = structlog.get_logger()
 
 _POLL_S = 0.5
-_EVENT_COMMITS_WITHIN_S = 0.03
+_EVENT_COMMITS_IN_S, _EVENT_COMMITS_WITHIN_S = 0.01, 0.03
 _CANCEL_LOOK_S = 1
 _BEAT_S = 5
 _DEAD_AFTER_S = 25
@@ -242,9 +242,12 @@ class Worker:
             async for event in events:
                 if event.event.endswith("Cancelling"):
                     await self._look_for_cancelled()
-                elif not self._wake.is_set():
-                    await asyncio.sleep(_EVENT_COMMITS_WITHIN_S)  # Prefect sends the event before it commits the run
+                elif not self._wake.is_set():  # Prefect sends the event before it commits the run
+                    await asyncio.sleep(_EVENT_COMMITS_IN_S)
                     self._wake.set()
+                    await asyncio.sleep(_EVENT_COMMITS_WITHIN_S)
+                    if event.resource.id.rpartition(".")[2] not in self._live:
+                        self._wake.set()
 
     async def _look_for_cancelled(self) -> None:
         if self._live:

@@ -6,11 +6,13 @@ Before the receipt leaves the inbox, the request is rebuilt and the rows are cou
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
 from adapters.database.transactions import one_moment
+from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store.objects import history
 from adapters.store.objects.requests import stored_version
@@ -167,22 +169,24 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> lis
         Transient: store, database or the inbox's bucket does not answer.
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
-    _check_whole(archived)
-    with one_moment():
-        events = events_of(archived, now) if _has_its_rows(archived, reconciled) else []
+    events = read_back(archived, reconciled, now)
     for each in events:
         announce(each)
     receipts.set_state(receipt_id, State.COMPLETED, now)
-    history.keep_of_archived(reference, receipt_id)
+    history.keep(reference, receipt_id, is_archived=True)
     leave_inbox(receipt_id)
     return events
 
 
-def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> None:
-    """Check that store and database return what was written. Raises as `complete` does."""
-    _check_whole(archived)
-    with one_moment():
-        _has_its_rows(archived, reconciled)
+def read_back(archived: StoredArchive, reconciled: PayloadFindings | None, at: datetime | None = None) -> list[Event]:
+    """Check that store and database return what was written. Raises as `complete`; `at` asks for its events."""
+
+    def read_rows() -> list[Event]:
+        with one_moment():
+            return events_of(archived, at) if _has_its_rows(archived, reconciled) and at else []
+
+    events: list[Event] = store().do_all(partial(_check_whole, archived), read_rows)[1]
+    return events
 
 
 def _check_whole(archived: StoredArchive) -> None:

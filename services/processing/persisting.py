@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ from models.store.inventory import Inventory, ObjectVersion
 from services.health.probes import found_root
 from services.processing.examining import examined
 from services.processing.staging import Staged, stage, stage_what_rebuilds, write_sealed
-from services.receipts import RawBody, opened_raw_body
 
 log = structlog.get_logger()
 Ranges = list[tuple[int, int]]
@@ -46,7 +46,7 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
     """
     log.warning("a damaged archive is repaired", receipt_id=known.receipt_id)
     if not _is_as_archived(known, staged):
-        _seal_as_then(reference, known, staged)
+        _seal_as_then(known, staged)
     for path, sha256 in staged.digests().items():
         checkpoint()
         key = known.files.get(sha256)
@@ -65,9 +65,8 @@ def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
     return all(known.files.get(digests[name]) == known.keys.get(name) for name in (SKELETON, CUTS))
 
 
-def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
+def _seal_as_then(known: StoredRequest, staged: Staged) -> None:
     """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
-    skeleton, cuts = staged.scan.skeleton, staged.cuts
     sources = (_ranges_of_cuts, _ranges_of_skeleton, _nothing, _ranges_of_today)
     for told, are_blinded in product(sources, (False, True)):  # what is staged at the end is as of today
         checkpoint()
@@ -75,7 +74,7 @@ def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
             ranges = told(known, staged)
         except Conflict:
             continue  # this source is damaged itself
-        write_sealed(staged.content, skeleton, cuts, ranges, reference, are_blinded=are_blinded)
+        write_sealed(staged, ranges, are_blinded=are_blinded)
         if _is_as_archived(known, staged):
             return
     log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)
@@ -116,11 +115,11 @@ def persist(reference: str, receipt_id: str) -> Persisted:
         Conflict: the body does not match the receipt id, or the store is damaged.
         Transient: the store does not work now, or an empty folder stands in its place.
     """
-    has_root = found_root()
-    with staging(store().spool_folder) as folder, opened_raw_body(reference, receipt_id) as body:
-        staged = stage(body, folder / "content", reference, receipt_id)
-        before = interrupted.repaired(reference)
-        known = _known(before, staged, body)
+    with staging(store().spool_folder) as folder:
+        scan = partial(stage, folder / "content", reference, receipt_id)
+        has_root, staged, before = store().do_all(found_root, scan, partial(interrupted.repaired, reference))
+        write_sealed(staged, secret_ranges(staged.scan.skeleton), is_new=before is None)
+        known = _known(before, staged)
         if not has_root:
             ocfl.make_root()
         if known is None:
@@ -128,7 +127,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
             number = _archive(reference, before, staged, folder)
         else:
             number = known.version
-            if body.is_from_inbox and not known.is_whole():
+            if staged.is_from_inbox and not known.is_whole():
                 stage_what_rebuilds(staged)
                 _examine(staged)
                 repair(reference, known, staged)
@@ -143,7 +142,7 @@ def _keep_failures(reference: str) -> None:
         history.keep(reference, receipt_id)
 
 
-def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredRequest | None:
+def _known(before: Inventory | None, staged: Staged) -> StoredRequest | None:
     """Return the archived receipt; None if it is new. A delivery with a damaged record is written again, for the
     version that says the same: which was there when it arrived, since an anchor has its number.
     """
@@ -152,7 +151,7 @@ def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredReq
     try:
         return request_in(before, staged.receipt_id)
     except Conflict:
-        if not body.is_from_inbox:
+        if not staged.is_from_inbox:
             raise
         wanted, arrived_at = _statement(staged.scan.document, staged.cuts), receipts.get(staged.receipt_id).received_at
         newest_first = range(before.head, 0, -1)

@@ -19,7 +19,6 @@ from domain.body.cuts import cuts_json, rebuilt, scans_json
 from domain.body.media_type import HEAD_BYTES, sniffed
 from domain.body.scan import Scan, Scanner
 from domain.body.spelling import SpellingReader
-from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import sealed
 from models.archive.content import ContentCut, Spelling, StoredContent
 from models.errors import Conflict, Refused
@@ -35,6 +34,7 @@ class Staged:
 
     `scan` and `cuts` describe the body as it arrived, and are never written.
     `is_plain`: encoding each file gives the base64 that arrived, so the files are known to rebuild the request.
+    `is_from_inbox`: as of its body.
     """
 
     receipt_id: str
@@ -42,6 +42,7 @@ class Staged:
     scan: Scan
     cuts: list[ContentCut]
     is_plain: bool
+    is_from_inbox: bool
 
     def digests(self) -> dict[str, str]:
         """Return the digests of all staged files, by their paths in `content`."""
@@ -50,26 +51,26 @@ class Staged:
         return files | {name: _digest(_chunks(self.content / name)) for name in others}
 
 
-def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Staged:
-    """Scan a body into the empty folder `content`. One thread computes the digest while another decodes the body.
+def stage(content: Path, reference: str, receipt_id: str) -> Staged:
+    """Scan the body of a receipt into the empty folder `content`. `write_sealed` adds skeleton and cuts.
 
     Raises:
-        Refused: the body is not an archive of this process.
-        Conflict: the body does not match the receipt id, or was rebuilt from damaged files; or the archive's key is
-            not available.
+        Refused: the body is missing, or not an archive of this process.
+        Conflict: the body does not match the receipt id, or was rebuilt from damaged files.
         Transient: the store or the inbox does not work now.
     """
     with translated():
         (content / FILES).mkdir(parents=True)
-    digest = hashlib.sha256()
-    with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
-        scanner = Scanner(sink)
-        with _damage_reported(body, receipt_id):
-            for chunk in body.chunks:
-                checkpoint()
-                digested = other.submit(digest.update, chunk)
-                scanner.feed(chunk)
-                digested.result()
+    with opened_raw_body(reference, receipt_id) as body, ThreadPoolExecutor(1) as other:
+        digest = hashlib.sha256()  # computed by the other thread, while this one decodes the body
+        with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink:
+            scanner = Scanner(sink)
+            with _damage_reported(body, receipt_id):
+                for chunk in body.chunks:
+                    checkpoint()
+                    digested = other.submit(digest.update, chunk)
+                    scanner.feed(chunk)
+                    digested.result()
     if digest.hexdigest() != receipt_id:
         raise _damaged(receipt_id)
     scan = scanner.close()
@@ -80,34 +81,25 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
     ]
     checkpoint()
-    secrets = secret_ranges(scan.skeleton)
-    checkpoint()
-    write_sealed(content, scan.skeleton, cuts, secrets, reference)
     if cuts:
         with translated():
             (content / SCANS).write_bytes(scans_json(cuts))
-    return Staged(receipt_id, content, scan, cuts, sink.is_plain)
+    return Staged(receipt_id, content, scan, cuts, sink.is_plain, body.is_from_inbox)
 
 
 def write_sealed(
-    content: Path,
-    skeleton: bytes,
-    cuts: Sequence[ContentCut],
-    secrets: Sequence[tuple[int, int]],
-    reference: str,
-    *,
-    are_blinded: bool = True,
+    staged: Staged, secrets: Sequence[tuple[int, int]], *, are_blinded: bool = True, is_new: bool = False
 ) -> None:
-    """Write a skeleton and its cuts into `content`, with the ranges `secrets` sealed. Raises as `sealer` does.
+    """Write skeleton and cuts, with the ranges `secrets` sealed. Raises as `sealer` does, which also takes `is_new`.
 
     Args:
         are_blinded: the sealed values have blinded digests, which earlier builds did not write.
     """
-    seal, blind = seals.sealer(reference)
-    left, all_cuts = sealed(skeleton, cuts, secrets, seal, blind if are_blinded else lambda _: "")
+    seal, blind = seals.sealer(reference_of(staged.scan.document), is_new=is_new)
+    left, all_cuts = sealed(staged.scan.skeleton, staged.cuts, secrets, seal, blind if are_blinded else lambda _: "")
     with translated():
-        (content / SKELETON).write_bytes(left)
-        (content / CUTS).write_bytes(cuts_json(all_cuts))
+        (staged.content / SKELETON).write_bytes(left)
+        (staged.content / CUTS).write_bytes(cuts_json(all_cuts))
 
 
 def stage_what_rebuilds(staged: Staged) -> None:

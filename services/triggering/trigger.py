@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
-_MOST_TOGETHER = 100
+_MOST_TOGETHER = 1_000
 _not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
@@ -80,7 +80,7 @@ async def forgotten() -> list[Delivery]:
 
 
 def together(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
-    """Return deliveries in groups of one receipt each, in the order of their first ones, 100 a group at most.
+    """Return deliveries in groups of one receipt each, in the order of their first ones, 1,000 a group at most.
 
     A sender may repeat a request thousands of times. Of a group, the archive is checked once and its history kept once.
     """

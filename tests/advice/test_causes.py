@@ -71,7 +71,7 @@ def body_damaged(world: World) -> Situation:
 
 
 def body_missing(world: World) -> Situation:
-    inbox.remove_body(received(R, BODY).receipt_id)
+    inbox.remove([], received(R, BODY).receipt_id)
     return ran(R), world.sent_again
 
 

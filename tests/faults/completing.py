@@ -24,7 +24,7 @@ def complete_inbox() -> int:
         if inbox.has_body(each.receipt_id):
             finished(each.reference, each.receipt_id)
         else:  # a duplicate whose archive has just been completed
-            inbox.remove_deliveries([each.delivery_id])
+            inbox.remove([each.delivery_id])
     return len(waiting)
 
 

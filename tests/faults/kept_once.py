@@ -44,7 +44,7 @@ def assert_kept_once(sent: Sent) -> None:
         for receipt_id in acknowledged & by_reference[reference]:
             assert stored_body(reference, receipt_id) == sent.bodies[receipt_id], reference
     assert _ids_of_payments_used_twice(references) == []
-    assert validation_errors() == []
+    assert (found := validation_errors()) == [], found
 
 
 def not_yet_completed(sent: Sent) -> int:

@@ -27,6 +27,7 @@ from adapters.store import ocfl, seals
 from adapters.store.ocfl import CUTS, REQUEST
 from adapters.tables.runs import task_results
 from api.app import app
+from domain.secrets.card_secrets import secret_ranges
 from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
@@ -35,8 +36,7 @@ from models.errors import CellarError, Locked
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.processing.persisting import persist
-from services.processing.staging import stage, stage_what_rebuilds
-from services.receipts import opened_raw_body
+from services.processing.staging import stage, stage_what_rebuilds, write_sealed
 from services.views import archive_view
 from tests.conftest import Configure
 from tests.flows.card_secrets import (
@@ -178,8 +178,9 @@ async def answers() -> dict[str, bytes]:
 def test_staging_writes_no_secret_in_clear(sqlite_installation: Settings) -> None:
     delivery = received("process-1", body(content=b"QR=="))
 
-    with staging(store().spool_folder) as folder, opened_raw_body("process-1", delivery.receipt_id) as opened:
-        staged = stage(opened, folder / "content", "process-1", delivery.receipt_id)
+    with staging(store().spool_folder) as folder:
+        staged = stage(folder / "content", "process-1", delivery.receipt_id)
+        write_sealed(staged, secret_ranges(staged.scan.skeleton))
         stage_what_rebuilds(staged)
         written = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 

@@ -54,14 +54,14 @@ def test_waiting_body_is_read_from_the_inbox(receipt_id: str) -> None:
 
 def test_persisted_body_is_rebuilt_from_the_store(receipt_id: str) -> None:
     persist("r", receipt_id)
-    inbox.remove_body(receipt_id)
+    inbox.remove([], receipt_id)
 
     assert read("r", receipt_id) == (BODY, False)
 
 
 def test_body_that_leaves_the_inbox_during_a_read_is_read_to_its_end(receipt_id: str) -> None:
     with opened_raw_body("r", receipt_id) as body:
-        inbox.remove_body(receipt_id)
+        inbox.remove([], receipt_id)
 
         assert b"".join(body.chunks) == BODY
 
@@ -69,7 +69,7 @@ def test_body_that_leaves_the_inbox_during_a_read_is_read_to_its_end(receipt_id:
 def test_unknown_body_is_refused(receipt_id: str) -> None:
     for reference, unknown in (("r", "ab" * 32), ("another", receipt_id)):
         persist("r", receipt_id)
-        inbox.remove_body(receipt_id)
+        inbox.remove([], receipt_id)
 
         with pytest.raises(Refused) as refused:
             read(reference, unknown)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -65,26 +66,15 @@ def is_history(path: str) -> bool:
     return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
 
 
-def keep(reference: str, receipt_id: str) -> None:
+def keep(reference: str, receipt_id: str, *, is_archived: bool = False) -> None:
     """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
 
-    A damaged history is set aside beside the new history, and blocks nothing.
+    A damaged history is set aside beside the new history, and blocks nothing. `is_archived`: the object exists.
     """
     object_key = ocfl.object_key(reference)
-    before = found_rows(f"{object_key}/{path_of(receipt_id)}")
-    if before or store().size(f"{object_key}/{ocfl.INVENTORY}") is not None:
-        _keep(receipt_id, before, f"{object_key}/{path_of(receipt_id)}")
-
-
-def keep_of_archived(reference: str, receipt_id: str) -> None:
-    """Do as `keep`, for a receipt that was read from its object, with a request less."""
-    key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
-    _keep(receipt_id, found_rows(key), key)
-
-
-def _keep(receipt_id: str, before: Rows, key: str) -> None:
-    now = _rows_of(receipt_id)
-    while True:
+    key = f"{object_key}/{path_of(receipt_id)}"
+    before, now = store().do_all(partial(found_rows, key), partial(_rows_of, receipt_id))
+    while is_archived or before or store().size(f"{object_key}/{ocfl.INVENTORY}") is not None:
         kept = now
         write(_merged(before, kept), key)
         now = _rows_of(receipt_id)

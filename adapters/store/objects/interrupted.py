@@ -64,6 +64,8 @@ def repaired(reference: str) -> Inventory | None:
         Conflict: the object is damaged.
     """
     key = ocfl.object_key(reference)
+    if not any(True for _ in store().listed(key)):
+        return None
     text = store().found_bytes(f"{key}/{INVENTORY}")
     if text is None:
         return _repaired_first(key)

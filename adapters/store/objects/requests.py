@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -139,7 +140,7 @@ class StoredRequest:
             raise self._gone() from error
         if (recorded := self._recorded()) is None:
             return archive
-        return with_verdict(archive, *recorded, self.judgements())
+        return with_verdict(archive, *recorded, self.judgements)
 
     def event_at(self) -> datetime | None:
         """Return the time of the event in the request, as in the archive. Needs no key, and reads only the skeleton.
@@ -157,6 +158,7 @@ class StoredRequest:
         recorded = self._recorded()
         return recorded and recorded[0]
 
+    @cached_property
     def judgements(self) -> tuple[Judgement, ...]:
         """Return the later judgements on the signed document, oldest first."""
         return kept_judgements(self.reference, self.version_receipt_id)
@@ -232,7 +234,7 @@ class StoredRequest:
         return ZoneInfo(sources.terms_of(self.source).timezone)
 
     def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        ahead = self._read_ahead(self._first_small_files(cuts))
+        ahead = {} if self.read else store().read_ahead(self._first_small_files(cuts))
 
         def read(sha256: str) -> Iterable[bytes]:
             key = self.files[sha256]
@@ -252,13 +254,15 @@ class StoredRequest:
         return keys
 
     def _read_parts_ahead(self) -> None:
-        """Read the parts that describe an archive."""
-        names = [name for name in (SKELETON, CUTS, SCANS, VERDICT) if name in self.keys and name not in self._parts]
-        found = self._read_ahead([self.keys[name] for name in names])
-        self._parts.update({name: found[self.keys[name]] for name in names if self.keys[name] in found})
+        """Read what describes an archive, from a bucket at the same time. What is damaged fails where it is used."""
 
-    def _read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
-        return {} if self.read else store().read_ahead(keys)
+        def read(name: str) -> None:
+            with suppress(Conflict):
+                self._read(name)
+
+        parts = [partial(read, name) for name in (SKELETON, CUTS, SCANS, VERDICT) if name in self.keys]
+        if not self.read:
+            store().do_all(*parts, *([lambda: self.judgements] if VERDICT in self.keys else []))
 
     def _chunks(self, key: str) -> Iterable[bytes]:
         return (self.read or store().chunks)(key)

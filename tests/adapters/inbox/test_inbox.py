@@ -269,8 +269,7 @@ def test_unreadable_record_does_not_block_others(location: str) -> None:
 def test_delivery_and_body_can_be_removed_twice(location: str) -> None:
     delivery = accepted()
     for _ in range(2):
-        inbox.remove_deliveries([delivery.delivery_id])
-        inbox.remove_body(delivery.receipt_id)
+        inbox.remove([delivery.delivery_id], delivery.receipt_id)
 
     assert names(location) == []
 
@@ -319,7 +318,7 @@ def test_deliveries_can_be_removed_while_they_are_listed() -> None:
     listing = inbox.deliveries()
 
     assert next(listing) == first
-    inbox.remove_deliveries([second.delivery_id])
+    inbox.remove([second.delivery_id])
 
     assert list(listing) == [third]
 
@@ -330,7 +329,7 @@ def test_removed_delivery_is_not_listed_again() -> None:
     first, second = accepted(), accepted()
     assert len(list(inbox.deliveries())) == 2
 
-    inbox.remove_deliveries([first.delivery_id])
+    inbox.remove([first.delivery_id])
 
     assert list(inbox.deliveries()) == [second]
 
@@ -504,8 +503,7 @@ def test_every_call_to_an_unreachable_bucket_is_transient(
         inbox.try_out,
         lambda: list(inbox.deliveries()),
         quarantine.refused,
-        lambda: inbox.remove_deliveries(["x"]),
-        lambda: inbox.remove_body(DIGEST),
+        lambda: inbox.remove(["x"], DIGEST),
     ):
         with pytest.raises(Transient):
             call()

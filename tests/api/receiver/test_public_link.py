@@ -262,7 +262,7 @@ def test_new_delivery_of_a_completed_archive_is_recorded_and_leaves_the_inbox(li
     with installed(library.folder, **library.settings):
         # Prefect does not answer, and a sweep stops at the first delivery that needs Prefect.
         for each in list(inbox.deliveries()):
-            inbox.remove_deliveries([each.delivery_id])
+            inbox.remove([each.delivery_id])
 
     link = library.receiver.post(body).json()["document"]["public_link"]
 

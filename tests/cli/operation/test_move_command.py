@@ -197,7 +197,7 @@ def test_no_program_starts_in_the_wrong_place_and_what_came_late_is_brought(
         acknowledged("late", sample_body("late"))  # by a receiver that was never stopped
     with new():
         for left in list(inbox.deliveries()):
-            inbox.remove_deliveries([left.delivery_id])  # the new installation is at work
+            inbox.remove([left.delivery_id])  # the new installation is at work
         again = cellar("move", "--from", str(old), "--yes", "--json")
         assert (again.status, json.loads(again.output)["late"]) == (0, 2)  # a body and its record
         assert [each.reference for each in inbox.deliveries()] == ["late"]

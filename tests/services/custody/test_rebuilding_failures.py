@@ -29,7 +29,7 @@ def _installation(configure: Configure, sqlite_installation: Settings, httpserve
 def fail(reference: str, body: bytes, at: datetime | None = None) -> None:
     """Let a receipt fail for good: its body is lost."""
     failed = received(reference, body, at)
-    inbox.remove_body(failed.receipt_id)
+    inbox.remove([], failed.receipt_id)
     with pytest.raises(Refused):
         asyncio.run(process_archive(reference, failed.receipt_id))
 

@@ -17,7 +17,7 @@ from services.anchors.anchors import hold
 from services.anchors.making import make
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
-from services.processing import staging
+from services.processing import persisting
 from services.processing.persisting import persist
 from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.conftest import Configure
@@ -50,7 +50,7 @@ def less(skeleton: bytes) -> list[tuple[int, int]]:
 
 def archived_by(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> str:
     with monkeypatch.context() as then:
-        then.setattr(staging, "secret_ranges", rule)
+        then.setattr(persisting, "secret_ranges", rule)
         return archived("process-1", body())
 
 
@@ -98,7 +98,7 @@ def test_repaired_delivery_keeps_its_content_root(monkeypatch: pytest.MonkeyPatc
     archived("process-1", body())
     again = json.dumps(json.loads(body()), indent=1).encode()
     with monkeypatch.context() as then:
-        then.setattr(staging, "secret_ranges", less)
+        then.setattr(persisting, "secret_ranges", less)
         receipt_id = archived("process-1", again)
     root = request_of("process-1", receipt_id).kept_root
     damage(receipt_id, names)
