@@ -10,7 +10,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import islice
@@ -77,22 +77,21 @@ _MAKING = threading.Lock()
 _NEVER_WRITES: dict[str, Any] = {"expire_on_commit": False, "autoflush": False}
 _OPEN = threading.local()
 """The session of the `one_moment` that a thread is in."""
+_with_options = lru_cache(maxsize=8)(Engine.execution_options)  # making one takes as long as a query
 
 
 @contextmanager
 def writing(*, pipelined: bool = False) -> Iterator[Session]:
     """Yield a transaction that may write. It is committed at the end, and rolled back by an error.
 
-    Args:
-        pipelined: whether Postgres gets statements without a result together with the next one.
+    `pipelined`: whether Postgres gets statements without a result together with the next one; see `pipeline.pipelined`.
 
     Raises:
         Transient: the database does not answer, or stayed locked.
         Unusable: it has other tables than expected, or forbids them.
     """
     way = pipeline.pipelined if pipelined and engine().dialect.name == "postgresql" else nullcontext
-    options = {"isolation_level": "AUTOCOMMIT"} if way is pipeline.pipelined else {}
-    database = engine().execution_options(**options)
+    database = engine() if way is nullcontext else _with_options(engine(), isolation_level="AUTOCOMMIT")
     with translated(), Session(database, expire_on_commit=False) as session, session.begin(), way(session):
         yield session
 
@@ -109,7 +108,7 @@ def reading(isolation: str = "REPEATABLE READ") -> Iterator[Session]:
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":
         options["isolation_level"] = isolation  # on SQLite, any transaction sees one moment
-    with translated(), Session(engine().execution_options(**options), **_NEVER_WRITES) as session:
+    with translated(), Session(_with_options(engine(), **options), **_NEVER_WRITES) as session:
         yield session
 
 
@@ -199,9 +198,7 @@ def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) 
     return returned.first() is not None
 
 
-def send(
-    session: Session, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-) -> None:
+def send(session: Session, statement: Executable, values: Any = None) -> None:
     """Execute a statement of which nothing is read. A pipelined transaction does not wait for it."""
     session.connection().execute(statement, values, execution_options={pipeline.UNREAD: True}).close()
 

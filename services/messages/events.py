@@ -33,7 +33,6 @@ from domain.messages.summaries import MOST_ROWS, summary
 from domain.shapes import changes_of
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
-from models.discrepancies import DiscrepancyState
 from models.errors import Conflict
 from models.messages.bodies import AboutArchive, Attention
 from models.messages.notification import EndpointRow, Event, EventRow, EventType, NotificationRow, NotificationState
@@ -134,8 +133,7 @@ def events_of(archived: StoredArchive, at: datetime) -> list[Event]:
 
 def completed(reference: str, receipt_id: str, at: datetime) -> Event:
     """Return the event that a version is complete and current."""
-    open_ = recorded.count_not_closed(reference)[DiscrepancyState.OPEN]
-    return _completed(_version(receipt_id), at, open_)
+    return _completed(_version(receipt_id), at, sum(recorded.count_open_by_code(reference).values()))
 
 
 def _completed(version: _Version, at: datetime, discrepancies: int) -> Event:
