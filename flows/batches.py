@@ -20,7 +20,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from domain.batches import WORDS, explained
-from flows.execution.engine import is_cancelled_by_person, only_start_runs
+from flows.execution.engine import is_cancelled_by_person, leave_slot
 from flows.execution.tasks import PREFECT, ProgressArtifact, of_cellar, optional_summary, record_start, starter
 from models.access import Action
 from models.archive.archive import State
@@ -65,7 +65,7 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     Raises:
         Refused: `bulk` is no batch, or a time is no time.
     """
-    only_start_runs()
+    leave_slot(only_starts_runs=True)
     await in_thread(record_start, Action.RERUN)
     if bulk is None:
         filters = {"cause": cause, "template": template, "source": source}
@@ -96,7 +96,7 @@ async def drive_batch(batch: Text) -> Any:
     Raises:
         Refused: there is no such batch, or its plan stays a plan: its confirmation was killed or came too late.
     """
-    only_start_runs()
+    leave_slot(only_starts_runs=True)
     deadline = time.monotonic() + _CONFIRMED_WITHIN_S
     while (await in_thread(batches.get, batch)).state == BatchState.PLANNED:
         if time.monotonic() > deadline:

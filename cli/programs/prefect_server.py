@@ -13,8 +13,8 @@ page whose host name resolves to this machine (DNS rebinding).
 Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release that changes the internals used here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,10 +25,11 @@ with uncollected():
     import aiosqlite
     from prefect.cli import app
     from prefect.server.api import server
-    from prefect.server.database.configurations import AioSqliteConfiguration
-    from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
-    from sqlalchemy import Insert, Result, event
-    from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+    from prefect.server.database.orm_models import Deployment, FlowRun, WorkQueue
+    from prefect.server.events.schemas.events import ReceivedEvent
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_CORS_ALLOWED_ORIGINS
+    from sqlalchemy import Connection, Insert, Result, event
     from sqlalchemy.orm import ORMExecuteState, Session
     from starlette.datastructures import Headers
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -39,29 +40,28 @@ with uncollected():
 
 def begin_immediately() -> None:
     """Make Prefect's server begin every SQLite transaction IMMEDIATE, so that it waits for its turn."""
-    begin = AioSqliteConfiguration.begin_transaction
 
-    @asynccontextmanager
-    async def immediate(
-        configuration: AioSqliteConfiguration, session: AsyncSession, with_for_update: bool = False
-    ) -> AsyncIterator[AsyncSessionTransaction]:
-        async with begin(configuration, session, with_for_update=True) as transaction:
-            yield transaction
+    def begin(_configuration: AioSqliteConfiguration, connection: Connection) -> None:
+        if SQLITE_BEGIN_MODE.get():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    AioSqliteConfiguration.begin_transaction = immediate  # type: ignore[method-assign, assignment]
+    AioSqliteConfiguration.begin_sqlite_stmt = begin  # type: ignore[method-assign, assignment]
 
 
 def stay_in_the_loop() -> None:
     """Execute the statements of a transaction in the event loop. aiosqlite hands each of their four steps to a thread.
 
     Such a transaction is IMMEDIATE, so none of its statements waits for another. Begin and commit may wait for a lock
-    or the disk, and what no transaction protects may be a long query: these stay in the thread.
+    or the disk, and what no transaction protects may be a long query: these stay in the thread. Rows that Prefect
+    inserts outside of a transaction get one until its commit, or SQLite would write a transaction for each row.
     """
     in_thread: Callable[..., Awaitable[Any]] = aiosqlite.Connection._execute
 
     async def execute(connection: aiosqlite.Connection, fn: Any, *args: Any, **kwargs: Any) -> Any:
         begun = connection._connection
-        if begun and begun.in_transaction and fn != begun.commit:
+        if begun and not begun.in_transaction and fn.__name__ == "executemany":
+            await in_thread(connection, begun.execute, "BEGIN IMMEDIATE")
+        if begun and fn != begun.commit and (begun.in_transaction or fn.__name__ == "cursor"):
             return fn(*args, **kwargs)
         return await in_thread(connection, fn, *args, **kwargs)
 
@@ -81,6 +81,15 @@ def pass_rows_as_parameters() -> None:
         state.session.flush()  # as before any statement of a session
         named = [{str(getattr(column, "key", column)): row[column] for column in row} for row in map(dict, rows)]
         return state.session.connection().execute(statement, named)
+
+
+def read_once() -> None:
+    """Read a run with its state, queue and pool in one statement, and an event once for the services that listen."""
+    ReceivedEvent.model_validate_json = lru_cache(200)(ReceivedEvent.model_validate_json)  # type: ignore[assignment, method-assign]
+    if PREFECT_API_DATABASE_CONNECTION_URL.value().startswith("sqlite"):  # Postgres cannot lock what it joins
+        for each in (FlowRun._state, FlowRun.work_queue, Deployment.work_queue, WorkQueue.work_pool):
+            relation: Any = each.property
+            relation.strategy = relation._get_strategy((("lazy", "joined"),))
 
 
 class OwnPagesOnly:
@@ -138,5 +147,6 @@ if __name__ == "__main__":
     begin_immediately()
     stay_in_the_loop()
     pass_rows_as_parameters()
+    read_once()
     close_to_others()
     app()

@@ -142,17 +142,13 @@ def give_up() -> bool:
     return execution is not None
 
 
-def leave_slot() -> None:
-    """Free the slot of the calling run, which from now on only waits for endpoints."""
-    if execution := _current.get():
-        execution.holds_slot = False
+def leave_slot(*, only_starts_runs: bool = False) -> None:
+    """Free the slot of the calling run, which from now on only waits for endpoints, or only starts other runs.
 
-
-def only_start_runs() -> None:
-    """Free the slot of the calling run, which only starts other runs. A worker that stops hands it back at once."""
+    A worker that stops hands a run of the latter kind back at once.
+    """
     if execution := _current.get():
-        execution.holds_slot = False
-        execution.only_starts_runs = True
+        execution.holds_slot, execution.only_starts_runs = False, only_starts_runs
 
 
 async def end_own_process(state: State[Any]) -> None:
@@ -194,14 +190,9 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
         elif interruption is Interruption.LOST:
             self.short_circuit = True  # the engine reports nothing more
         else:
-            state = _state_after(interruption)
+            ends = interruption is Interruption.CANCELLED
+            to, why = (Cancelled, "Cancelled through Prefect.") if ends else (AwaitingRetry, "Its worker was stopped.")
             # A state that lets the run go on is not forced: a Cancel that came in between stands, and is carried out.
-            await self.set_state(state, force=state.is_final())
+            await self.set_state(to(message=why), force=ends)
         self.has_reported = True
         self._raised = exc  # type: ignore[assignment]  # the engine does the same
-
-
-def _state_after(interruption: Interruption) -> State[Any]:
-    if interruption is Interruption.CANCELLED:
-        return Cancelled(message="Cancelled through Prefect.")
-    return AwaitingRetry(message="Its worker was stopped.")

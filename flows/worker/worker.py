@@ -89,8 +89,7 @@ _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
 AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
-_DUE = ("Scheduled", "AwaitingRetry", "Late")
-_EVENTS = [f"prefect.flow-run.{each}" for each in (*_DUE, "Cancelling")]
+_EVENTS = [f"prefect.flow-run.{each}" for each in ("Scheduled", "AwaitingRetry", "Late", "Cancelling")]
 
 
 class Worker:

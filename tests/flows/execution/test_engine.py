@@ -1,18 +1,28 @@
 """Prefect's internals that we use. These tests fail if a release changes them. Prefect is pinned to this release."""
 
+import asyncio
 import inspect
+import re
 from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import aiosqlite
 import prefect
+import pytest
 from prefect import flow_engine
 from prefect.cli import _server_utils
 from prefect.client.schemas.objects import FlowRun
 from prefect.server.api.clients import BaseClient
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.server.database.orm_models import FlowRun as FlowRunRow
 from prefect.server.events.clients import PrefectServerEventsAPIClient
+from prefect.server.events.schemas.events import Event, ReceivedEvent
 from prefect.states import Scheduled
+from sqlalchemy import select
 
+from cli.programs import prefect_server
 from flows.execution.engine import Execution, Interruption, _Engine
 from flows.process_archive import process_archive
 
@@ -75,16 +85,12 @@ def test_run_that_has_not_begun_is_not_over() -> None:
 
 
 def test_sqlite_transactions_can_begin_immediate() -> None:
-    """`cli.programs.prefect_server` passes `with_for_update=True` to this method."""
-    assert list(inspect.signature(AioSqliteConfiguration.begin_transaction).parameters) == [
-        "self",
-        "session",
-        "with_for_update",
-    ]
-    assert '"IMMEDIATE" if with_for_update else "DEFERRED"' in inspect.getsource(
-        AioSqliteConfiguration.begin_transaction
-    )
+    """`cli.programs.prefect_server` takes the place of this method, which begins the transactions that have a mode."""
+    assert list(inspect.signature(AioSqliteConfiguration.begin_sqlite_stmt).parameters) == ["self", "conn"]
+    source = inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
+    assert "mode = SQLITE_BEGIN_MODE.get()\n        if mode is not None:" in source
     assert SQLITE_BEGIN_MODE.get() is None
+    assert '"begin", self.begin_sqlite_stmt' in inspect.getsource(AioSqliteConfiguration.engine)
 
 
 def test_each_step_of_a_sqlite_connection_goes_through_one_method_which_may_stay_in_the_loop() -> None:
@@ -92,6 +98,35 @@ def test_each_step_of_a_sqlite_connection_goes_through_one_method_which_may_stay
     assert list(inspect.signature(aiosqlite.Connection._execute).parameters) == ["self", "fn", "args", "kwargs"]
     assert "self._execute(self._conn.commit)" in inspect.getsource(aiosqlite.Connection.commit)
     assert "self._conn._execute(fn, *args, **kwargs)" in inspect.getsource(aiosqlite.Cursor._execute)
+
+
+def test_rows_that_are_inserted_outside_of_a_transaction_are_in_one_until_their_commit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", aiosqlite.Connection._execute)
+    prefect_server.stay_in_the_loop()
+
+    async def insert() -> None:
+        async with aiosqlite.connect(tmp_path / "rows", isolation_level=None, check_same_thread=False) as connection:
+            await connection.execute("CREATE TABLE row (number)")
+            for number in (1, 3):
+                await connection.executemany("INSERT INTO row VALUES (?)", [(number,), (number + 1,)])
+            assert connection.in_transaction
+            await connection.rollback()
+            assert await connection.execute_fetchall("SELECT * FROM row") == []
+
+    asyncio.run(insert())
+
+
+def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_once() -> None:
+    prefect_server.read_once()
+    (tables,) = re.findall(
+        r"FROM flow_run (.*) WHERE", str(select(FlowRunRow).where(FlowRunRow.id == "1")).replace("\n", "")
+    )
+    assert re.findall(r"LEFT OUTER JOIN (\w+) AS", tables) == ["flow_run_state", "work_queue", "work_pool"]
+    read = Event(occurred=datetime.now(UTC), event="e", resource={"prefect.resource.id": "r"}, id=uuid4()).receive()
+    text = read.model_dump_json().encode()
+    assert ReceivedEvent.model_validate_json(text) is ReceivedEvent.model_validate_json(text) == read
 
 
 def test_only_the_listening_app_is_created_as_final() -> None:
