@@ -237,7 +237,7 @@ def test_works_at_once_run_beside_each_other_in_the_context_of_the_caller() -> N
         together.wait()
         seen.append(who.get())
 
-    at_once([work] * 3)
+    at_once(*[work] * 3)
 
     assert seen == ["caller"] * 3
 
@@ -256,7 +256,7 @@ def test_failure_of_one_of_many_works_is_raised_after_the_begun_works_and_before
         ended.append(number)
 
     with pytest.raises(Transient, match="away"):
-        at_once([fail, *(partial(work, number) for number in range(100))])
+        at_once(fail, *(partial(work, number) for number in range(100)))
 
     assert sorted(begun) == sorted(ended)
     assert len(begun) < 100

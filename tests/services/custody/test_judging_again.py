@@ -131,7 +131,7 @@ def test_each_version_is_judged_and_its_judgements_are_numbered(configure: Confi
 
     expected = {judgements.path_of(receipt_id, number) for receipt_id in (first, second) for number in (1, 2)}
     assert set(files_of_judgements()) == expected
-    assert [each.verdict.outcome for each in stored_version("process-1", 2).judgements()] == ["broken", "broken"]
+    assert [each.verdict.outcome for each in stored_version("process-1", 2).judgements] == ["broken", "broken"]
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -298,7 +298,7 @@ def test_row_that_a_killed_process_has_not_replaced_is_replaced_later(configure:
     with_root(configure, tmp_path, "Another root")
     judged()
     expected = rows()
-    (kept,) = stored_version("process-1", 1).judgements()
+    (kept,) = stored_version("process-1", 1).judgements
     with_root(configure, tmp_path)
     judged()
     with_root(configure, tmp_path, "Another root")
@@ -320,7 +320,7 @@ def test_damaged_judgement_is_found_and_hides_no_other(configure: Configure, tmp
     store().overwrite_bytes(damage, key)
 
     assert [(each.fault, each.key) for each in verify_objects(stored_objects()).findings] == [("damaged", key)]
-    assert [each.number for each in stored_version("process-1", 1).judgements()] == [2]
+    assert [each.number for each in stored_version("process-1", 1).judgements] == [2]
 
     store().remove(key)
     assert [(each.fault, each.key) for each in verify_objects(stored_objects()).findings] == [("missing", key)]
@@ -336,7 +336,7 @@ def test_judgement_of_another_version_is_found(configure: Configure, tmp_path: P
     store().overwrite_bytes(copied, f"{key}/{judgements.path_of(first, 1)}")
 
     assert [each.fault for each in verify_objects(stored_objects()).findings] == ["damaged"]
-    assert stored_version("process-1", 1).judgements() == ()
+    assert stored_version("process-1", 1).judgements == ()
 
 
 @pytest.mark.usefixtures("sqlite_installation")
