@@ -32,7 +32,6 @@ _SERVER_TUNING = {
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
 }
 
-
 # Prefect's service removes this many runs in one transaction. With its default of 200, others wait for longer.
 _RUNS_REMOVED_AT_ONCE = 20
 _DAY_S = 86_400

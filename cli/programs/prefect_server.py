@@ -15,6 +15,7 @@ Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release
 
 from collections.abc import Awaitable, Callable, Collection
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,9 +29,10 @@ with uncollected():
     from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
     from prefect.server.database.orm_models import Deployment, FlowRun, WorkQueue
     from prefect.server.events.schemas.events import ReceivedEvent
+    from prefect.server.models import flow_runs
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_CORS_ALLOWED_ORIGINS
     from sqlalchemy import Connection, Insert, Result, event
-    from sqlalchemy.orm import ORMExecuteState, Session
+    from sqlalchemy.orm import ORMExecuteState, Session, joinedload
     from starlette.datastructures import Headers
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import PlainTextResponse
@@ -88,8 +90,9 @@ def read_once() -> None:
     ReceivedEvent.model_validate_json = lru_cache(200)(ReceivedEvent.model_validate_json)  # type: ignore[assignment, method-assign]
     if PREFECT_API_DATABASE_CONNECTION_URL.value().startswith("sqlite"):  # Postgres cannot lock what it joins
         for each in (FlowRun._state, FlowRun.work_queue, Deployment.work_queue, WorkQueue.work_pool):
-            relation: Any = each.property
-            relation.strategy = relation._get_strategy((("lazy", "joined"),))
+            each.property.strategy = each.property._get_strategy((("lazy", "joined"),))  # type: ignore[union-attr]
+        joined = joinedload(FlowRun.work_queue).joinedload(WorkQueue.work_pool)
+        vars(flow_runs)["selectinload"] = lambda _queue: SimpleNamespace(selectinload=lambda _pool: joined)
 
 
 class OwnPagesOnly:
@@ -128,8 +131,8 @@ def close_to_others() -> None:
 
 
 def _closed(made: ASGIApp) -> ASGIApp:
-    named = {each.strip().rstrip("/") for each in PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")}
-    origins = {origin for origin in named if origin}
+    named = PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")
+    origins = {origin for each in named if (origin := each.strip().rstrip("/"))}
     hosts = {urlsplit(origin).hostname or origin for origin in origins}
     # cellar's own programs call the server at the last two hosts, even if an operator names other origins.
     return TrustedHostMiddleware(OwnPagesOnly(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)

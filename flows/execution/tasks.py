@@ -117,8 +117,6 @@ RETRIED: dict[str, Any] = {
 """Retries over some 7 s, since they occupy a slot. After a longer outage the run itself waits, in no slot."""
 RETRIED_SHORTLY: dict[str, Any] = RETRIED | {"retries": 2}
 """Retries over some 3 s. A scheduled flow goes on."""
-
-
 PREFECT = "prefect"
 _SHOWN_EACH_S = 2
 

@@ -17,8 +17,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.server.api.clients import BaseClient
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from prefect.server.database.orm_models import FlowRun as FlowRunRow
+from prefect.server.database.orm_models import WorkQueue
 from prefect.server.events.clients import PrefectServerEventsAPIClient
 from prefect.server.events.schemas.events import Event, ReceivedEvent
+from prefect.server.models import flow_runs
 from prefect.states import Scheduled
 from sqlalchemy import select
 
@@ -119,11 +121,14 @@ def test_rows_that_are_inserted_outside_of_a_transaction_are_in_one_until_their_
 
 
 def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_once() -> None:
+    asked = "selectinload(db.FlowRun.work_queue).selectinload(db.WorkQueue.work_pool)"
+    source = inspect.getsource(flow_runs)
+    assert source.count("selectinload(") == 2 * source.count(asked) == 6
     prefect_server.read_once()
-    (tables,) = re.findall(
-        r"FROM flow_run (.*) WHERE", str(select(FlowRunRow).where(FlowRunRow.id == "1")).replace("\n", "")
-    )
-    assert re.findall(r"LEFT OUTER JOIN (\w+) AS", tables) == ["flow_run_state", "work_queue", "work_pool"]
+    belonging = vars(flow_runs)["selectinload"](FlowRunRow.work_queue).selectinload(WorkQueue.work_pool)
+    for asking in (select(FlowRunRow), select(FlowRunRow).options(belonging)):
+        (tables,) = re.findall(r"FROM flow_run (.*)", str(asking).replace("\n", ""))
+        assert re.findall(r"LEFT OUTER JOIN (\w+) AS", tables) == ["flow_run_state", "work_queue", "work_pool"]
     read = Event(occurred=datetime.now(UTC), event="e", resource={"prefect.resource.id": "r"}, id=uuid4()).receive()
     text = read.model_dump_json().encode()
     assert ReceivedEvent.model_validate_json(text) is ReceivedEvent.model_validate_json(text) == read
