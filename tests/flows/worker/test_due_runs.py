@@ -131,15 +131,13 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run(monkeypatch: p
 def test_runs_that_are_due_now_take_turns_with_a_backlog_which_leaves_them_half_of_the_slots() -> None:
     async def _check() -> None:
         async with get_client() as client:
-            await workers.make_pool(client)
-            backlog = [
-                await _due_since(client, process_archive, NOON + timedelta(seconds=place)) for place in range(40)
-            ]
+            await workers.make_pool(client)  # where runs that waited in other tests may just have become due
+            backlog = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=place)) for place in range(40)]
             due = DueRuns(client, [backlog[0].flow_id], {}, Outages({}))
             await due.look()
             started = [each.id for each in due.take()]
 
-            new = [await _due_since(client, process_archive, datetime.now(UTC)) for _ in range(2)]
+            new = [await _due_since(client, FOREIGN, datetime.now(UTC)) for _ in range(2)]
             await due.look_for_new()
             next_started = [each.id for each in due.take()]
 
