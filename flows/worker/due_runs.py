@@ -90,8 +90,8 @@ SLOTS = 16
 _MOST_LIVE = 200
 _FIRST_PAGE = 32
 _NEW_FOR = timedelta(seconds=10)
-_SLOTS_OF_BACKLOG = 8
-"""Two processors are busy with so many runs. A new archive beside twice as many would take twice as long."""
+_SLOTS_OF_BACKLOG = 4
+"""Two processors are busy with so many runs. A new archive beside twice as many takes twice as long."""
 _LOOKS_FOR_NEW_EACH_S = 0.5
 _MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
 SUSPECT = "Its worker was killed repeatedly, so the run is executed alone."
