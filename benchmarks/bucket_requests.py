@@ -108,7 +108,7 @@ def serving(connected: Callable[[StreamReader, StreamWriter], Awaitable[None]]) 
 async def _pass_request(
     reader: StreamReader, server: StreamWriter, requests: list[Request], latency_s: float
 ) -> Request:
-    """Pass a request to the server. A client that asks before it sends the body would wait for ever."""
+    """Pass a request to the server. A client that sends `Expect` and waits before the body would hang."""
     head = await reader.readuntil(b"\r\n\r\n")
     method, target, _ = head.partition(b"\r\n")[0].decode().split(" ")
     address = urlsplit(target)

@@ -119,8 +119,8 @@ def most_connections(program: Program) -> int:
 
 
 def pool_options() -> dict[str, int]:
-    """Return the options of this process's pool. It keeps what it has opened: a new connection takes 3 ms. The one that
-    was used last comes first, since those that were idle are pinged.
+    """Return the options of this process's pool. It keeps what it has opened: a new connection takes 3 ms. The
+    connection that was used last comes first, since idle connections are pinged.
     """
     size = most_connections(_this_process[0])
     return {"pool_size": size, "max_overflow": 0, "pool_timeout": _WAIT_S, "pool_use_lifo": True}

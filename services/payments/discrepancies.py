@@ -89,8 +89,12 @@ def reconcile_version(
     """Reconcile an archive if the receipt made the current version, and return False if it did not. Where nothing is
     found or recorded, there is nothing to do.
     """
-    is_current = True
+    is_current, differs = True, False
     if found or may_have_discrepancies(reference, codes, ()):
+        with reading() as session:
+            is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
+            differs = is_current and bool(_compared(session, {reference: found}, codes).changed)
+    if differs:
         with writing() as session:
             archive = session.get_one(ArchiveRow, reference, with_for_update=True)
             is_current = archive.current_receipt_id == receipt_id

@@ -257,7 +257,8 @@ def test_reconciling_without_changes_does_not_wait_for_a_writer() -> None:
     found(MISMATCH)
     reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
 
-    with writing():  # on SQLite, this blocks every other writer
+    with writing() as session:
+        session.connection()  # on SQLite, this blocks every other writer
         found(MISMATCH)
         reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
         assert reconcile_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
