@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import event
 
 from adapters.database.transactions import engine
@@ -76,6 +77,26 @@ def count_writes(countdown: Countdown) -> None:
         setattr(os, name, _counted(getattr(os, name), countdown))
     if "://" in settings().store_location + settings().inbox_location:
         bucket.client().meta.events.register("before-send.s3", countdown.request)
+
+
+def count_sent(countdown: Countdown) -> None:
+    """Count each step on the way to Postgres: before something is sent, and before its answer is read."""
+    wait = psycopg.Connection.wait
+
+    def stepped(steps: Any) -> Any:
+        ready = None
+        while True:
+            countdown.write()
+            try:
+                wanted = steps.send(ready)
+            except StopIteration as end:
+                return end.value
+            ready = yield wanted
+
+    def counted(connection: Any, steps: Any, *rest: Any, **options: Any) -> Any:
+        return wait(connection, stepped(steps), *rest, **options)
+
+    psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
 
 
 def _counted(call: Callable[..., Any], countdown: Countdown) -> Callable[..., Any]:

@@ -81,17 +81,18 @@ _with_options = lru_cache(maxsize=8)(Engine.execution_options)  # making one tak
 
 
 @contextmanager
-def writing(*, pipelined: bool = False) -> Iterator[Session]:
+def writing() -> Iterator[Session]:
     """Yield a transaction that may write. It is committed at the end, and rolled back by an error.
 
-    `pipelined`: whether Postgres gets statements without a result together with the next one; see `pipeline.pipelined`.
+    Postgres gets statements without a result together with the next one; see `pipeline.pipelined`.
 
     Raises:
         Transient: the database does not answer, or stayed locked.
         Unusable: it has other tables than expected, or forbids them.
     """
-    way = pipeline.pipelined if pipelined and engine().dialect.name == "postgresql" else nullcontext
-    database = engine() if way is nullcontext else _with_options(engine(), isolation_level="AUTOCOMMIT")
+    is_postgres = engine().dialect.name == "postgresql"
+    database = _with_options(engine(), isolation_level="AUTOCOMMIT") if is_postgres else engine()
+    way = pipeline.pipelined if is_postgres else nullcontext
     with translated(), Session(database, expire_on_commit=False) as session, session.begin(), way(session):
         yield session
 
@@ -198,17 +199,12 @@ def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) 
     return returned.first() is not None
 
 
-def send(session: Session, statement: Executable, values: Any = None) -> None:
-    """Execute a statement of which nothing is read. A pipelined transaction does not wait for it."""
-    session.connection().execute(statement, values, execution_options={pipeline.UNREAD: True}).close()
-
-
 def change(session: Session, row: SQLModel, values: Mapping[str, Any]) -> None:
-    """Change columns of a row that was read, as `send` does."""
+    """Change columns of a row that is locked. The ORM would wait for the number of rows, to see whether it is there."""
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     key = (each == getattr(row, str(each.key)) for each in inspect(type(row)).primary_key)
     if changed:
-        send(session, update(type(row)).where(*key).values(changed))
+        session.connection().execute(update(type(row)).where(*key).values(changed))
     for name, value in changed.items():
         set_committed_value(row, name, value)
 

@@ -16,7 +16,8 @@ import sqlmodel
 from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import send, streamed, upsert
+from adapters.database.pipeline import UNREAD
+from adapters.database.transactions import streamed, upsert
 from adapters.search.attention import NEEDS_ATTENTION, OF_DELIVERIES
 from adapters.search.templates import Held, held
 from adapters.settings.settings import settings
@@ -60,11 +61,15 @@ _ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values(), _IS_LISTED)
 )
 _ASKED_OF_MANY = sqlalchemy.select(col(ArchiveRow.reference), NEEDS_ATTENTION, *OF_DELIVERIES.values())
 _LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
-_ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))")
-_REMOVED = delete(_FACET).where(
-    _FACET.c.entry_id == bindparam("its_entry"),
-    _FACET.c.kind == bindparam("its_kind"),
-    _FACET.c.facet == bindparam("its_facet"),
+_ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))").execution_options(**UNREAD)
+_REMOVED = (
+    delete(_FACET)
+    .where(
+        _FACET.c.entry_id == bindparam("its_entry"),
+        _FACET.c.kind == bindparam("its_kind"),
+        _FACET.c.facet == bindparam("its_facet"),
+    )
+    .execution_options(**UNREAD)
 )
 _IS_CURRENT = _ENTRY.c.version == bindparam("its_version", type_=sqlalchemy.BigInteger())
 _TEXT = (
@@ -165,7 +170,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows, terms: Source
     _set_due(archive, rows, templates, terms)
     text, title = _texts(archive, rows, templates)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
-    send(session, _TEXT, {"its_entry": number, **made})
+    session.connection().execute(_TEXT, {"its_entry": number, **made})
     facets = search.payload_facets(rows, searchable_of(archive, templates))
     _set(session, archive.reference, number, known, {**search.archive_facets(archive), **facets})
     _add_values(session, search.facet_values(rows, templates.of(archive.template_id).facets))
@@ -255,7 +260,7 @@ def await_adding(session: Session, reference: str) -> None:
     is not committed cannot be locked. SQLite has one writer at a time anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
-        send(session, _ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
+        session.connection().execute(_ADDING, {"lock": _LOCK_OF_ADDING, "reference": reference})
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
@@ -299,7 +304,7 @@ def _change(session: Session, known: set[tuple[int, str, int]], wanted: set[tupl
     removed = [dict(zip(("its_entry", "its_kind", "its_facet"), each, strict=True)) for each in sorted(known - wanted)]
     added = [dict(zip(("entry_id", "kind", "facet"), each, strict=True)) for each in sorted(wanted - known)]
     if removed:
-        send(session, _REMOVED, removed)
+        session.connection().execute(_REMOVED, removed)
     if added:
         session.connection().execute(upsert(session, SearchFacetRow).on_conflict_do_nothing(), added)
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import pages, read_all, read_row, send, upsert, writing
+from adapters.database.transactions import pages, read_all, read_row, upsert, writing
 from adapters.search import entries
 from domain.search import facets_of
 from models.search import Kind
@@ -48,13 +48,13 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
             row = {"kind": kind, "subject": subject, "code": code, "since": now, **changed}
             new = upsert(session, ConditionRow).values(**row)
             confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed, where=is_own)
-            send(session, confirmed)
+            session.connection().execute(confirmed)
     its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
     over = [code for code, each in found.items() if not each]
     is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
     ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own, is_earlier)
     if kind is Subject.STORE:
-        send(session, ended)
+        session.connection().execute(ended)
     elif session.connection().execute(ended).rowcount > 0 or any(found.values()):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
         entries.set_facets(session, subject, facets_of(Kind.CONDITION, codes))

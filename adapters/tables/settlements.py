@@ -11,7 +11,8 @@ import sqlalchemy as sql
 from sqlmodel import Session
 
 from adapters.database.noted import note
-from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, send, upsert, writing
+from adapters.database.pipeline import UNREAD
+from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged
@@ -72,8 +73,9 @@ def seeing_all_matches() -> Iterator[Session]:
         with reading() as session:
             yield session
         return
-    with writing(pipelined=True) as session:  # its isolation level sees commits made while it waited
-        send(session, sql.text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
+    with writing() as session:  # its isolation level sees commits made while it waited
+        locked = sql.text("SELECT pg_advisory_xact_lock_shared(:number)").execution_options(**UNREAD)
+        session.connection().execute(locked, {"number": _LOCK})
         yield session
 
 

@@ -54,7 +54,7 @@ def rows_of_tables(without: Collection[str] = ()) -> dict[str, list[str]]:
 def in_new_database(configure: Configure) -> int:
     """Rebuild into an empty database beside the current one, as after a sweep, and return the number of archives."""
     happened.keep_all()
-    configure(database_url=_new_database_beside(settings().database_location))
+    configure(database_url=new_database_beside(settings().database_location))
     make_tables()
     check_empty()
     rebuilt = rebuild(stored_objects(), lambda _: None)
@@ -62,7 +62,7 @@ def in_new_database(configure: Configure) -> int:
     return rebuilt.archives
 
 
-def _new_database_beside(location: str) -> str:
+def new_database_beside(location: str) -> str:
     """Return the URL of an empty database of the same kind, which has its tables already if it is Postgres."""
     if location.startswith("sqlite:"):
         return location.replace("cellar.db", "again.db")

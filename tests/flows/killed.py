@@ -1,14 +1,16 @@
-"""Runs a flow in a process that is killed with SIGKILL right before a given write becomes durable."""
+"""Runs a flow in a process that is killed with SIGKILL right before a given write, or step on the way to Postgres."""
 
 import asyncio
 
-from tests.killed import Countdown, count_writes
+from tests.killed import Countdown, count_sent, count_writes
 
 
 def run_until(writes: int, reference: str, receipt_id: str) -> None:
     from flows.process_archive import process_archive  # noqa: PLC0415 -- with the settings of the forked process
 
-    count_writes(Countdown(writes))
+    countdown = Countdown(writes)
+    count_writes(countdown)
+    count_sent(countdown)
     asyncio.run(process_archive(reference, receipt_id))
 
 

@@ -22,7 +22,7 @@ from flows.process_archive import process_archive
 from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import Configure, make_tables
 from tests.flows.conftest import received
-from tests.flows.databases import rows_of_tables
+from tests.flows.databases import new_database_beside, rows_of_tables
 from tests.flows.killed import run_until
 from tests.killed import exit_status
 from tests.messages import SECRET
@@ -31,7 +31,8 @@ from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-MOST_WRITES = 60
+WRITES = {"sqlite": range(60), "postgresql": range(0, 3000, 10)}
+"""By kind of database, since each step on the way to Postgres counts."""
 HISTORY = {"change", "run", "lease", "notification_attempt", "task_result"}
 """Tables that have rows for every attempt, and must differ."""
 WRITER = re.compile("/content/[0-9a-f]{8}/")
@@ -50,10 +51,14 @@ TIMES = {
 """Columns with a time, with a text that has one, or with a random id."""
 
 
-@pytest.mark.parametrize(("store_kind", "kills"), [("folder", (4, 10, 16)), ("bucket", (12,))], indirect=["store_kind"])
+@pytest.mark.parametrize(
+    ("installation", "store_kind", "kills"),
+    [("sqlite", "folder", (4, 10, 16)), ("sqlite", "bucket", (12,)), ("postgres", "folder", (250,))],
+    indirect=["installation", "store_kind"],
+)
 def test_next_run_finishes_a_run_killed_before_a_write(
     configure: Configure,
-    sqlite_installation: Settings,
+    installation: Settings,
     store_kind: str,
     httpserver: HTTPServer,
     tmp_path: Path,
@@ -68,22 +73,27 @@ def test_next_run_finishes_a_run_killed_before_a_write(
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("installation", "store_kind"),
+    [("sqlite", "folder"), ("sqlite", "bucket"), ("postgres", "folder")],
+    indirect=True,
+)
 def test_next_run_finishes_a_run_killed_before_every_single_write(
     configure: Configure,
-    sqlite_installation: Settings,
+    installation: Settings,
     store_kind: str,
     httpserver: HTTPServer,
     tmp_path: Path,
 ) -> None:
     _expect_notifications(configure, httpserver)
     expected = _undisturbed(configure)
-    for writes in range(MOST_WRITES):
+    for writes in WRITES[transactions.engine().dialect.name]:
         was_killed, end = _end_state_after_a_kill(configure, tmp_path, writes)
         assert end == expected, f"killed before write {writes}"
         if not was_killed:
             assert writes > 15, "the count of writes does not work"
             return
-    pytest.fail(f"more than {MOST_WRITES} writes; raise the bound")
+    pytest.fail(f"more than {writes} writes; raise the bound")
 
 
 def _expect_notifications(configure: Configure, httpserver: HTTPServer) -> None:
@@ -109,8 +119,7 @@ def _keys() -> dict[str, bytes]:
 
 def _end_state_after_a_kill(configure: Configure, folder: Path, writes: int) -> tuple[bool, dict[str, Any]]:
     """Kill a run, if it makes more writes, and run again. Return whether it was killed, and the end."""
-    configure(data_dir=folder / f"killed-{writes}", **_store_of_its_own(f"killed-{writes}"))
-    make_tables()
+    _begin_anew(configure, folder / f"killed-{writes}")
     receipt_id = _received()
     status = exit_status(run_until, writes, "process-1", receipt_id)
     assert status in (0, -signal.SIGKILL)
@@ -129,24 +138,22 @@ def _finish(receipt_id: str) -> None:
 
 def _undisturbed(configure: Configure) -> dict[str, Any]:
     """Return the end state of a run that is not killed, in another data folder."""
-    before = settings().data_dir
-    back = {"store_url": settings().store_location} if _is_in_bucket() else {}
-    configure(data_dir=before.with_name("undisturbed"), **_store_of_its_own("undisturbed"))
-    make_tables()
-    receipt_id = _received()
-    asyncio.run(process_archive("process-1", receipt_id))
-    state = _end_state()
-    configure(data_dir=before, **back)
-    return state
+    _begin_anew(configure, settings().data_dir.with_name("undisturbed"))
+    asyncio.run(process_archive("process-1", _received()))
+    return _end_state()
 
 
 def _is_in_bucket() -> bool:
     return "://" in settings().store_location
 
 
-def _store_of_its_own(name: str) -> dict[str, str]:
-    """Return a separate store URL for a bucket. A folder lies below the data folder, which is different each time."""
-    return {"store_url": f"{settings().store_location}-{name}"} if _is_in_bucket() else {}
+def _begin_anew(configure: Configure, folder: Path) -> None:
+    """Use an empty database, store and inbox. What is in a folder lies below the data folder."""
+    store_url = {"store_url": f"{settings().store_location}-{folder.name}"} if _is_in_bucket() else {}
+    location = settings().database_location
+    database_url = {} if location.startswith("sqlite") else {"database_url": new_database_beside(location)}
+    configure(data_dir=folder, **store_url, **database_url)
+    make_tables()
 
 
 def _end_state() -> dict[str, Any]:

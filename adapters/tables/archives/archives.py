@@ -66,7 +66,7 @@ def load(
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
     """
     people = person_facets(version.skeleton)
-    with writing(pipelined=True) as session:
+    with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
         known = _known(session, version)

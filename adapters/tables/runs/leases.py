@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, DateTime, Update, or_
 from sqlmodel import Session, col, delete, func, select, update
 
-from adapters.database.transactions import insert_new, pages, read_all, read_first, send, upsert, writing
+from adapters.database.transactions import insert_new, pages, read_all, read_first, upsert, writing
 from models.runs.receipt import Leased, LeaseRow
 
 _LENGTH_OF_ID = 36
@@ -31,23 +31,23 @@ def take(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
 
     One statement inserts or updates, so of several holders that try, exactly one gets the lease.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         # In order, so that two transactions cannot deadlock.
         return {each for each in sorted(references) if _is_taken(session, Leased.PROCESS, each, holder, lasts_s)}
 
 
 def take_access(holder: str, lasts_s: float) -> bool:
     """Take or renew the lease on what is sent of the access log, and return whether `holder` has it."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         return _is_taken(session, Leased.ACCESS, "", holder, lasts_s)
 
 
 def release(references: Iterable[str], holder: str) -> None:
     """Release the leases on processes, so that the next runs can take them."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         for page in pages(sorted(references)):
             its = col(LeaseRow.subject).in_(page), col(LeaseRow.holder) == holder
-            send(session, _ended(session).where(col(LeaseRow.kind) == Leased.PROCESS, *its))
+            session.connection().execute(_ended(session).where(col(LeaseRow.kind) == Leased.PROCESS, *its))
 
 
 def expiry(flow_run_id: str) -> datetime | None:
@@ -64,7 +64,7 @@ def claim(flow_run_ids: Iterable[str], worker_id: str, lasts_s: float) -> set[st
     The claims of a dead worker can only be taken over: it may have left a run that Prefect shows as running.
     """
     claimed = {"kind": Leased.RUN, "holder": worker_id}
-    with writing(pipelined=True) as session:
+    with writing() as session:
         return {
             each
             for each in sorted(flow_run_ids)
@@ -77,7 +77,7 @@ def renew(worker_id: str, lasts_s: float) -> set[str]:
 
     Its other runs were taken over: another worker has taken it for dead.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         _is_taken(session, Leased.WORKER, worker_id, worker_id, lasts_s)
         its = update(LeaseRow).where(col(LeaseRow.kind) == Leased.RUN, col(LeaseRow.holder) == worker_id)
         renewed = its.values(expires_at=_now(session, lasts_s)).returning(col(LeaseRow.subject))
@@ -90,7 +90,7 @@ def take_over(worker_id: str, lasts_s: float) -> None:
     One statement: if two workers try, the second finds the claims with the first, which lives. An end that no renewal
     can have set, not even one at this moment, was set while the clock of SQLite's host was ahead.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         dead = ~col(LeaseRow.expires_at).between(_now(session), _now(session, 2 * lasts_s))
         taken = {"holder": worker_id, "expires_at": _now(session, lasts_s)}
         session.execute(update(LeaseRow).where(col(LeaseRow.kind) == Leased.RUN, dead).values(taken))
@@ -101,7 +101,7 @@ def end_workers(but: str) -> None:
     """End every lease of workers but one, and of the runs that they execute, since none of them lives."""
     flow_run_id = func.substr(col(LeaseRow.holder), 1, _LENGTH_OF_ID)
     claimed = select(LeaseRow.subject).where(LeaseRow.kind == Leased.RUN)
-    with writing(pipelined=True) as session:
+    with writing() as session:
         # One search of a table that has a row for each process.
         session.execute(_ended(session).where(col(LeaseRow.kind) == Leased.PROCESS, flow_run_id.in_(claimed)))
         session.execute(_ended(session).where(col(LeaseRow.kind) != Leased.PROCESS, col(LeaseRow.holder) != but))
@@ -109,7 +109,7 @@ def end_workers(but: str) -> None:
 
 def leave(worker_id: str) -> None:
     """End the leases of a worker. Other workers may take over its remaining claims."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         session.execute(_ended(session).where(col(LeaseRow.holder) == worker_id))
         session.execute(delete(LeaseRow).where(col(LeaseRow.subject) == worker_id, col(LeaseRow.kind) == Leased.WORKER))
 
@@ -117,8 +117,8 @@ def leave(worker_id: str) -> None:
 def drop(flow_run_id: str, worker_id: str) -> None:
     """Drop a worker's claim on a flow run. A claim that another worker has taken over stays."""
     its = col(LeaseRow.subject) == flow_run_id, col(LeaseRow.holder) == worker_id
-    with writing(pipelined=True) as session:
-        send(session, delete(LeaseRow).where(col(LeaseRow.kind) == Leased.RUN, *its))
+    with writing() as session:
+        session.connection().execute(delete(LeaseRow).where(col(LeaseRow.kind) == Leased.RUN, *its))
 
 
 def held_by(worker_id: str) -> set[str]:

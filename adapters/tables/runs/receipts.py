@@ -18,7 +18,6 @@ from adapters.database.transactions import (
     read_first,
     read_row,
     reading,
-    send,
     upsert,
     writing,
 )
@@ -64,11 +63,11 @@ def register_all(deliveries: Sequence[Delivery], digest: str | None = None) -> l
     """
     first, *again = sorted(deliveries, key=lambda each: each.received_at)
     ids = [each.delivery_id for each in deliveries]
-    with writing(pipelined=True) as session:
+    with writing() as session:
         register_within(session, first, digest=digest)
         if again:
             rows = [_row_of(each, Outcome.DUPLICATE) for each in again]
-            send(session, upsert(session, DeliveryRow).on_conflict_do_nothing(), rows)
+            session.connection().execute(upsert(session, DeliveryRow).on_conflict_do_nothing(), rows)
         found = _registered(session.exec(_REGISTERED.where(col(DeliveryRow.delivery_id).in_(ids))))
     return [found[each] for each in ids]
 
@@ -95,7 +94,7 @@ def register_within(
     receipt_is_new = insert_new(session, ReceiptRow, receipt)
     outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
     arrival = upsert(session, DeliveryRow).values(**_row_of(delivery, outcome, flow_run_id))
-    send(session, arrival.on_conflict_do_nothing())
+    session.connection().execute(arrival.on_conflict_do_nothing())
     if outcome is not Outcome.NEW:
         _set_earliest(session, delivery)
         _pass_on_state(session, delivery.reference)
@@ -120,7 +119,7 @@ def set_triggered(delivery_ids: Sequence[str], flow_run_id: str) -> State:
     """Record the run that deliveries of one receipt triggered, and return the present state of the receipt."""
     its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
     triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id).in_(delivery_ids))
-    with writing(pipelined=True) as session:
+    with writing() as session:
         states = session.execute(triggered.values(flow_run_id=flow_run_id).returning(its_receipt)).scalars()
         return State(states.all()[0])
 
@@ -129,7 +128,7 @@ def set_awaited(receipt_id: str) -> None:
     """Set a failed receipt to received, since a new run will come. A receipt whose run has begun stays unchanged."""
     failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
     received = {"state": State.RECEIVED, **dict.fromkeys(CauseColumns.model_fields)}
-    with writing(pipelined=True) as session:
+    with writing() as session:
         awaited = update(ReceiptRow).where(*failed).values(received).returning(col(ReceiptRow.reference))
         found = session.execute(awaited).first()
         if found:
@@ -141,13 +140,13 @@ def set_state(receipt_id: str, state: State, now: datetime) -> None:
 
     A failed re-run takes nothing away from a complete archive, which has a condition until a run succeeds.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         set_state_within(session, receipt_id, state, now)
 
 
 def set_failed(receipt_id: str, cause: Cause, now: datetime) -> None:
     """Set a receipt to failed for a cause that is no attempt's, and update its archive."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         set_state_within(session, receipt_id, State.FAILED, now, cause_columns(cause, 1, now))
 
 
@@ -314,7 +313,7 @@ def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = No
 
     `digest` is as in `register`.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
         theirs = (select(its.received_at, its.source).where(its.reference == reference) for its in _ARRIVALS)

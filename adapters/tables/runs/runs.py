@@ -23,7 +23,7 @@ def begin(run: RunRow) -> None:
 
     Earlier attempts of the run without an end have crashed: a run has one attempt at a time.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         if run.attempt > 1:
             end_crashed_within(session, run.flow_run_id, run.attempt, run.started_at)
         begin_within(session, run)
@@ -50,7 +50,7 @@ def end(
 
     An attempt that was wrongly taken for dead changes nothing: the next attempt has closed it.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         for receipt_id in _ended_within(session, flow_run_id, attempt, state, now, cause):
             kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
             set_state_within(session, receipt_id, receipt_state, now, kept)
@@ -64,7 +64,7 @@ def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause
     Returns:
         How long the run has waited; None for an attempt that was wrongly taken for dead, which changes nothing.
     """
-    with writing(pipelined=True) as session:
+    with writing() as session:
         ended = _ended_within(session, flow_run_id, attempt, RunState.AWAITING_RETRY, now, cause)
         if not ended:
             return None
@@ -132,7 +132,7 @@ def record_unseen(run: RunRow) -> bool:
     last = select(func.max(RunRow.attempt)).where(*its).scalar_subquery()
     waited = and_(col(RunRow.state) == RunState.AWAITING_RETRY, col(RunRow.attempt) == last)
     unended = update(RunRow).where(*its, or_(col(RunRow.ended_at).is_(None), waited))
-    with writing(pipelined=True) as session:
+    with writing() as session:
         waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True

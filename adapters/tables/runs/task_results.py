@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import pages, read_all, read_row, send, upsert, writing
+from adapters.database.transactions import pages, read_all, read_row, upsert, writing
 from models.runs.receipt import TaskResultRow
 
 
@@ -16,9 +16,10 @@ def find(flow_run_id: str, name: str) -> bytes | None:
 
 def keep(flow_run_id: str, name: str, content: bytes) -> None:
     """Keep a result, in place of an earlier result of that name."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         first = upsert(session, TaskResultRow).values(flow_run_id=flow_run_id, name=name, content=content)
-        send(session, first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content}))
+        put = first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content})
+        session.connection().execute(put)
 
 
 def flow_run_ids() -> set[str]:
@@ -28,6 +29,6 @@ def flow_run_ids() -> set[str]:
 
 def remove(flow_run_ids: Iterable[str]) -> None:
     """Remove the results of flow runs."""
-    with writing(pipelined=True) as session:
+    with writing() as session:
         for page in pages(flow_run_ids):
-            send(session, delete(TaskResultRow).where(col(TaskResultRow.flow_run_id).in_(page)))
+            session.connection().execute(delete(TaskResultRow).where(col(TaskResultRow.flow_run_id).in_(page)))

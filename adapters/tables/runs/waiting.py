@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import insert_new, pages, read_all, read_row, send, upsert, writing
+from adapters.database.transactions import insert_new, pages, read_all, read_row, upsert, writing
 from models.columns import table_of
 from models.errors import System
 from models.runs.receipt import WaitingRow
@@ -63,7 +63,7 @@ def remove_within(session: Session, receipt_ids: Collection[str], *, asked_too: 
     """
     which = () if asked_too else (col(WaitingRow.attempts) > 0,)
     for page in pages(receipt_ids):
-        send(session, delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page), *which))
+        session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page), *which))
 
 
 def remove(flow_run_id: str) -> None:

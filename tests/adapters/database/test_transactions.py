@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ctypes import c_int
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Barrier
@@ -17,22 +19,27 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from adapters.database.facts import counts
 from adapters.database.migration import migrate
 from adapters.database.outages import Program, connect_as
-from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, send, writing
+from adapters.database.pipeline import UNREAD
+from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.errors import Transient, Unusable
-from models.runs.receipt import ReceiptRow
-from tests.conftest import LONGEST_S, Configure, url_of
+from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
+from models.search import SearchEntryRow
+from tests.conftest import LONGEST_S, Configure, url_of, wait_until
 from tests.installations import archived, closed_url
+from tests.killed import FORKED, Countdown, count_sent, exit_status
 from tests.records import NOON, all_of, delivery, digest
 from tests.samples import sample_document
 
+_NOTHING, _WHOLE = [0, 0, 0, 0], [1, 1, 3, 1]
+_NAMES = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _MODES = ("journal_mode", "synchronous", "secure_delete")
 ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": NOON, "size_bytes": 1}
 
@@ -67,10 +74,9 @@ def test_writers_from_several_processes_all_succeed() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-@pytest.mark.parametrize("pipelined", [False, True])
-def test_error_rolls_everything_back(pipelined: bool) -> None:
+def test_error_rolls_everything_back() -> None:
     def fail(last: dict[str, Any] | None) -> None:
-        with writing(pipelined=pipelined) as session:
+        with writing() as session:
             insert_new(session, ReceiptRow, ROW | {"receipt_id": "b"})
             insert_rows(session, ReceiptRow, [ROW])
             if last is None:
@@ -82,7 +88,7 @@ def test_error_rolls_everything_back(pipelined: bool) -> None:
     with pytest.raises(IntegrityError):
         fail(ROW)
 
-    with writing(pipelined=pipelined) as session:
+    with writing() as session:
         assert count(session) == 0
 
 
@@ -177,11 +183,52 @@ def test_connection_that_breaks_during_a_transaction_is_transient(configure: Con
 
     with pytest.raises(Transient), reading() as session:
         session.connection().execute(broken)
-    for execute in (send, Session.execute):
-        with pytest.raises(Transient), writing(pipelined=True) as session:
-            execute(session, broken)
+    for statement in (broken, broken.execution_options(**UNREAD)):
+        with pytest.raises(Transient), writing() as session:
+            session.execute(statement)
+        with writing() as session:
+            assert session.execute(text("SELECT 1")).scalar() == 1
 
-    assert is_reachable()
+    assert engine().pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def _register_until(steps: int, arrived: list[Delivery], made: Any) -> None:
+    countdown = Countdown(steps)
+    count_sent(countdown)
+    receipts.register_all(arrived)
+    made.value = countdown.made
+
+
+def _arrived(name: str) -> list[Delivery]:
+    return [delivery(name, name, minute=each) for each in range(3)]
+
+
+def _rows_of(reference: str) -> list[int]:
+    tables = (ArchiveRow, ReceiptRow, DeliveryRow, SearchEntryRow)
+    return [len(all_of(select(table).where(col(table.reference) == reference))) for table in tables]
+
+
+@pytest.mark.parametrize("one_in", [pytest.param(1, marks=pytest.mark.faults), 40])
+def test_transaction_that_is_killed_between_two_steps_is_there_wholly_or_not_at_all(
+    configure: Configure, postgres_installation: str, one_in: int
+) -> None:
+    """A pipeline waits neither for BEGIN nor for most statements. The last steps are around the answer to COMMIT."""
+    configure(database_url=postgres_installation)
+    made: Any = FORKED.Value(c_int, lock=False)
+    assert exit_status(_register_until, sys.maxsize, _arrived("not killed"), made) == 0
+    found = list[list[int]]()
+    with psycopg.connect(postgres_installation, autocommit=True) as watching:
+        for steps in [*range(0, made.value - 2, one_in), made.value - 2, made.value - 1]:
+            name = f"killed before step {steps}"
+            assert exit_status(_register_until, steps, _arrived(name), made) == -signal.SIGKILL
+            wait_until(lambda: len(watching.execute(_NAMES).fetchall()) <= 1)  # Postgres has ended the other's work
+            found.append(_rows_of(name))
+            receipts.register_all(_arrived(name))
+            assert _rows_of(name) == _WHOLE, name
+
+    assert (found[0], found[-1]) == (_NOTHING, _WHOLE)
+    assert found == sorted(found)
+    assert all(each in (_NOTHING, _WHOLE) for each in found)
 
 
 def error_of_reading() -> str:
@@ -258,7 +305,6 @@ def test_missing_database_of_a_server_is_named(configure: Configure, postgres_se
 
 
 _MOST = 5
-_NAMES = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 def test_threads_beyond_the_connections_wait_for_one(configure: Configure, postgres_installation: str) -> None:
