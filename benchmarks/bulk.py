@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from adapters.database import transactions
+from adapters.database import connections
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.settings.settings import settings as settings_here
@@ -171,9 +171,9 @@ def _here(site: Settings) -> Iterator[None]:
     here = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     os.environ.update(here)
     settings_here.cache_clear()
-    transactions.made_engine.cache_clear()
+    connections.made_engine.cache_clear()
     yield
-    transactions.engine().dispose()
+    connections.engine().dispose()
     for name in here:
         del os.environ[name]
 

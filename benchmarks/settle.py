@@ -210,8 +210,9 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
 
 def _fill() -> None:
     """Insert the payments into the database of the settings; in a process of its own, with settings of its own."""
+    from adapters.database.connections import engine  # noqa: PLC0415
     from adapters.database.migration import migrate  # noqa: PLC0415
-    from adapters.database.transactions import engine, insert_rows, writing  # noqa: PLC0415
+    from adapters.database.transactions import insert_rows, writing  # noqa: PLC0415
     from models.payments import (  # noqa: PLC0415
         PaymentKeyRow,
         PaymentRow,

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import event
 
-from adapters.database.transactions import engine, insert_rows, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
 from models.archive.archive import ArchiveRow, State

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.types import TypeEngine
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from models.changes import ChangeRow
 from models.columns import Moment, table_of
 from models.settlements.settlement import SettlementEntryRow

@@ -29,7 +29,7 @@ from hypothesis import HealthCheck
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from adapters.database import transactions
+from adapters.database import connections
 from adapters.database.migration import migrate
 from adapters.files import bucket
 from adapters.peers import addresses
@@ -149,9 +149,9 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Confi
 def _forget() -> None:
     """Clear everything that a process derives from its settings once."""
     _settle()
-    if transactions.made_engine.cache_info().currsize:
-        transactions.engine().dispose()
-    for cached in (settings, transactions.made_engine, bucket._client, addresses.tls_context, overview._measured):
+    if connections.made_engine.cache_info().currsize:
+        connections.engine().dispose()
+    for cached in (settings, connections.made_engine, bucket._client, addresses.tls_context, overview._measured):
         cached.cache_clear()
     access_log._chain.begin()
 
@@ -292,7 +292,7 @@ def _database(server: str, template: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
     yield url_of(server, name)
     _settle()
-    transactions.engine().dispose()
+    connections.engine().dispose()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 

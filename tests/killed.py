@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import event
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.files import bucket
 from adapters.settings.settings import settings
 

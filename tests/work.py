@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 
 _STEPS_AT_ONCE = 100
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
+from adapters.database.connections import engine
 from adapters.database.outages import NAME, Program
-from adapters.database.transactions import engine, read_all, reading
+from adapters.database.transactions import read_all, reading
 from models.archive.archive import ArchiveRow, State
 from models.discrepancies import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.errors import Unusable

@@ -13,7 +13,8 @@ from struct import unpack_from
 import stamina
 from sqlalchemy import inspect, text
 
-from adapters.database.transactions import engine, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import writing
 from adapters.settings.database_urls import database_place
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings

@@ -10,9 +10,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 import migrations
+from adapters.database.connections import connected, engine
 from adapters.database.outages import not_made
 from adapters.database.text_index import make_text_index
-from adapters.database.transactions import connected, engine, translated
+from adapters.database.transactions import translated
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
 from models.errors import Conflict

@@ -16,7 +16,8 @@ import stamina
 from psycopg import errors
 from pyarrow import csv
 
-from adapters.database.transactions import engine, translated
+from adapters.database.connections import engine
+from adapters.database.transactions import translated
 from domain.tables.names import quoted
 from models.errors import Conflict, System, Transient, Unusable
 from models.said import Sentence

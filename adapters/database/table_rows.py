@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Text, and_, asc, case, cast, desc, func, literal, or_, select, tuple_
 
-from adapters.database.transactions import engine, json_text, reading
+from adapters.database.connections import engine
+from adapters.database.transactions import json_text, reading
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.columns import table_of
 from models.runs.receipt import ReceiptRow, VersionRow

@@ -62,14 +62,10 @@ _ASKED = sqlalchemy.select(NEEDS_ATTENTION, *OF_DELIVERIES.values(), _IS_LISTED)
 _ASKED_OF_MANY = sqlalchemy.select(col(ArchiveRow.reference), NEEDS_ATTENTION, *OF_DELIVERIES.values())
 _LOCK_OF_ADDING = 0x5EA7C4  # the first of two numbers of an advisory lock; any that no other code uses
 _ADDING = sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:reference))").execution_options(**UNREAD)
-_REMOVED = (
-    delete(_FACET)
-    .where(
-        _FACET.c.entry_id == bindparam("its_entry"),
-        _FACET.c.kind == bindparam("its_kind"),
-        _FACET.c.facet == bindparam("its_facet"),
-    )
-    .execution_options(**UNREAD)
+_REMOVED = delete(_FACET).where(
+    _FACET.c.entry_id == bindparam("its_entry"),
+    _FACET.c.kind == bindparam("its_kind"),
+    _FACET.c.facet == bindparam("its_facet"),
 )
 _IS_CURRENT = _ENTRY.c.version == bindparam("its_version", type_=sqlalchemy.BigInteger())
 _TEXT = (
@@ -304,7 +300,7 @@ def _change(session: Session, known: set[tuple[int, str, int]], wanted: set[tupl
     removed = [dict(zip(("its_entry", "its_kind", "its_facet"), each, strict=True)) for each in sorted(known - wanted)]
     added = [dict(zip(("entry_id", "kind", "facet"), each, strict=True)) for each in sorted(wanted - known)]
     if removed:
-        session.connection().execute(_REMOVED, removed)
+        session.connection().execute(_REMOVED, removed, execution_options=UNREAD)
     if added:
         session.connection().execute(upsert(session, SearchFacetRow).on_conflict_do_nothing(), added)
 

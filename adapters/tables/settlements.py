@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sql
 from sqlmodel import Session
 
+from adapters.database.connections import engine
 from adapters.database.noted import note
 from adapters.database.pipeline import UNREAD
-from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
+from adapters.database.transactions import insert_new, insert_rows, pages, reading, upsert, writing
 from adapters.search import entries
 from adapters.tables.archives import archives
 from domain.settlements.matching import MATCHED, MAY_BE_SETTLED, merged

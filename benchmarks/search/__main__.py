@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
-from adapters.database import transactions
+from adapters.database import connections
 from adapters.database.migration import migrate
 from adapters.settings.settings import settings
 from benchmarks import machine
@@ -76,9 +76,9 @@ def _installed(kind: str, folder: Path | None, url: str | None) -> Iterator[None
         made = _url(kind, kept, url, started)
         os.environ.update(CELLAR_DATA_DIR=str(kept), CELLAR_SEARCH_FIELDS="*", CELLAR_DATABASE_URL=made)
         settings.cache_clear()
-        transactions.made_engine.cache_clear()
+        connections.made_engine.cache_clear()
         yield
-        transactions.engine().dispose()
+        connections.engine().dispose()
     if folder is None:
         shutil.rmtree(kept)
 
@@ -98,7 +98,7 @@ def _filled(count: int) -> None:
 
 
 def _measured(count: int, rounds: int) -> None:
-    kind = transactions.engine().dialect.name
+    kind = connections.engine().dialect.name
     singles, both, second = filters(count), pairs(count), seconds(count)
     for each in (*singles, *second):
         each.ask(each.draw(random.Random(0)))  # warms the caches, as a running installation has them

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import text
 
+from adapters.database.connections import engine
 from adapters.database.text_index import make_text_index
-from adapters.database.transactions import engine, insert_rows, writing
+from adapters.database.transactions import insert_rows, writing
 from adapters.search.templates import put
 from benchmarks.search.made import COLUMNS, Made, branches, made
 from domain.search import facet

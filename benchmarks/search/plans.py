@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 
 
 def plans_of(call: Callable[[], object]) -> list[str]:

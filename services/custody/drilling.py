@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
-from adapters.database.transactions import connected, engine, translated
+from adapters.database.connections import connected, engine
+from adapters.database.transactions import translated
 from adapters.files.store import storage_at
 from adapters.platform.durable import held, make_folder
 from adapters.platform.processes import command_of_child

@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
 
+from adapters.database.connections import engine
 from adapters.database.migration import migrate, remove_database, revisions
-from adapters.database.transactions import engine, read_all
+from adapters.database.transactions import read_all
 from adapters.files import bucket
 from adapters.files.move_note import note_at
 from adapters.files.restic import Repository

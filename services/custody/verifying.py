@@ -13,7 +13,7 @@ from contextvars import copy_context
 from itertools import chain
 from multiprocessing import get_context
 
-from adapters.database.transactions import made_engine
+from adapters.database.connections import made_engine
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.platform.processes import end_with

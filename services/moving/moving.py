@@ -24,8 +24,8 @@ from sqlalchemy import Engine, select
 from sqlmodel import col
 
 from adapters.database import copying
+from adapters.database.connections import connected, engine
 from adapters.database.migration import migrate, revisions
-from adapters.database.transactions import connected, engine
 from adapters.files.move_note import MoveNote, note_at
 from adapters.files.store import storage_at
 from adapters.inbox import move_mark

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.store.tombstones import digest_of
 from models.access import AccessRow
 from services.access.heads import wrong_access

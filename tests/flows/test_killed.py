@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.database import transactions
+from adapters.database import connections, transactions
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
@@ -87,7 +87,7 @@ def test_next_run_finishes_a_run_killed_before_every_single_write(
 ) -> None:
     _expect_notifications(configure, httpserver)
     expected = _undisturbed(configure)
-    for writes in WRITES[transactions.engine().dialect.name]:
+    for writes in WRITES[connections.engine().dialect.name]:
         was_killed, end = _end_state_after_a_kill(configure, tmp_path, writes)
         assert end == expected, f"killed before write {writes}"
         if not was_killed:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from adapters.database import transactions
+from adapters.database import connections
 from tests.insider import beside
 from tests.insider.anchors import NOTE, forge_leaves, remove_anchors, remove_newest_anchor, sign_again
 from tests.insider.beside import BESIDE
@@ -88,7 +88,7 @@ def carry_out(case: Case, copies: Copies, seed: int) -> str:
         rebuild_database(copies.migrated.read_bytes())
     elif case.kind not in WHOLE_STORE:
         adapt_rows(reference)
-    transactions.engine().dispose()
+    connections.engine().dispose()
     return reference
 
 

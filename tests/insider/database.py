@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, col, delete, select
 
-from adapters.database import transactions
+from adapters.database import connections
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from models.completeness.processes import SessionEventRow
@@ -26,7 +26,7 @@ def database_file() -> Path:
 
 def rebuild_database(migrated: bytes) -> None:
     """Remove the database, and rebuild it from the store as `cellar rebuild` does."""
-    transactions.engine().dispose()
+    connections.engine().dispose()
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             database_file().with_name(database_file().name + ending).unlink()

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.anchors.anchors import FOLDER
 from adapters.anchors.erasing import erase_leaves, leaves_about
-from adapters.database import transactions
+from adapters.database import connections
 from adapters.database.noted import note
 from adapters.database.transactions import writing
 from adapters.files.store import store
@@ -70,11 +70,11 @@ def filled(folder: Path, migrated: Path, archives: int) -> Copies:
         shutil.copy(migrated, settings().data_dir / "cellar.db")
         fill_first_week(archives)
         anchor()
-        transactions.engine().dispose()
+        connections.engine().dispose()
         shutil.copytree(settings().data_dir, earlier)
         fill_second_week(archives)
         root = anchor()
-        transactions.engine().dispose()
+        connections.engine().dispose()
         references = [reference_of(each) for each in range(archives)]
         return Copies(settings().data_dir, earlier, witness, migrated, references, root)
 

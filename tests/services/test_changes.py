@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import reading, writing
 from adapters.settings.settings import settings
 from adapters.store.tombstones import known_digests
 from adapters.tables import changes as table

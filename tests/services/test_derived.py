@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import event, text, update
 from sqlmodel import col, delete, select
 
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import reading, writing
 from adapters.search import templates as said
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals, tombstones

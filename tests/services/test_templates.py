@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlmodel import select
 
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import reading, writing
 from adapters.files.store import store
 from adapters.search import templates as said
 from adapters.search.entries import version

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Engine, Float, Integer, LargeBinary, Table, func, select, text
 
+from adapters.database.connections import connected
 from adapters.database.copying import copy_rows, counts, tables
-from adapters.database.transactions import connected
 from models.columns import Moment
 from models.errors import Conflict
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
+from adapters.database.connections import engine
 from adapters.database.freed import leave_nothing
-from adapters.database.transactions import engine, writing
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from models.archive.archive import ArchiveRow, FormFieldRow
 from models.changes import ChangeRow

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table, inspect, select, text
 
-from adapters.database.transactions import engine, reading, writing
+from adapters.database.connections import engine
+from adapters.database.transactions import reading, writing
 from domain.payments.identity import payment_id
 from domain.settlements.matching import MATCHED, standing_after
 from models.access import CELLAR

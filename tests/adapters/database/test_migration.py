@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel, select
 
 import migrations
+from adapters.database.connections import engine
 from adapters.database.migration import migrate, revisions
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import reading
 from models.archive.content import SignedDocumentRow
 from models.errors import Conflict, Transient
 from models.people import ActionRow

@@ -21,11 +21,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from adapters.database.connections import engine
 from adapters.database.facts import counts
 from adapters.database.migration import migrate
 from adapters.database.outages import Program, connect_as
 from adapters.database.pipeline import UNREAD
-from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
+from adapters.database.transactions import insert_new, insert_rows, is_reachable, reading, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.inbox import session_events
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, delete, insert, select, update
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.settings.settings import settings
 from adapters.store.tombstones import digest_of as digest_of_reference
 from adapters.tables import access

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
+from adapters.database.connections import engine
 from adapters.database.noted import note
-from adapters.database.transactions import engine, writing
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.database.transactions import engine, made_engine, writing
+from adapters.database.connections import engine, made_engine
+from adapters.database.transactions import writing
 from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings

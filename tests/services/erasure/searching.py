@@ -20,7 +20,8 @@ from sqlalchemy import select as plain_select
 from sqlmodel import SQLModel
 
 import models.every_table  # noqa: F401
-from adapters.database.transactions import engine, reading
+from adapters.database.connections import engine
+from adapters.database.transactions import reading
 from adapters.files.bucket import client
 from adapters.files.store import storage_at, store
 from adapters.settings.environment import prefect_file

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select, update
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.files.bucket import client
 from models.access import CELLAR, Action, Caller, Role
 from models.archive.archive import ArchiveRow

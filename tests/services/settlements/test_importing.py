@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from adapters.database.transactions import engine, reading
+from adapters.database.connections import engine
+from adapters.database.transactions import reading
 from adapters.settings.settings import settings
 from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.inbox import inbox, quarantine, session_events

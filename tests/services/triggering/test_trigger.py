@@ -24,7 +24,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
 
-from adapters.database.transactions import engine
+from adapters.database.connections import engine
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import SQLModel
 
-from adapters.database.transactions import engine, reading
+from adapters.database.connections import engine
+from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables import by_hour
 from adapters.tables.runs import receipts

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError, NoResultFound
 
-from adapters.database.transactions import engine, reading
+from adapters.database.connections import engine
+from adapters.database.transactions import reading
 from adapters.tables.archives import archives
 from adapters.tables.archives.archives import row_counts
 from adapters.tables.runs import receipts
