@@ -105,7 +105,7 @@ def _persisted(work: Path, body: Path) -> float:
 
     reference = json.loads(body.read_bytes()[:60].partition(b",")[0] + b"}")["reference"]
     migrate()
-    receipts.register(Delivery("1", body.stem, reference, datetime.now(UTC), body.stat().st_size, {}))
+    receipts.register_all([Delivery("1", body.stem, reference, datetime.now(UTC), body.stat().st_size, {})])
     begun = time.perf_counter()
     persist(reference, body.stem)
     taken_s = time.perf_counter() - begun

@@ -166,7 +166,7 @@ def received(reference: str, body: bytes, received_at: datetime | None = None, s
     delivery = intake.accept(
         Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}, source
     )
-    receipts.register(delivery, known_digest(reference))
+    receipts.register_all([delivery], known_digest(reference))
     return delivery.receipt_id
 
 
@@ -174,7 +174,7 @@ def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
     """Accept what another source sent, as a person and the run that follows do."""
     refused.accept(reference, receipt_id, by)
     for delivery in inbox.deliveries():
-        receipts.register(delivery, known_digest(reference))
+        receipts.register_all([delivery], known_digest(reference))
     finished(reference, receipt_id)
 
 

@@ -73,7 +73,7 @@ def document(reference: str = "r", **session: Any) -> dict[str, Any]:
 def registered(reference: str = "r", body: str = "body", *, minute: float = 0, source: str = DEFAULT_SOURCE) -> str:
     """Register a delivery and return the id of its receipt."""
     made = replace(delivery(reference, body, minute=minute), source=source)
-    receipts.register(made, tombstones.known_digest(reference))
+    receipts.register_all([made], tombstones.known_digest(reference))
     return made.receipt_id
 
 

@@ -50,7 +50,7 @@ def archived_at(
     made = document(reference, id=session, **members)
     made["event"]["timestamp"] = (stated_at or at).replace(tzinfo=None).isoformat()
     arrived = delivery(reference, f"{reference} {at}", minute=(at - delivery().received_at).total_seconds() / 60)
-    receipts.register(arrived)
+    receipts.register_all([arrived])
     loaded(read(made), arrived.receipt_id)
     return arrived.receipt_id
 

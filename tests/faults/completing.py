@@ -19,7 +19,7 @@ def complete_inbox() -> int:
     """Complete every delivery in the inbox, and return how many there were."""
     waiting = list(inbox.deliveries())
     for each in waiting:
-        receipts.register(each, known_digest(each.reference))
+        receipts.register_all([each], known_digest(each.reference))
     for each in waiting:
         if inbox.has_body(each.receipt_id):
             finished(each.reference, each.receipt_id)

@@ -18,7 +18,7 @@ from adapters.database.transactions import writing
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store.tombstones import known_digest
-from adapters.tables.runs.receipts import register
+from adapters.tables.runs.receipts import register_all
 from cli.main import main
 from flows.execution.results import StoredResults, save_block, saved_block
 from flows.worker.serving import FLOWS
@@ -97,7 +97,7 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Deliver
     intake.digest(body)
     intake.write([body])
     delivery = intake.accept(Identity(reference), at or datetime.now(UTC), {"content-type": "application/json"})
-    register(delivery, known_digest(reference))
+    register_all([delivery], known_digest(reference))
     return delivery
 
 

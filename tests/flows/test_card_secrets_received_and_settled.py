@@ -15,7 +15,7 @@ import pytest
 from adapters.inbox import inbox, quarantine
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
-from adapters.tables.runs.receipts import register
+from adapters.tables.runs.receipts import register_all
 from services.payments import recorded
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import Configure, free_port
@@ -60,7 +60,7 @@ def test_no_output_about_receipts_or_settlements_shows_a_secret_in_clear(
     with started() as receiver:
         outputs |= posted(receiver)
         for delivery in list(inbox.deliveries()):
-            register(delivery)
+            register_all([delivery])
             finished(delivery.reference, delivery.receipt_id)
         outputs |= settled(cellar, tmp_path)
         outputs |= answered(receiver, json.loads(outputs["answer"])["document"]["public_link"])

@@ -80,7 +80,7 @@ def with_run(reference: str) -> tuple[Delivery, str]:
     """Return a delivery that arrived long ago and has a run, and the id of that run."""
     delivery = received(reference, sample_body(reference), NOON)
     asyncio.run(trigger(delivery, Trigger.WEBHOOK))
-    return delivery, receipts.register(delivery).flow_run_id or ""
+    return delivery, receipts.register_all([delivery])[0].flow_run_id or ""
 
 
 def arrived(reference: str) -> Delivery:
@@ -97,7 +97,7 @@ def _set_state(api: Api, run: str, state: str) -> None:
 def test_sweep_starts_the_runs_that_deliveries_lack_once(runs: Runs, api: Api) -> None:
     """What becomes of each delivery, `tests/services/triggering/test_trigger.py` shows."""
     left = [arrived("registered"), arrived("unregistered")]
-    receipts.register(left[0])
+    receipts.register_all([left[0]])
     for reference, state in (("crashed", "CRASHED"), ("cancelled", "CANCELLED"), ("failed", "FAILED")):
         delivery, run = with_run(reference)
         _set_state(api, run, state)

@@ -33,7 +33,7 @@ def work(at: datetime, clock: Clock) -> None:
     clock.set(at)
     asyncio.run(take_in_left())
     for delivery in list(inbox.deliveries()):
-        receipts.register(delivery, known_digest(delivery.reference))
+        receipts.register_all([delivery], known_digest(delivery.reference))
         finished(delivery.reference, delivery.receipt_id)
     find_missing(at)
     announce_missing(at)

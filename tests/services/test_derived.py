@@ -79,7 +79,7 @@ def written(installation: Settings) -> Entries:
             receipts.set_state(receipt_id, State.COMPLETED, NOON)
             receipts.set_failed(receipt_id, CAUSE, NOON)  # a condition
     registered("p-two-sources", "a", minute=99)
-    receipts.register(replace(delivery("p-two-sources", "b", minute=100), source="elsewhere"))
+    receipts.register_all([replace(delivery("p-two-sources", "b", minute=100), source="elsewhere")])
     receipts.set_failed(registered("p-failed", minute=101), CAUSE, NOON)
     at = delivery(minute=102).received_at
     refused.record([RefusedDelivery("refused", digest("x"), at, 2, "NOT_BASE64", "", "no base64", "p-0")])

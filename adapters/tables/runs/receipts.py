@@ -46,11 +46,6 @@ class Registration:
     flow_run_id: str | None
 
 
-def register(delivery: Delivery, digest: str | None = None) -> Registration:
-    """Register a delivery, as `register_all` does."""
-    return register_all([delivery], digest)[0]
-
-
 def register_all(deliveries: Sequence[Delivery], digest: str | None = None) -> list[Registration]:
     """Register deliveries of one receipt, of which all but the earliest cost a row. A repetition changes nothing and
     returns the same outcomes.
@@ -80,7 +75,7 @@ def _row_of(delivery: Delivery, outcome: Outcome, flow_run_id: str | None = None
 def register_within(
     session: Session, delivery: Delivery, flow_run_id: str | None = None, *, digest: str | None = None
 ) -> None:
-    """Do as `register`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
+    """Do as `register_all`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
     if erased(session, {delivery.reference: [digest] if digest else []}, [delivery.reference]):
         raise Refused("ERASED", "the archive of this process was erased")
     shared = {"reference": delivery.reference, "received_at": delivery.received_at, "source": delivery.source}
@@ -102,7 +97,7 @@ def register_within(
 
 
 def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
-    """Return what `register` would return for each registered delivery, by its id. One query per page of ids."""
+    """Return what `register_all` returned for each registered delivery, by its id. One query per page of ids."""
     return _registered(read_among(col(DeliveryRow.delivery_id), delivery_ids, _REGISTERED))
 
 
@@ -311,7 +306,7 @@ def incomplete() -> set[str]:
 def restore(reference: str, found: Iterable[ReceiptRow], digest: str | None = None) -> None:
     """Record the missing receipts of a process, and its archive if it has any receipt. Existing rows stay.
 
-    `digest` is as in `register`.
+    `digest` is as in `register_all`.
     """
     with writing() as session:
         for row in found:

@@ -50,8 +50,8 @@ from adapters.tables.runs import receipts
 from tests.records import delivery
 sys.stdin.read()
 for number in range(25):
-    receipts.register(delivery(f"process {number}", f"{sys.argv[1]} {number}"))
-    receipts.register(delivery("shared", "shared", number=int(sys.argv[1]) * 25 + number))
+    receipts.register_all([delivery(f"process {number}", f"{sys.argv[1]} {number}")])
+    receipts.register_all([delivery("shared", "shared", number=int(sys.argv[1]) * 25 + number)])
 """
 
 
@@ -150,7 +150,7 @@ def test_unreachable_sqlite_is_transient(configure: Configure, tmp_path: Path) -
 
     assert not is_reachable()
     with pytest.raises(Transient):
-        receipts.register(delivery())
+        receipts.register_all([delivery()])
 
 
 def test_unreachable_postgres_is_transient(configure: Configure) -> None:
@@ -160,7 +160,7 @@ def test_unreachable_postgres_is_transient(configure: Configure) -> None:
 
         assert not is_reachable()
         with pytest.raises(Transient):
-            receipts.register(delivery())
+            receipts.register_all([delivery()])
 
 
 def test_every_connection_recovers_after_a_restart_of_postgres(configure: Configure, postgres_database: str) -> None:

@@ -351,7 +351,7 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     with installed(troubled.folder, **troubled.settings):
         [waiting] = [each for each in inbox.deliveries() if each.receipt_id == receipt_id]
         # As a sweep does; without Prefect it gets no further than the first that waits.
-        receipts.register(waiting, tombstones.known_digest(waiting.reference))
+        receipts.register_all([waiting], tombstones.known_digest(waiting.reference))
         archive = archive_view.archive("released", CELLAR)
     assert archive
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
@@ -420,7 +420,7 @@ def test_source_is_added_rotated_disabled_and_enabled_and_its_page_says_what_it_
     with installed(troubled.folder, **troubled.settings):  # the receiver's own sweep ends where Prefect is away
         for each in inbox.deliveries():
             if each.source == "north":
-                receipts.register(each, tombstones.known_digest(each.reference))
+                receipts.register_all([each], tombstones.known_digest(each.reference))
     [second] = of_secret.findall(act(troubled, f"{path}/rotate", overlap_h="0").text)
     wait_until(lambda: status(first, b"x") == 401)
     assert status(second, b"x") == 400

@@ -156,7 +156,7 @@ def registered(library: Library, body: bytes) -> str:
     with installed(library.folder, **library.settings):
         receipt_id: str = library.receiver.post(body).json()["document"]["reference"]
         for delivery in library.receiver.deliveries_of(receipt_id):
-            receipts.register(delivery)
+            receipts.register_all([delivery])
     return receipt_id
 
 

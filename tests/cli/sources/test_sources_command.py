@@ -47,7 +47,7 @@ def test_secret_and_url_are_printed_once(cellar: Cellar) -> None:
 
 def test_list_has_the_default_first_and_counts_what_came(cellar: Cellar) -> None:
     added(cellar)
-    receipts.register(replace(delivery("r"), source="retail-il"))
+    receipts.register_all([replace(delivery("r"), source="retail-il")])
 
     listed = json.loads(cellar("sources", "list", "--json").output)["items"]
 

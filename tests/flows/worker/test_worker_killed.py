@@ -69,7 +69,7 @@ def _created(reference: str) -> str:
     """Trigger a delivery as the receiver does. Without a recorded run, each start's sweep would create another."""
     delivery = received(reference, sample_body(reference))
     asyncio.run(trigger(delivery, Trigger.WEBHOOK))
-    flow_run_id = receipts.register(delivery).flow_run_id
+    flow_run_id = receipts.register_all([delivery])[0].flow_run_id
     assert flow_run_id
     return flow_run_id
 

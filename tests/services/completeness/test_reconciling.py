@@ -113,7 +113,7 @@ def test_finding_of_a_list_without_process_numbers_is_closed_by_the_next_search(
 
 
 def test_archive_that_has_arrived_and_is_not_processed_yet_is_not_missing(file: Path) -> None:
-    receipts.register(Delivery("d", digest("x"), "r", NOON, 10, {}, process_number=101))
+    receipts.register_all([Delivery("d", digest("x"), "r", NOON, 10, {}, process_number=101)])
     assert kinds(reconciled(written(file, listed(101)))) == []
 
 

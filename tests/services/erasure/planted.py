@@ -265,7 +265,7 @@ def _delivered(content: bytes, at: datetime) -> str:
     intake.digest(content)
     intake.write([content])
     delivery = intake.accept(Identity(REFERENCE, int(_V["process number"])), at, headers)
-    receipts.register(delivery, known_digest(REFERENCE))
+    receipts.register_all([delivery], known_digest(REFERENCE))
     finished(REFERENCE, delivery.receipt_id)
     leave_inbox(delivery.receipt_id)
     return delivery.receipt_id

@@ -97,7 +97,7 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
     assert check("sources").verdict is Grade.OFF
     sources.add("retail", StatedTerms(), "a test", NOW)
     assert said() == (Grade.WARNING, "nothing has come from retail")
-    receipts.register(replace(delivery("r"), source="retail"))
+    receipts.register_all([replace(delivery("r"), source="retail")])
     assert said() == (Grade.OK, "sources with a URL of their own: 1, disabled: 0")
     sources.disable("retail", "a test", NOW)
     assert said() == (Grade.OK, "sources with a URL of their own: 1, disabled: 1")

@@ -70,7 +70,7 @@ def test_archives_of_last_month_say_nothing_of_today() -> None:
 def test_archive_that_came_several_times_does_not_count() -> None:
     """A later delivery gives an unchanged version a later time, and that after whole hours."""
     arrive(3, 2)
-    receipts.register(delivery("r0", "again", minute=120))
+    receipts.register_all([delivery("r0", "again", minute=120)])
     assert clock_warnings(NOON + timedelta(days=1)) == []
 
 

@@ -35,7 +35,7 @@ AWAY = Cause("ENDPOINT_AWAY", "notify-downstream", "Transient", verbatim("the en
 def complete() -> Delivery:
     """Return a delivery that is complete and has left the inbox."""
     made = delivery(uuid4().hex, uuid4().hex)
-    receipts.register(made)
+    receipts.register_all([made])
     receipts.set_state(made.receipt_id, Stands.COMPLETED, NOON)
     return made
 

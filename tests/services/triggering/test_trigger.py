@@ -74,7 +74,7 @@ def _arrived(body: bytes, at: datetime, source: str = DEFAULT_SOURCE) -> Deliver
 def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:
     """Trigger a delivery, and return its run."""
     asyncio.run(trigger(delivery, why))
-    return receipts.register(delivery).flow_run_id
+    return receipts.register_all([delivery])[0].flow_run_id
 
 
 def recorded(flow_run_id: str, delivery: Delivery, state: RunState | None) -> None:
@@ -144,7 +144,7 @@ def test_delivery_is_registered_and_gets_a_run_once(body: bytes) -> None:
 def test_delivery_whose_trigger_was_killed_gets_the_existing_run(body: bytes) -> None:
     """The trigger was killed after it created the run and before it recorded the run of the delivery."""
     delivery = arrived(body)
-    receipts.register(delivery)
+    receipts.register_all([delivery])
     made = asyncio.run(start_run("r", delivery.receipt_id, Trigger.WEBHOOK))
 
     assert triggered(delivery, Trigger.SWEEP) == made.flow_run_id
@@ -192,7 +192,7 @@ def test_deliveries_that_wait_together_share_a_run(body: bytes) -> None:
     first, *again = [arrived(body, minute=minute) for minute in range(3)]
 
     assert asyncio.run(trigger(first, Trigger.SWEEP, again))
-    assert len({receipts.register(each).flow_run_id for each in (first, *again)}) == 1
+    assert len({receipts.register_all([each])[0].flow_run_id for each in (first, *again)}) == 1
     assert not asyncio.run(trigger(first, Trigger.SWEEP, again))
 
 
@@ -341,7 +341,7 @@ def test_delivery_stays_registered_for_the_sweep_while_prefect_is_down(
 
 def test_unregistered_delivery_stays_in_the_inbox_when_its_receipt_leaves(body: bytes) -> None:
     first = arrived(body)
-    receipts.register(first)
+    receipts.register_all([first])
     second = arrived(body, minute=1)
 
     leave_inbox(first.receipt_id)
@@ -354,7 +354,7 @@ def test_receipt_whose_runs_always_end_unrecorded_is_a_conflict(
 ) -> None:
     """Each attempt is a new run, and Prefect reports each as ended."""
     delivery = arrived(body)
-    receipts.register(delivery)
+    receipts.register_all([delivery])
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     ended = {"id": "run-1", "state": {"name": "Crashed", "type": "CRASHED"}}
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
@@ -374,7 +374,7 @@ def test_untriggered_lists_deliveries_without_a_run_or_complete_oldest_first(bod
         assert triggered(delivery)
     receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
     completed(done)
-    receipts.register(registered)
+    receipts.register_all([registered])
     just_now = _arrived(body + b"a moment ago", datetime.now(UTC))
 
     assert asyncio.run(untriggered()) == [new, registered, done]
@@ -405,7 +405,7 @@ def test_new_delivery_of_a_failed_receipt_is_untriggered(body: bytes) -> None:
     assert triggered(first)
     receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
     second = arrived(body, minute=1)
-    receipts.register(second)
+    receipts.register_all([second])
 
     assert asyncio.run(untriggered()) == [second]
 
@@ -446,7 +446,7 @@ def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fa
     assert mending not in (None, run)
     assert len(waiting()) == 2
     assert not asyncio.run(trigger(again, Trigger.SWEEP))
-    assert receipts.register(again).flow_run_id == mending
+    assert receipts.register_all([again])[0].flow_run_id == mending
 
     asyncio.run(_set(mending or "", Crashed()))
     another = triggered(again, Trigger.SWEEP)
@@ -468,7 +468,7 @@ def test_new_delivery_beside_one_whose_repair_has_failed_starts_another_run(body
 
     assert asyncio.run(trigger(old, Trigger.SWEEP, [new]))
 
-    assert receipts.register(new).flow_run_id not in (None, run, failed)
+    assert receipts.register_all([new])[0].flow_run_id not in (None, run, failed)
 
 
 def test_forgotten_lists_deliveries_whose_run_ended_or_is_unknown_oldest_first(body: bytes) -> None:
@@ -517,7 +517,7 @@ def test_history_has_a_run_that_completes_before_its_delivery_records_it(
 ) -> None:
     """The worker was faster than Prefect's answer."""
     delivery = arrived(body)
-    receipts.register(delivery)
+    receipts.register_all([delivery])
     persist("r", delivery.receipt_id)
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})

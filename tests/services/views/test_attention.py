@@ -50,7 +50,7 @@ class Told:
         self.minute += 1
         arrived = replace(delivery(self.reference, f"{self.reference}{self.minute}", minute=self.minute), source=source)
         self.receipt_id = arrived.receipt_id
-        receipts.register(arrived)
+        receipts.register_all([arrived])
 
     def arrive_from_elsewhere(self) -> None:
         self.arrive("elsewhere")
@@ -175,7 +175,7 @@ def test_withdrawn_dismissal_needs_attention_until_the_next(told: Told) -> None:
 def test_refused_delivery_after_one_that_is_registered_later_needs_attention() -> None:
     refused.record([replace(Told("b")._refusal(), received_at=NOON + timedelta(minutes=9))])
 
-    receipts.register(delivery("b", minute=1))
+    receipts.register_all([delivery("b", minute=1)])
 
     assert listed(attention=True) == ["b"]
 

@@ -42,7 +42,7 @@ def archives_of_two_sources(installation: Settings) -> None:
     assert installation
     for reference, source in (("here", "default"), ("there", "retail")):
         arrived = replace(delivery(reference, reference), source=source)
-        receipts.register(arrived)
+        receipts.register_all([arrived])
         payload = document(reference)
         payload["payments"][0]["amount"] = 1
         loaded(read(payload), arrived.receipt_id)
@@ -117,8 +117,8 @@ def test_runs_of_a_source_are_tagged_with_it_except_those_of_the_default() -> No
 
 
 def test_earlier_delivery_that_is_registered_later_decides_on_the_source() -> None:
-    receipts.register(replace(delivery("late", "late", minute=5), source="retail"))
-    receipts.register(delivery("late", "late", minute=1))
+    receipts.register_all([replace(delivery("late", "late", minute=5), source="retail")])
+    receipts.register_all([delivery("late", "late", minute=1)])
 
     assert archives.identity("late").source == "default"
     assert receipts.get(delivery("late", "late").receipt_id).source == "default"
@@ -129,8 +129,8 @@ def test_two_sources_need_attention() -> None:
     before = {
         each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items
     }
-    receipts.register(delivery("moved", "one"))
-    receipts.register(replace(delivery("moved", "two", minute=1), source="retail"))
+    receipts.register_all([delivery("moved", "one")])
+    receipts.register_all([replace(delivery("moved", "two", minute=1), source="retail")])
 
     after = {
         each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items

@@ -31,7 +31,7 @@ MAIL, PHONE, OTHER = "Dana@example.com", "+972-50-123-4567", "0501234568"
 def loaded(reference: str, version: int, minute: int, **members: object) -> str:
     """Load a version with some members of a request, and return its receipt."""
     its = delivery(reference, f"{reference} {version}", minute=minute)
-    receipts.register(its)
+    receipts.register_all([its])
     age = asdict(age_of(its.received_at, its.received_at, its.receipt_id, is_set_aside=False))
     skeleton = json.dumps({"reference": reference, "sessions": []} | members).encode()
     archives.load(VersionRow(reference=reference, version=version, skeleton=skeleton, **age), {}, {})

@@ -62,7 +62,7 @@ def test_archive_that_waits_for_its_import_says_why_and_stays_with_the_import() 
 
 def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     [delivery, *_] = DELIVERIES
-    receipts.register(delivery)
+    receipts.register_all([delivery])
     run = run_row("run-1", A, reference=delivery.reference)
     runs.begin(run)
     runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("why")))

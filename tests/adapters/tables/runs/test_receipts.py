@@ -40,18 +40,18 @@ def at_once(*calls: Callable[[], object]) -> None:
 
 
 def test_first_delivery_of_a_process_is_new_however_often_it_is_registered() -> None:
-    first = receipts.register(delivery())
+    first = receipts.register_all([delivery()])[0]
 
     assert (first.outcome, first.state, first.flow_run_id) == (Outcome.NEW, "received", None)
     before = archive()
     assert (before.state, before.received_at, before.completed_at) == ("received", NOON, None)
-    assert receipts.register(delivery()) == first
+    assert receipts.register_all([delivery()])[0] == first
     assert archive() == before
 
 
 def test_same_body_is_a_duplicate_and_a_different_body_is_a_change() -> None:
     outcomes = [
-        receipts.register(each).outcome
+        receipts.register_all([each])[0].outcome
         for each in (delivery(), delivery(minute=1), delivery(body="another", minute=2), delivery("other process", "b"))
     ]
 
@@ -92,7 +92,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     receipts.set_state(receipt_id, State.COMPLETED, LATER)
 
     assert (receipts.get(receipt_id).state, receipts.get(receipt_id).completed_at) == ("completed", NOON)
-    assert receipts.register(delivery(minute=9)).state is State.COMPLETED
+    assert receipts.register_all([delivery(minute=9)])[0].state is State.COMPLETED
 
 
 @pytest.mark.usefixtures("installation")
@@ -126,13 +126,13 @@ def test_unknown_receipt_cannot_be_awaited() -> None:
 
 
 def test_delivery_keeps_the_id_of_the_run_that_it_triggered() -> None:
-    receipts.register(delivery())
-    receipts.register(delivery(minute=1))
+    receipts.register_all([delivery()])
+    receipts.register_all([delivery(minute=1)])
 
     assert receipts.set_triggered([delivery(minute=1).delivery_id], "run-1") is State.RECEIVED
 
-    assert receipts.register(delivery(minute=1)).flow_run_id == "run-1"
-    assert receipts.register(delivery()).flow_run_id is None
+    assert receipts.register_all([delivery(minute=1)])[0].flow_run_id == "run-1"
+    assert receipts.register_all([delivery()])[0].flow_run_id is None
 
 
 def test_deliveries_that_are_registered_together_follow_their_arrival() -> None:
@@ -141,14 +141,14 @@ def test_deliveries_that_are_registered_together_follow_their_arrival() -> None:
     outcomes = [each.outcome for each in receipts.register_all([later, first])]
 
     assert outcomes == [Outcome.DUPLICATE, Outcome.NEW]
-    assert [receipts.register(each).outcome for each in (later, first)] == outcomes
+    assert [receipts.register_all([each])[0].outcome for each in (later, first)] == outcomes
     assert receipts.get(digest("body")).received_at == first.received_at
 
 
 def test_deliveries_of_a_receipt_are_listed() -> None:
-    receipts.register(delivery())
-    receipts.register(delivery(minute=1))
-    receipts.register(delivery(body="another"))
+    receipts.register_all([delivery()])
+    receipts.register_all([delivery(minute=1)])
+    receipts.register_all([delivery(body="another")])
 
     assert set(receipts.delivery_ids(digest("body"))) == {delivery().delivery_id, delivery(minute=1).delivery_id}
 
@@ -157,7 +157,7 @@ def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
     def register(each: Delivery) -> None:
-        outcomes.append(receipts.register(each).outcome)
+        outcomes.append(receipts.register_all([each])[0].outcome)
 
     at_once(*(partial(register, each) for each in deliveries))
     return outcomes

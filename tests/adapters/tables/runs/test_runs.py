@@ -194,7 +194,7 @@ def test_run_crashes_since_the_first_of_its_last_attempts_that_crashed() -> None
 
 
 def test_archive_that_failed_before_its_first_task_has_the_numbers_of_its_delivery() -> None:
-    receipts.register(replace(delivery("failed"), process_number=205, template_id="lease"))
+    receipts.register_all([replace(delivery("failed"), process_number=205, template_id="lease")])
 
     (found,) = archive_list.page(ArchiveQuery(process_number=205, template="lease"), CELLAR).items
     assert found.reference == "failed"
