@@ -82,13 +82,14 @@ async def installation(
 
 
 def _settings(data_dir: Path, postgres: Postgres | None, **changed: Any) -> Settings:
+    if postgres and "database_url" not in changed:
+        changed["database_url"] = postgres.new_database("cellar")
     return Settings(
         _env_file=None,
         data_dir=data_dir,
         port=free_port(),
         prefect_port=free_port(),
         webhook_secrets=(SECRET,),
-        database_url=postgres.new_database("cellar") if postgres else None,
         **changed,
     )
 

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
@@ -23,17 +22,6 @@ _LATENCIES_MS = (0, 2)
 _WARMING_UP = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Distant(Postgres):
-    """A server that programs other than Prefect's reach through a proxy."""
-
-    proxy_url: str
-
-    def new_database(self, name: str) -> str:
-        server = Postgres(self.url if name == "prefect" else self.proxy_url)
-        return server.new_database(name)
-
-
 async def measure(folder: Path, endpoint: str, database: Postgres, made: bytes, count: int, latency_ms: int) -> str:
     """Take archives through a new installation, and return its figures as JSON."""
     away_s = latency_ms / 1000
@@ -44,9 +32,8 @@ async def measure(folder: Path, endpoint: str, database: Postgres, made: bytes, 
         os.environ["AWS_ENDPOINT_URL"] = bucket.endpoint
         place = f"s3://{BUCKET}/zone-{latency_ms}"
         urls = {"store_url": f"{place}/store", "inbox_url": f"{place}/inbox"}
-        async with installation(
-            folder / f"{latency_ms}-ms", "cellar", _Distant(database.url, distant.url), **urls
-        ) as site:
+        urls["database_url"] = Postgres(distant.url).new_database("cellar")
+        async with installation(folder / f"{latency_ms}-ms", "cellar", database, **urls) as site:
             await engine_parts.idle(site, made, _WARMING_UP)
             seconds = (await engine_parts.idle(site, made, count)).latencies_s
     cuts = quantiles(seconds, n=20, method="inclusive")

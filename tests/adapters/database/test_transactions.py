@@ -209,7 +209,7 @@ def _rows_of(reference: str) -> list[int]:
     return [len(all_of(select(table).where(col(table.reference) == reference))) for table in tables]
 
 
-@pytest.mark.parametrize("one_in", [pytest.param(1, marks=pytest.mark.faults), 40])
+@pytest.mark.parametrize("one_in", [pytest.param(1, marks=pytest.mark.faults), 90])
 def test_transaction_that_is_killed_between_two_steps_is_there_wholly_or_not_at_all(
     configure: Configure, postgres_installation: str, one_in: int
 ) -> None:
