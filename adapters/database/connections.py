@@ -2,6 +2,7 @@
 
 import atexit
 import math
+import re
 import threading
 import time
 from functools import lru_cache
@@ -16,12 +17,7 @@ from adapters.settings.settings import settings
 
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
-_NOTICE_LOST_SERVER = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-}
+_LOST_SERVER = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 """Ends a query 25 s after the server's machine has vanished (units: s, s, 1, ms). By default Linux waits 15 minutes, or
 two hours once the query has been sent. A server that is slow or paused is waited for: its kernel still answers.
 """
@@ -56,10 +52,8 @@ def connected(location: str) -> Engine:
     if location.startswith("sqlite"):
         return _sqlite(location)
     # With `postgresql://` alone, SQLAlchemy would look for a driver that is not installed.
-    driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
-        "postgres://", "postgresql+psycopg://", 1
-    )
-    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": application_name(), **_NOTICE_LOST_SERVER}
+    driver = re.sub("^postgres(ql)?://", "postgresql+psycopg://", location)
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": application_name(), **_LOST_SERVER}
     engine = create_engine(driver, hide_parameters=True, connect_args=named, **pool_options())
     _ask_idle_connections(engine)
     pipeline.await_results(engine)

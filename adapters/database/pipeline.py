@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql.psycopg import PGExecutionContext_psycopg
 from sqlmodel import Session
 
 _MODE, _PIPELINE = "pipeline_mode", "pipeline"
-_UNKNOWN = -1
 UNREAD = {"cellar_unread": True}
 """The option of a statement that is awaited otherwise, and of which nothing is read, such as a SELECT that locks."""
 
@@ -19,7 +18,7 @@ class _Context(PGExecutionContext_psycopg):
 
     @property
     def rowcount(self) -> int:
-        if self._rowcount == _UNKNOWN and (pipeline := self.root_connection.info.get(_PIPELINE)):
+        if self._rowcount == -1 and (pipeline := self.root_connection.info.get(_PIPELINE)):
             pipeline.sync()
             self._rowcount = self.cursor.rowcount
         return super().rowcount
@@ -33,8 +32,8 @@ def await_results(engine: Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _end(connection: Connection, *told: Any) -> None:
-        if told[3].execution_options.get("stream_results") and connection.info.pop(_PIPELINE, None):
-            connection.info.pop(_MODE).close()
+        if told[3].execution_options.get("stream_results") and _PIPELINE in connection.info:
+            connection.info[_MODE].close()
 
     @event.listens_for(engine, "after_cursor_execute")
     def _await(connection: Connection, *told: Any) -> None:
@@ -58,11 +57,10 @@ def pipelined(session: Session) -> Iterator[None]:
     try:
         with ExitStack() as mode:
             info[_MODE], info[_PIPELINE] = mode, mode.enter_context(driver.pipeline())
+            mode.callback(info.pop, _PIPELINE)
             driver.execute("BEGIN", prepare=False)
             yield
             session.flush()
             driver.execute("COMMIT", prepare=False)
     except dialect.loaded_dbapi.Error as error:
         raise exc.DBAPIError.instance(None, None, error, type(error), dialect=dialect) from error
-    finally:
-        info.pop(_PIPELINE, None)

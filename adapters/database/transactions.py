@@ -35,7 +35,6 @@ _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _DENIED, _NO_TABLE, _NO_COLUMN = "42501", "42P01", "42703"
 """Postgres' codes of errors. Its driver is imported where it connects: it is slow to import, and SQLite needs none."""
-_NEVER_WRITES: dict[str, Any] = {"expire_on_commit": False, "autoflush": False}
 _OPEN = threading.local()
 """The session of the `one_moment` that a thread is in."""
 _with_options = lru_cache(maxsize=8)(Engine.execution_options)  # making one takes as long as a query
@@ -70,7 +69,7 @@ def reading(isolation: str = "REPEATABLE READ") -> Iterator[Session]:
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":
         options["isolation_level"] = isolation  # on SQLite, any transaction sees one moment
-    with translated(), Session(_with_options(engine(), **options), **_NEVER_WRITES) as session:
+    with translated(), Session(_with_options(engine(), **options), autoflush=False, expire_on_commit=False) as session:
         yield session
 
 

@@ -50,12 +50,10 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
             confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed, where=is_own)
             session.connection().execute(confirmed)
     its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
-    over = [code for code, each in found.items() if not each]
+    is_over = col(ConditionRow.code).in_([code for code, each in found.items() if not each])
     is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
-    ended = delete(ConditionRow).where(*its, col(ConditionRow.code).in_(over), is_own, is_earlier)
-    if kind is Subject.STORE:
-        session.connection().execute(ended)
-    elif session.connection().execute(ended).rowcount > 0 or any(found.values()):
+    ended = session.connection().execute(delete(ConditionRow).where(*its, is_over, is_own, is_earlier))
+    if kind is not Subject.STORE and (any(found.values()) or ended.rowcount > 0):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
         entries.set_facets(session, subject, facets_of(Kind.CONDITION, codes))
 

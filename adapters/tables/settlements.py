@@ -59,7 +59,7 @@ def matching_alone() -> Iterator[Session]:
     """
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":
-            session.connection().execute(sql.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            session.connection().execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
         yield session
 
 
@@ -70,13 +70,11 @@ def seeing_all_matches() -> Iterator[Session]:
     On Postgres it waits for a running match, which may have read payments that have since changed. On SQLite a match
     is the only writer, so such changes come before it or after it.
     """
-    if engine().dialect.name != "postgresql":
-        with reading() as session:
-            yield session
-        return
-    with writing() as session:  # its isolation level sees commits made while it waited
-        locked = sql.text("SELECT pg_advisory_xact_lock_shared(:number)").execution_options(**UNREAD)
-        session.connection().execute(locked, {"number": _LOCK})
+    is_postgres = engine().dialect.name == "postgresql"
+    with writing() if is_postgres else reading() as session:  # writing sees commits made while it waited
+        if is_postgres:
+            waits = sql.select(sql.func.pg_advisory_xact_lock_shared(_LOCK))
+            session.connection().execute(waits, execution_options=UNREAD)
         yield session
 
 

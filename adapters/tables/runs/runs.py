@@ -136,8 +136,7 @@ def record_unseen(run: RunRow) -> bool:
         waiting.remove_within(session, [run.receipt_id], asked_too=False)
         if insert_new(session, RunRow, run.model_dump()):
             return True
-        ended = session.connection().execute(unended.values(run.model_dump(include=_OF_AN_UNSEEN_END)))
-        return ended.rowcount > 0
+        return session.connection().execute(unended.values(run.model_dump(include=_OF_AN_UNSEEN_END))).rowcount > 0
 
 
 def ended_runs(receipt_id: str) -> int:
