@@ -19,14 +19,14 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from adapters.database.connections import engine
 from adapters.database.facts import counts
 from adapters.database.migration import migrate
 from adapters.database.outages import Program, connect_as
 from adapters.database.pipeline import UNREAD
-from adapters.database.transactions import insert_new, insert_rows, is_reachable, reading, writing
+from adapters.database.transactions import insert_new, insert_rows, is_reachable, reading, streamed, writing
 from adapters.settings.settings import Settings
 from adapters.tables.runs import receipts
 from models.archive.archive import ArchiveRow, FormFieldRow
@@ -91,6 +91,20 @@ def test_error_rolls_everything_back() -> None:
 
     with writing() as session:
         assert count(session) == 0
+
+
+@pytest.mark.usefixtures("installation")
+def test_numbers_of_rows_and_streams_have_what_was_written_before_without_waiting() -> None:
+    with writing() as session:
+        insert_rows(session, ReceiptRow, [ROW, ROW | {"receipt_id": "b"}])
+        changed = session.connection().execute(update(ReceiptRow).values(size_bytes=2))
+        assert changed.rowcount == 2
+        insert_rows(session, ReceiptRow, [ROW | {"receipt_id": "c"}])
+        assert sorted(streamed(session, select(ReceiptRow.size_bytes))) == [(1,), (2,), (2,)]
+        insert_rows(session, ReceiptRow, [ROW | {"receipt_id": "d"}])
+
+    with reading() as session:
+        assert count(session) == 4
 
 
 @pytest.mark.usefixtures("installation")
@@ -163,14 +177,17 @@ def test_unreachable_postgres_is_transient(configure: Configure) -> None:
             receipts.register_all([delivery()])
 
 
+def cut_others(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
+
+
 def test_every_connection_recovers_after_a_restart_of_postgres(configure: Configure, postgres_database: str) -> None:
     configure(database_url=postgres_database)
     with engine().connect(), engine().connect():
         pass
-    with psycopg.connect(postgres_database, autocommit=True) as restarted:
-        others = "pid <> pg_backend_pid() AND datname = current_database()"
-        restarted.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
-
+    cut_others(postgres_database)
     time.sleep(1.1)  # a connection that was used within the last second is trusted without a look
 
     assert is_reachable()
@@ -184,9 +201,13 @@ def test_connection_that_breaks_during_a_transaction_is_transient(configure: Con
 
     with pytest.raises(Transient), reading() as session:
         session.connection().execute(broken)
-    for statement in (broken, broken.execution_options(**UNREAD)):
+    for break_off in (
+        lambda session: session.execute(broken),
+        lambda session: session.execute(broken.execution_options(**UNREAD)),
+        lambda _session: cut_others(postgres_database),  # COMMIT notices it
+    ):
         with pytest.raises(Transient), writing() as session:
-            session.execute(statement)
+            break_off(session)
         with writing() as session:
             assert session.execute(text("SELECT 1")).scalar() == 1
 
