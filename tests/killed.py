@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.waiting import Wait
 from sqlalchemy import event
 
 from adapters.database.connections import engine
@@ -80,17 +81,20 @@ def count_writes(countdown: Countdown) -> None:
 
 
 def count_sent(countdown: Countdown) -> None:
-    """Count each step on the way to Postgres: before something is sent, and before its answer is read."""
+    """Count each exchange with Postgres twice: before anything is sent, and before the answer is read."""
     wait = psycopg.Connection.wait
 
     def stepped(steps: Any) -> Any:
-        ready = None
+        countdown.write()
+        ready, is_sent = None, False
         while True:
-            countdown.write()
             try:
                 wanted = steps.send(ready)
             except StopIteration as end:
                 return end.value
+            if wanted == Wait.R and not is_sent:
+                is_sent = True
+                countdown.write()
             ready = yield wanted
 
     def counted(connection: Any, steps: Any, *rest: Any, **options: Any) -> Any:

@@ -42,9 +42,7 @@ _with_options = lru_cache(maxsize=8)(Engine.execution_options)  # making one tak
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """Yield a transaction that may write. It is committed at the end, and rolled back by an error.
-
-    Postgres gets statements without a result together with the next one; see `pipeline.pipelined`.
+    """Yield a transaction that may write, `pipelined` on Postgres. It is committed at the end, rolled back by an error.
 
     Raises:
         Transient: the database does not answer, or stayed locked.

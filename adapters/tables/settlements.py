@@ -73,8 +73,7 @@ def seeing_all_matches() -> Iterator[Session]:
     is_postgres = engine().dialect.name == "postgresql"
     with writing() if is_postgres else reading() as session:  # writing sees commits made while it waited
         if is_postgres:
-            waits = sql.select(sql.func.pg_advisory_xact_lock_shared(_LOCK))
-            session.connection().execute(waits, execution_options=UNREAD)
+            session.execute(sql.select(sql.func.pg_advisory_xact_lock_shared(_LOCK)), execution_options=UNREAD)
         yield session
 
 

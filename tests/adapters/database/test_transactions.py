@@ -230,11 +230,11 @@ def _rows_of(reference: str) -> list[int]:
     return [len(all_of(select(table).where(col(table.reference) == reference))) for table in tables]
 
 
-@pytest.mark.parametrize("one_in", [pytest.param(1, marks=pytest.mark.faults), 90])
+@pytest.mark.parametrize("one_in", [pytest.param(1, marks=pytest.mark.faults), 40])
 def test_transaction_that_is_killed_between_two_steps_is_there_wholly_or_not_at_all(
     configure: Configure, postgres_installation: str, one_in: int
 ) -> None:
-    """A pipeline waits neither for BEGIN nor for most statements. The last steps are around the answer to COMMIT."""
+    """A pipeline waits neither for BEGIN nor for most statements. The last step is before the answer to COMMIT."""
     configure(database_url=postgres_installation)
     made: Any = FORKED.Value(c_int, lock=False)
     assert exit_status(_register_until, sys.maxsize, _arrived("not killed"), made) == 0
