@@ -81,7 +81,7 @@ def count_writes(countdown: Countdown) -> None:
 
 
 def count_sent(countdown: Countdown) -> None:
-    """Count each exchange with Postgres twice: before anything is sent, and before the answer is read."""
+    """Count each exchange with Postgres twice: before anything is sent, and before an answer is awaited."""
     wait = psycopg.Connection.wait
 
     def stepped(steps: Any) -> Any:
@@ -91,6 +91,8 @@ def count_sent(countdown: Countdown) -> None:
             try:
                 wanted = steps.send(ready)
             except StopIteration as end:
+                if not is_sent:
+                    countdown.write()
                 return end.value
             if wanted == Wait.R and not is_sent:
                 is_sent = True

@@ -221,8 +221,9 @@ def _register_until(steps: int, arrived: list[Delivery], made: Any) -> None:
     made.value = countdown.made
 
 
-def _arrived(name: str) -> list[Delivery]:
-    return [delivery(name, name, minute=each) for each in range(3)]
+def _arrived(name: str, hour: int) -> list[Delivery]:
+    """Return three deliveries of a body. In an hour of its own, the archive's place in the list is free at once."""
+    return [delivery(name, name, minute=60 * hour + each) for each in range(3)]
 
 
 def _rows_of(reference: str) -> list[int]:
@@ -237,15 +238,15 @@ def test_transaction_that_is_killed_between_two_steps_is_there_wholly_or_not_at_
     """A pipeline waits neither for BEGIN nor for most statements. The last step is before the answer to COMMIT."""
     configure(database_url=postgres_installation)
     made: Any = FORKED.Value(c_int, lock=False)
-    assert exit_status(_register_until, sys.maxsize, _arrived("not killed"), made) == 0
+    assert exit_status(_register_until, sys.maxsize, _arrived("not killed", -1), made) == 0
     found = list[list[int]]()
     with psycopg.connect(postgres_installation, autocommit=True) as watching:
         for steps in [*range(0, made.value - 2, one_in), made.value - 2, made.value - 1]:
             name = f"killed before step {steps}"
-            assert exit_status(_register_until, steps, _arrived(name), made) == -signal.SIGKILL
+            assert exit_status(_register_until, steps, _arrived(name, steps), made) == -signal.SIGKILL
             wait_until(lambda: len(watching.execute(_NAMES).fetchall()) <= 1)  # Postgres has ended the other's work
             found.append(_rows_of(name))
-            receipts.register_all(_arrived(name))
+            receipts.register_all(_arrived(name, steps))
             assert _rows_of(name) == _WHOLE, name
 
     assert (found[0], found[-1]) == (_NOTHING, _WHOLE)
