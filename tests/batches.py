@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event
-
-from adapters.database.connections import engine
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from adapters.tables.batches import batches as rows
@@ -21,7 +18,7 @@ from models.said import verbatim
 from models.views.batch import BatchView
 from services import derived
 from services.batches import batches
-from tests.killed import Countdown, exit_status
+from tests.killed import Countdown, count_commits, exit_status
 
 UNKNOWN_DRIVER = str(UUID(int=0))
 """A driver that Prefect does not know."""
@@ -97,7 +94,7 @@ def driven_until_killed(batch_id: str, commits: int) -> None:
 
 
 def _drive_until_killed(batch_id: str, commits: int) -> None:
-    event.listen(engine(), "commit", Countdown(commits).write)
+    count_commits(Countdown(commits))
     if batches.get(batch_id).state == "planned":
         batches.freeze(batch_id, "dana@desk")
     driven(batch_id)

@@ -80,6 +80,20 @@ def count_writes(countdown: Countdown) -> None:
         bucket.client().meta.events.register("before-send.s3", countdown.request)
 
 
+def count_commits(countdown: Countdown) -> None:
+    """Count each transaction that writes, right before its commit: on Postgres, COMMIT is sent in the pipeline."""
+    execute = psycopg.Connection.execute
+
+    def counted(connection: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        if query == "COMMIT":
+            countdown.write()
+        return execute(connection, query, *rest, **options)
+
+    psycopg.Connection.execute = counted  # type: ignore[method-assign, assignment]
+    if engine().dialect.name == "sqlite":
+        event.listen(engine(), "commit", countdown.write)
+
+
 def count_sent(countdown: Countdown) -> None:
     """Count each exchange with Postgres twice: before anything is sent, and before an answer is awaited."""
     wait = psycopg.Connection.wait

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 from sqlmodel import col, delete, select
 
-from adapters.database.connections import engine
 from adapters.database.transactions import reading, writing
 from adapters.search import templates as said
 from adapters.settings.settings import Settings, settings
@@ -34,7 +33,7 @@ from services import derived, templates
 from services.custody.verifying_records import verify_beside
 from services.views import archive_list
 from tests.conftest import LONGEST_S, Configure
-from tests.killed import Countdown, exit_status
+from tests.killed import Countdown, count_commits, exit_status
 from tests.records import NOON, archived, change, delivery, digest, document, registered
 
 Entries = tuple[set[tuple[int, str, str, str | None, int]], set[tuple[int, str, int]]]
@@ -127,7 +126,7 @@ def test_filling_in_that_is_killed_within_a_batch_goes_on_after_the_batches_befo
 
 
 def _fill_until_killed(commits: int) -> None:
-    event.listen(engine(), "commit", Countdown(commits).write)
+    count_commits(Countdown(commits))
     while derived.fill(2):
         pass
 
