@@ -29,7 +29,7 @@ from models.errors import Refused
 log = structlog.get_logger()
 
 _READ_AT_ONCE_BYTES = 1 << 20
-_HANDED_ON_BYTES = 64 << 10
+_READ_AHEAD_BYTES = 64 << 10
 _CHUNK_COSTS_BYTES = 64  # memory of a `bytes` object beside its content
 _HEAD_BYTES = 64 << 10
 _HEADERS = 100
@@ -279,7 +279,7 @@ class _Body:
         else:
             self._chunks.append(chunk)
             self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
-        if self._dropped_bytes or self._held_bytes >= _HANDED_ON_BYTES:
+        if self._dropped_bytes or self._held_bytes >= _READ_AHEAD_BYTES:
             self._cycle.flow.pause_reading()
         self._cycle.message_event.set()
 
