@@ -57,10 +57,11 @@ class Intake:
         """The receipt id of the body so far."""
         return self._digest.hexdigest()
 
-    def digest(self, chunk: bytes) -> None:
-        """Add the next chunk to the digest. It must also be written by `write`."""
-        self._digest.update(chunk)
-        self.size_bytes += len(chunk)
+    def digest(self, *chunks: bytes) -> None:
+        """Add the next chunks to the digest. They must also be written by `write`."""
+        for chunk in chunks:
+            self._digest.update(chunk)
+            self.size_bytes += len(chunk)
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Write the next chunks. They must also be added by `digest`, before or after."""
