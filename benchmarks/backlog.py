@@ -16,18 +16,13 @@ from statistics import quantiles
 
 from benchmarks import archives, engine_parts, history, machine
 from benchmarks.engine import set_up_process
-from benchmarks.installations import Installation, installation
+from benchmarks.installations import installation
 from benchmarks.posting import post_at_once
 
 _WARMING_UP = 2
 _LANES = 16
 _OLD_AFTER_S = 12
 """Runs that have been due for ten seconds count as old: see `flows/worker/due_runs.py`."""
-
-
-async def _made(site: Installation) -> int:
-    """Return how many runs there are, whatever their state."""
-    return int((await site.prefect.post("/flow_runs/count", json={})).json())
 
 
 async def measure(folder: Path, made: bytes, count: int, new: int) -> dict[str, float]:
@@ -37,7 +32,7 @@ async def measure(folder: Path, made: bytes, count: int, new: int) -> dict[str, 
         before = await history.count_runs(site.prefect)
         os.kill(site.worker.pid, signal.SIGSTOP)
         await post_at_once(site.receiver, made, archives.references(count), _LANES)
-        await engine_parts.reached(lambda: _made(site), before + count)
+        await engine_parts.reached(lambda: history.count_made(site.prefect), before + count)
         await asyncio.sleep(_OLD_AFTER_S)
         began_s, seconds = time.monotonic(), list[float]()
         os.kill(site.worker.pid, signal.SIGCONT)

@@ -14,6 +14,7 @@ from adapters.peers.prefect_api import DEPLOYMENT
 
 _FLOW = DEPLOYMENT.partition("/")[0]
 _PAGE = 200
+_OF_FLOW = {"flows": {"name": {"any_": [_FLOW]}}}  # not the runs of the sweep
 _COMPLETED = {"state": {"type": {"any_": ["COMPLETED"]}}}
 
 
@@ -30,6 +31,11 @@ class CompletedRun:
 async def count_runs(prefect: httpx.AsyncClient) -> int:
     """Return how many runs of the flow have completed."""
     return await _count(prefect, "flow_runs")
+
+
+async def count_made(prefect: httpx.AsyncClient) -> int:
+    """Return how many runs of the flow there are, whatever their state."""
+    return int((await prefect.post("/flow_runs/count", json=_OF_FLOW)).raise_for_status().text)
 
 
 async def count_task_runs(prefect: httpx.AsyncClient) -> int:
@@ -54,8 +60,7 @@ async def _pages(prefect: httpx.AsyncClient, references: Sequence[str]) -> Async
 
 
 async def _count(prefect: httpx.AsyncClient, kind: str) -> int:
-    of_flow = {"flows": {"name": {"any_": [_FLOW]}}}  # not the runs of the sweep
-    answer = await prefect.post(f"/{kind}/count", json=of_flow | {kind: _COMPLETED})
+    answer = await prefect.post(f"/{kind}/count", json=_OF_FLOW | {kind: _COMPLETED})
     return int(answer.raise_for_status().text)
 
 

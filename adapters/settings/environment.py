@@ -28,8 +28,8 @@ _SERVER_TUNING = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
-    # In a burst nearly every run would be marked as late after 15 s. Each mark costs the server as much as a task.
-    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
+    # A backlog would be marked as late after 15 s, run by run. Each mark costs the server as much as a task.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3600",
 }
 
 # Prefect's service removes this many runs in one transaction. With its default of 200, others wait for longer.
