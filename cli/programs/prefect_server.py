@@ -28,7 +28,6 @@ with uncollected():
     from fastapi.dependencies import utils
     from prefect.cli import app
     from prefect.server.api import server
-    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
     from prefect.server.database.orm_models import Deployment, FlowRun, WorkQueue
     from prefect.server.database.query_components import AioSqliteQueryComponents, AsyncPostgresQueryComponents
     from prefect.server.events.schemas.events import Event, ReceivedEvent
@@ -39,7 +38,7 @@ with uncollected():
     from prefect.server.orchestration.rules import BaseUniversalTransform
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_CORS_ALLOWED_ORIGINS
     from prefect.types._datetime import now
-    from sqlalchemy import Connection, Result, event
+    from sqlalchemy import Result, event
     from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.dialects.sqlite import aiosqlite
     from sqlalchemy.orm import ORMExecuteState, Session, joinedload
@@ -49,16 +48,6 @@ with uncollected():
     from starlette.responses import PlainTextResponse
     from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn.config import LOGGING_CONFIG
-
-
-def begin_immediately() -> None:
-    """Make Prefect's server begin every SQLite transaction IMMEDIATE, so that it waits for its turn."""
-
-    def begin(_configuration: AioSqliteConfiguration, connection: Connection) -> None:
-        if SQLITE_BEGIN_MODE.get():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    AioSqliteConfiguration.begin_sqlite_stmt = begin  # type: ignore[method-assign, assignment]
 
 
 class _Cursor(aiosqlite.AsyncAdapt_aiosqlite_cursor):
@@ -75,7 +64,8 @@ class _Cursor(aiosqlite.AsyncAdapt_aiosqlite_cursor):
     _aenter_cursor = staticmethod(lambda cursor: cursor)
 
     def execute(self, operation: str, parameters: Any = None) -> None:
-        self._do(self._cursor.execute, operation, parameters or ())
+        begins = operation == "BEGIN DEFERRED"
+        self._do(self._cursor.execute, "BEGIN IMMEDIATE" if begins else operation, parameters or ())
 
     def executemany(self, operation: str, seq_of_parameters: Any) -> None:
         if not self._connection.in_transaction:
@@ -164,24 +154,16 @@ async def _called(function: Callable[..., Any], **named: Any) -> Any:
     return function(**named)
 
 
-class OwnPagesOnly:
-    """Middleware that refuses requests and WebSockets from pages of other origins. Programs send no `Origin`."""
+def _own_pages_only(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """Refuse requests and WebSockets from pages of other origins. Programs send no `Origin`."""
+    refusal = PlainTextResponse("pages of this origin may not call this server", 403)
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        self._app = app
-        self._origins = origins
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = (
-            PlainTextResponse("pages of this origin may not call this server", 403)
-            if self._is_of_others(scope)
-            else self._app
-        )
-        await answer(scope, receive, send)
-
-    def _is_of_others(self, scope: Scope) -> bool:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         origin = Headers(scope=scope).get("origin") if scope["type"] in {"http", "websocket"} else None
-        return origin is not None and "*" not in self._origins and origin not in self._origins
+        is_own = origin is None or "*" in origins or origin in origins
+        await (app if is_own else refusal)(scope, receive, send)
+
+    return answer
 
 
 def close_to_others() -> None:
@@ -207,7 +189,7 @@ def _closed(made: ASGIApp) -> ASGIApp:
     origins = {origin for each in named if (origin := each.strip().rstrip("/"))}
     hosts = {urlsplit(origin).hostname or origin for origin in origins}
     # cellar's own programs call the server at the last two hosts, even if an operator names other origins.
-    return TrustedHostMiddleware(OwnPagesOnly(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
+    return TrustedHostMiddleware(_own_pages_only(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
 
 
 def log_in_our_format() -> None:
@@ -219,7 +201,6 @@ def log_in_our_format() -> None:
 
 if __name__ == "__main__":
     log_in_our_format()
-    begin_immediately()
     execute_directly()
     read_once()
     leave_out()

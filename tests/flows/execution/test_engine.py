@@ -19,7 +19,7 @@ from prefect.cli import _server_utils
 from prefect.client.schemas.objects import FlowRun
 from prefect.server.api import server, workers
 from prefect.server.api.clients import BaseClient
-from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.orm_models import FlowRun as FlowRunRow
 from prefect.server.database.orm_models import Log, WorkQueue
 from prefect.server.events.clients import PrefectServerEventsAPIClient
@@ -96,19 +96,12 @@ def test_run_that_has_not_begun_is_not_over() -> None:
     assert not Execution(process_archive, flow_run).is_over
 
 
-def test_sqlite_transactions_can_begin_immediate() -> None:
-    """`cli.programs.prefect_server` takes the place of this method, which begins the transactions that have a mode."""
-    assert list(inspect.signature(AioSqliteConfiguration.begin_sqlite_stmt).parameters) == ["self", "conn"]
-    source = inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
-    assert "mode = SQLITE_BEGIN_MODE.get()\n        if mode is not None:" in source
-    assert SQLITE_BEGIN_MODE.get() is None
-    assert '"begin", self.begin_sqlite_stmt' in inspect.getsource(AioSqliteConfiguration.engine)
-
-
 def test_transaction_of_sqlite_stays_in_the_loop_and_rows_outside_of_one_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`cli.programs.prefect_server` takes the place of SQLAlchemy's cursor."""
+    """`cli.programs.prefect_server` takes the place of SQLAlchemy's cursor. Prefect begins a transaction DEFERRED."""
+    assert 'else "DEFERRED")' in inspect.getsource(AioSqliteConfiguration.begin_transaction)
+    assert 'f"BEGIN {mode}"' in inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
     monkeypatch.setattr(AsyncAdapt_aiosqlite_connection, "_cursor_cls", prefect_server._Cursor)
 
     async def threads() -> list[bool]:
@@ -127,6 +120,11 @@ def test_transaction_of_sqlite_stays_in_the_loop_and_rows_outside_of_one_get_one
             assert (await connection.exec_driver_sql("SELECT * FROM row")).all() == []
             with pytest.raises(OperationalError, match="no such table"):
                 await connection.exec_driver_sql("SELECT * FROM missing")
+            await connection.exec_driver_sql("BEGIN DEFERRED")
+            async with engine.connect() as other:
+                await other.exec_driver_sql("PRAGMA busy_timeout = 0")
+                with pytest.raises(OperationalError, match="locked"):
+                    await other.exec_driver_sql("BEGIN IMMEDIATE")
         await engine.dispose()
         return [each == get_ident() for each in (outside, *inside)]
 
