@@ -6,23 +6,33 @@ import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import get_ident
 from uuid import uuid4
 
 import aiosqlite
 import prefect
 import pytest
+from docket import Docket
+from fastapi.dependencies import utils
 from prefect import flow_engine
 from prefect.cli import _server_utils
 from prefect.client.schemas.objects import FlowRun
+from prefect.server.api import server, workers
 from prefect.server.api.clients import BaseClient
-from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.orm_models import FlowRun as FlowRunRow
-from prefect.server.database.orm_models import WorkQueue
+from prefect.server.database.orm_models import Log, WorkQueue
 from prefect.server.events.clients import PrefectServerEventsAPIClient
 from prefect.server.events.schemas.events import Event, ReceivedEvent
 from prefect.server.models import flow_runs
+from prefect.server.models.work_queues import mark_work_queues_ready
+from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique
 from prefect.states import Scheduled
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from cli.programs import prefect_server
 from flows.execution.engine import Execution, Interruption, _Engine
@@ -86,38 +96,69 @@ def test_run_that_has_not_begun_is_not_over() -> None:
     assert not Execution(process_archive, flow_run).is_over
 
 
-def test_sqlite_transactions_can_begin_immediate() -> None:
-    """`cli.programs.prefect_server` takes the place of this method, which begins the transactions that have a mode."""
-    assert list(inspect.signature(AioSqliteConfiguration.begin_sqlite_stmt).parameters) == ["self", "conn"]
-    source = inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
-    assert "mode = SQLITE_BEGIN_MODE.get()\n        if mode is not None:" in source
-    assert SQLITE_BEGIN_MODE.get() is None
-    assert '"begin", self.begin_sqlite_stmt' in inspect.getsource(AioSqliteConfiguration.engine)
-
-
-def test_each_step_of_a_sqlite_connection_goes_through_one_method_which_may_stay_in_the_loop() -> None:
-    """`cli.programs.prefect_server` takes the place of `_execute`, unless the connection is in no transaction."""
-    assert list(inspect.signature(aiosqlite.Connection._execute).parameters) == ["self", "fn", "args", "kwargs"]
-    assert "self._execute(self._conn.commit)" in inspect.getsource(aiosqlite.Connection.commit)
-    assert "self._conn._execute(fn, *args, **kwargs)" in inspect.getsource(aiosqlite.Cursor._execute)
-
-
-def test_rows_that_are_inserted_outside_of_a_transaction_are_in_one_until_their_commit(
+def test_transaction_of_sqlite_stays_in_the_loop_and_rows_outside_of_one_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(aiosqlite.Connection, "_execute", aiosqlite.Connection._execute)
-    prefect_server.stay_in_the_loop()
+    """`cli.programs.prefect_server` takes the place of SQLAlchemy's cursor. Prefect begins a transaction DEFERRED."""
+    assert 'else "DEFERRED")' in inspect.getsource(AioSqliteConfiguration.begin_transaction)
+    assert 'f"BEGIN {mode}"' in inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
+    monkeypatch.setattr(AsyncAdapt_aiosqlite_connection, "_cursor_cls", prefect_server._Cursor)
 
-    async def insert() -> None:
-        async with aiosqlite.connect(tmp_path / "rows", isolation_level=None, check_same_thread=False) as connection:
-            await connection.execute("CREATE TABLE row (number)")
+    async def threads() -> list[bool]:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'rows'}", isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, aiosqlite.Connection)
+            await driver.create_function("thread", 0, get_ident)
+            outside = (await connection.exec_driver_sql("SELECT thread()")).scalar()
+            await connection.exec_driver_sql("CREATE TABLE row (number)")
             for number in (1, 3):
-                await connection.executemany("INSERT INTO row VALUES (?)", [(number,), (number + 1,)])
-            assert connection.in_transaction
-            await connection.rollback()
-            assert await connection.execute_fetchall("SELECT * FROM row") == []
+                rows = [(number,), (number + 1,)]
+                await connection.exec_driver_sql("INSERT INTO row VALUES (?)", rows)
+            inside = (await connection.exec_driver_sql("SELECT thread() FROM row")).scalars().all()
+            await driver.rollback()
+            assert (await connection.exec_driver_sql("SELECT * FROM row")).all() == []
+            with pytest.raises(OperationalError, match="no such table"):
+                await connection.exec_driver_sql("SELECT * FROM missing")
+            await connection.exec_driver_sql("BEGIN DEFERRED")
+            async with engine.connect() as other:
+                await other.exec_driver_sql("PRAGMA busy_timeout = 0")
+                with pytest.raises(OperationalError, match="locked"):
+                    await other.exec_driver_sql("BEGIN IMMEDIATE")
+        await engine.dispose()
+        return [each == get_ident() for each in (outside, *inside)]
 
-    asyncio.run(insert())
+    assert asyncio.run(threads()) == [False, True, True, True, True]
+
+
+def test_rows_of_an_insert_become_parameters() -> None:
+    """The event of a session executes them."""
+    for kind in (sqlite.Insert, postgresql.Insert):
+        inserting = prefect_server._taking_rows(kind)(None, Log)
+        assert str(inserting.values([{"name": "a"}, {"name": "b"}])) == str(inserting)
+        assert inserting.values([{"name": "a"}]).on_conflict_do_nothing().rows == [{"name": "a"}]
+        assert inserting.values(name="a").compile().params["name"] == "a"
+
+
+def test_what_serves_no_client_of_ours_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Docket, "add", Docket.add)
+    monkeypatch.setitem(vars(utils), "run_in_threadpool", None)
+    kept = EnsureFlowRunStateTimestampIsUnique.before_transition
+    monkeypatch.setattr(EnsureFlowRunStateTimestampIsUnique, "before_transition", kept)
+    prefect_server.leave_out()
+
+    async def marks() -> list[bool]:
+        async with Docket("marks", url="memory://marks") as docket:
+            queue, other = uuid4(), uuid4()
+            marks = {name: docket.add(mark_work_queues_ready, key=name) for name in "abc"}
+            polled = zip(marks.values(), [queue, queue, other], strict=True)
+            done = [await mark(polled_work_queue_ids=[], ready_work_queue_ids=[each]) for mark, each in polled]
+            return [each is not None for each in done]
+
+    assert asyncio.run(marks()) == [True, False, True]
+    assert {"mark_work_queues_ready", "mark_deployments_ready"} <= vars(workers).keys()
+    assert "await run_in_threadpool(call, **solved_result.values)" in inspect.getsource(utils.solve_dependencies)
+    assert "async def default_content_type(" in inspect.getsource(server.create_api_app)
 
 
 def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_once() -> None:
@@ -130,6 +171,7 @@ def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_onc
         (tables,) = re.findall(r"FROM flow_run (.*)", str(asking).replace("\n", ""))
         assert re.findall(r"LEFT OUTER JOIN (\w+) AS", tables) == ["flow_run_state", "work_queue", "work_pool"]
     read = Event(occurred=datetime.now(UTC), event="e", resource={"prefect.resource.id": "r"}, id=uuid4()).receive()
+    assert read == ReceivedEvent(**read.model_dump())
     text = read.model_dump_json().encode()
     assert ReceivedEvent.model_validate_json(text) is ReceivedEvent.model_validate_json(text) == read
 
