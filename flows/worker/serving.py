@@ -39,6 +39,7 @@ from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
 from flows.worker.pool import set_up, until_answered
+from flows.worker.prefect_queues import look_in_turns
 from flows.worker.worker import AWAY, Worker, end_tasks
 from models.access import Action
 from models.errors import Transient
@@ -89,6 +90,7 @@ def serve(name: str, *, sole: bool) -> None:
     """
     remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
     sys.setswitchinterval(_INTERPRETER_TURN_S)
+    look_in_turns()
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.asked)
