@@ -110,7 +110,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     state, cause = ended
     if state.is_failed():
         await _label(reference, progress, {"attention", f"cause:{cause.code}"}, _named(progress.tags, "cause:"))
-    await _publish(reference, cause_summary(cause, state.message or "", settings().dossier_url(reference)))
+    await _publish(reference, lambda: cause_summary(cause, state.message or "", settings().dossier_url(reference)))
     await end_own_process(state)
     return state
 
@@ -322,12 +322,12 @@ async def _label(reference: str, progress: Progress, found: set[str], outdated: 
 
 async def _publish_summary(run: Run, read: Read, version: int) -> None:
     with optional_summary():
-        archived = await in_thread(read, run.reference, run.receipt_id)
-        await _publish(run.reference, await in_thread(archive_summary, archived, version))
+        await _publish(run.reference, lambda: archive_summary(read(run.reference, run.receipt_id), version))
 
 
-async def _publish(reference: str, markdown: str) -> None:
+async def _publish(reference: str, made: Callable[[], str]) -> None:
     key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
     with optional_summary():
-        if not await in_thread(erased, reference):  # else the summary would outlive the erasure
+        markdown = await in_thread(lambda: made() if not erased(reference) else None)
+        if markdown:  # else the summary would outlive the erasure
             await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
