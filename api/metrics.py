@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from adapters.anchors.witness import Comparison, LastAnchor, last_anchor, last_comparison
+from adapters.anchors.witness import Comparison, LastAnchor
 from adapters.database.facts import Counts, counts
 from adapters.files.store import Disk, disks
 from adapters.inbox.inbox import Backlog, backlog
@@ -52,7 +52,8 @@ def _found() -> tuple[Sequence[ConditionGroup], datetime | None]:
 
 
 def _of_records() -> tuple[LastAnchor | None, Comparison | None, LastBackup | None, LastDrill | None]:
-    return last_anchor(), last_comparison(), last_records.find(LastBackup), last_records.find(LastDrill)
+    find = last_records.find
+    return find(LastAnchor), find(Comparison), find(LastBackup), find(LastDrill)
 
 
 _MEASURED: Sequence[Recent[Any]] = [

@@ -19,7 +19,6 @@ from adapters.files.store import storage_at, store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from adapters.settings.settings import settings
-from adapters.store import last_records
 from models.errors import Conflict, Transient
 
 
@@ -128,16 +127,6 @@ class Comparison:
     findings: int = 0
     erased: int = 0
     failure: str = ""
-
-
-def last_anchor() -> LastAnchor | None:
-    """Return the last anchor, None if there was none or its record is unreadable."""
-    return last_records.find(LastAnchor)
-
-
-def last_comparison() -> Comparison | None:
-    """Return the last comparison, None if there was none or its record is unreadable."""
-    return last_records.find(Comparison)
 
 
 def note(anchor: Anchor) -> None:

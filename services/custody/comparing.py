@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.anchors.witness import Comparison, last_comparison
+from adapters.anchors.witness import Comparison
 from adapters.database.transactions import writing
 from adapters.platform.cancellation import Stopped
 from adapters.store import last_records, ocfl
@@ -38,7 +38,7 @@ def compare(now: datetime) -> Held:
             conditions.set_within(session, Subject.STORE, "", uncompared, now)
         is_known = isinstance(error, Conflict | Transient)
         failure = str(error) if is_known else f"the comparison broke off: {type(error).__name__}"
-        last_records.keep(replace(last_comparison() or Comparison(), failure=failure))
+        last_records.keep(replace(last_records.find(Comparison) or Comparison(), failure=failure))
         if is_known:
             return Held("", failure=failure)
         raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from adapters.anchors.witness import last_anchor, last_comparison, require_place, witness
+from adapters.anchors.witness import Comparison, LastAnchor, require_place, witness
 from adapters.database import facts
 from adapters.database.text_index import has_text_index
 from adapters.documents import clamd
@@ -258,7 +258,7 @@ def _seal_key() -> Found:
 
 
 def _last_anchor() -> Found:
-    found = last_anchor()
+    found = last_records.find(LastAnchor)
     if found is None:
         return off(Sentence.no_anchor)
     at = _minute(found.at)
@@ -269,7 +269,7 @@ def _last_anchor() -> Found:
 
 
 def _last_comparison() -> Found:
-    found = last_comparison()
+    found = last_records.find(Comparison)
     if found is None:
         return off(Sentence.never_compared)
     last = Sentence.never_compared()
@@ -318,7 +318,7 @@ def _last_drill() -> Found:
 def _anchor_key() -> Found:
     """Check the key, but generate none: the first anchor does."""
     if not settings().anchor_key and not settings().secret_path("anchor").exists():
-        if last_anchor():
+        if last_records.find(LastAnchor):
             return warning(Sentence.anchor_key_gone, path=str(settings().secret_path("anchor")))
         return off(Sentence.no_key_yet)
     settings().active_anchor_key()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.anchors.witness import Comparison, last_anchor
+from adapters.anchors.witness import Comparison, LastAnchor
 from adapters.settings.settings import Settings, settings
 from adapters.store import last_records, ocfl, seals
 from adapters.tables.runs import receipts
@@ -165,7 +165,7 @@ def seal_key(world: World) -> Mend:
 def old_anchor(_world: World) -> Mend:
     archived("r", sample_body("r", signed_document=None))
     make(NOW)
-    found = last_anchor()
+    found = last_records.find(LastAnchor)
     assert found
     last_records.keep(type(found)(found.number, NOW - timedelta(days=3), found.root, ()))
     archived("s", sample_body("s", signed_document=None))

@@ -10,12 +10,12 @@ from sqlalchemy import update
 
 from adapters.anchors import anchors, many_leaves
 from adapters.anchors.anchors import Anchor
-from adapters.anchors.witness import last_anchor
+from adapters.anchors.witness import LastAnchor
 from adapters.database.transactions import writing
 from adapters.files.store import storage_at, store
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl, tombstones
+from adapters.store import last_records, ocfl, tombstones
 from adapters.store.objects import judgements
 from models.access import CELLAR
 from models.discrepancies import DiscrepancyEventRow
@@ -158,7 +158,7 @@ def test_witness_has_the_same_files_also_after_it_was_away(configure: Configure,
     made = make(later(0))
     assert len(made.lacks) == 1
     assert made.lacks[0].startswith("the witness does not have the newest anchor")
-    found = last_anchor()
+    found = last_records.find(LastAnchor)
     assert found
     assert found.lacks == made.lacks
 

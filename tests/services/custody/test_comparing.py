@@ -11,9 +11,10 @@ import pytest
 
 from adapters.anchors import anchors
 from adapters.anchors.leaves_file import written
-from adapters.anchors.witness import last_comparison
+from adapters.anchors.witness import Comparison
 from adapters.files.store import storage_at, store
 from adapters.settings.settings import Settings, settings
+from adapters.store import last_records
 from adapters.tables.open_conditions import open_conditions
 from models.store.anchor import Statement
 from models.store.condition import OF_COMPARISONS
@@ -179,11 +180,11 @@ def test_nothing_is_called_well_while_the_witness_is_away(
     witness: Path, fault: Callable[[Path], Callable[[], object]]
 ) -> None:
     assert found() == []
-    first = last_comparison()
+    first = last_records.find(Comparison)
     mend = fault(witness)
 
     assert (found(), verdict()) == ([("store", "STORE_UNCOMPARED", 1)], Grade.WRONG)
-    last = last_comparison()
+    last = last_records.find(Comparison)
     assert first
     assert last
     assert (last.at, last.number, last.failure in check("last comparison").found) == (first.at, 1, True)
@@ -195,7 +196,7 @@ def test_nothing_is_called_well_while_the_witness_is_away(
 def test_store_without_a_witness_is_compared_with_its_own_anchor_and_the_note_of_this_machine(
     configure: Configure, tmp_path: Path
 ) -> None:
-    assert (found(), last_comparison()) == ([], None)
+    assert (found(), last_records.find(Comparison)) == ([], None)
     anchored()
     archived("three", sample_body("three"))
     assert (found(), verdict()) == ([], Grade.OK)
