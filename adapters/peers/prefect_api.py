@@ -123,8 +123,7 @@ async def create_run(
         "idempotency_key": _key_of(receipt_id, attempt),
         "tags": [*tags_of(identity), f"trigger:{trigger}", *more_tags],
     }
-    async with _client(timeout_s) as client:
-        return _flow_run(await _create(client, DEPLOYMENT, new))
+    return await _create(DEPLOYMENT, new, timeout_s)
 
 
 async def make_due(flow_runs: Iterable[FlowRun]) -> int:
@@ -171,9 +170,8 @@ async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
 
     Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
-    async with _client() as client:
-        its = {"source": source} if source else {}
-        return _flow_run(await _create(client, IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its}))
+    its = {"source": source} if source else {}
+    return await _create(IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its})
 
 
 async def read_run(flow_run_id: str) -> FlowRun:
@@ -188,8 +186,7 @@ async def create_driver(batch_id: str, name: str, number: int) -> FlowRun:
     Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {"name": name, "parameters": {"batch": batch_id}, "idempotency_key": f"{batch_id}:{number}"}
-    async with _client() as client:
-        return _flow_run(await _create(client, BATCH_DEPLOYMENT, new))
+    return await _create(BATCH_DEPLOYMENT, new)
 
 
 async def emit(event: dict[str, Any]) -> None:
@@ -239,19 +236,18 @@ def _flow_run(run: _Run) -> FlowRun:
     return FlowRun(run.id, run.state.name, run.state.type in _ENDED, run.state.message or "", waits_until)
 
 
-async def _create(client: httpx.AsyncClient, deployment: str, new: dict[str, Any]) -> _Run:
+async def _create(deployment: str, new: dict[str, Any], timeout_s: float = _TIMEOUT_S) -> FlowRun:
     """Create a run of a deployment. Its id is looked up once, and again after the deployment was replaced."""
     known_id = _deployment_ids.get((settings().prefect_url, deployment))
-    try:
-        return await _create_run_of(known_id or await _look_up_deployment(client, deployment), client, new)
-    except _NotFound:
-        if known_id is None:
-            raise
+    async with _client(timeout_s) as client:
+        if known_id:
+            with suppress(_NotFound):
+                return await _create_run_of(known_id, client, new)
         return await _create_run_of(await _look_up_deployment(client, deployment), client, new)
 
 
-async def _create_run_of(deployment_id: str, client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
-    return await _call(_Run, client, "POST", f"/deployments/{deployment_id}/create_flow_run", new)
+async def _create_run_of(deployment_id: str, client: httpx.AsyncClient, new: dict[str, Any]) -> FlowRun:
+    return _flow_run(await _call(_Run, client, "POST", f"/deployments/{deployment_id}/create_flow_run", new))
 
 
 async def _look_up_deployment(client: httpx.AsyncClient, name: str) -> str:
