@@ -86,7 +86,7 @@ def add(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -
 
     A term that is left out is taken from the settings.
     """
-    _show_secret(_used(lambda: sources.add(name, _terms(given), person(), _now())), as_json=as_json)
+    _show_secret(_used(lambda: sources.add(name, _terms(given), person(), datetime.now(UTC))), as_json=as_json)
 
 
 @app.command("list")
@@ -144,14 +144,14 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Create a new secret, and print it. It is not shown again. Earlier secrets stay valid for a while."""
-    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap_h), _now()))
+    made = _used(lambda: sources.rotate(name, timedelta(hours=overlap_h), datetime.now(UTC)))
     _show_secret(made, as_json=as_json)
 
 
 @app.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
     """Refuse deliveries of a source with 401, within seconds. Its archives stay."""
-    _show(_used(lambda: sources.disable(name, person(), _now())), as_json=as_json)
+    _show(_used(lambda: sources.disable(name, person(), datetime.now(UTC))), as_json=as_json)
 
 
 @app.command()
@@ -181,7 +181,3 @@ def _show_secret(made: WithSecret, *, as_json: bool) -> None:
     key = sources.signing_key_of(made.source.secrets[0].sha256)
     shown = NewSecret(source=source_list.view_of(made.source), secret=made.secret, signing_key=key)
     print_found(shown, print_new_secret, as_json=as_json)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

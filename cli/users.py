@@ -57,7 +57,7 @@ def add(
 ) -> None:
     """Add a user, and print the link by which they set their password, once within a day."""
     scope = _given_scope(source, facet)
-    made = users.add(name, role, person(), _now(), scope=scope, is_break_glass=break_glass)
+    made = users.add(name, role, person(), datetime.now(UTC), scope=scope, is_break_glass=break_glass)
     print_found(made, _print_user, as_json=as_json)
 
 
@@ -72,25 +72,26 @@ def set_role(
     name: Name, *, role: OfRole, source: OfSource = None, facet: OfFacet = None, as_json: Json = False
 ) -> None:
     """Give a user another role. Their logins end."""
-    print_found(users.set_role(name, role, _given_scope(source, facet), _now()), _print_user, as_json=as_json)
+    changed = users.set_role(name, role, _given_scope(source, facet), datetime.now(UTC))
+    print_found(changed, _print_user, as_json=as_json)
 
 
 @app.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
     """End the logins of a user, and let them sign in no more."""
-    print_found(users.disable(name, person(), _now()), _print_user, as_json=as_json)
+    print_found(users.disable(name, person(), datetime.now(UTC)), _print_user, as_json=as_json)
 
 
 @app.command()
 def enable(name: Name, *, as_json: Json = False) -> None:
     """Let a disabled user sign in again."""
-    print_found(users.enable(name, _now()), _print_user, as_json=as_json)
+    print_found(users.enable(name, datetime.now(UTC)), _print_user, as_json=as_json)
 
 
 @app.command()
 def reset(name: Name, *, as_json: Json = False) -> None:
     """Take password and one-time codes away from a user, and print a link for a new password. Their logins end."""
-    print_found(users.reset(name, _now()), _print_user, as_json=as_json)
+    print_found(users.reset(name, datetime.now(UTC)), _print_user, as_json=as_json)
 
 
 @app.command()
@@ -102,7 +103,8 @@ def sessions(
     as_json: Json = False,
 ) -> None:
     """List who is signed in to the console, the newest login first."""
-    found = Logins(items=[Login.model_validate(each, from_attributes=True) for each in logins.listed(_now(), name)])
+    lasting = logins.listed(datetime.now(UTC), name)
+    found = Logins(items=[Login.model_validate(each, from_attributes=True) for each in lasting])
     print_list(found, _SESSIONS, _login, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
@@ -111,7 +113,7 @@ def sign_out(
     name: Annotated[str, typer.Argument(help="The name of a person, as `cellar users sessions` has it.")],
 ) -> None:
     """End all logins of a person. They may sign in again."""
-    say(f"ended {logins.end_all(name, _now())} logins of {name}")
+    say(f"ended {logins.end_all(name, datetime.now(UTC))} logins of {name}")
 
 
 @filters(AccessQuery)
@@ -175,7 +177,7 @@ def add_token(
     as_json: Json = False,
 ) -> None:
     """Add a token, and print it. It is not shown again, and works at once."""
-    now = _now()
+    now = datetime.now(UTC)
     made = tokens.add(name, role, _given_scope(source, facet), _end(expires, now), person(), now)
     print_found(made, _print_token, as_json=as_json)
 
@@ -183,14 +185,14 @@ def add_token(
 @tokens_app.command("list")
 def list_tokens(*, wide: Wide = False, as_csv: Csv = False, as_json: Json = False) -> None:
     """List the tokens, without the tokens themselves."""
-    row = partial(_token, _now())
+    row = partial(_token, datetime.now(UTC))
     print_list(tokens.listed(), _TOKENS, row, wide=wide, as_csv=as_csv, as_json=as_json)
 
 
 @tokens_app.command()
 def revoke(name: TokenName, *, as_json: Json = False) -> None:
     """Let a token open nothing from now on. Its name is never used again."""
-    now = _now()
+    now = datetime.now(UTC)
     revoked = tokens.revoke(name, person(), now)
     print_found(revoked, lambda found: say(f"{found.name} is {_token_state(found, now)}"), as_json=as_json)
 
@@ -227,7 +229,3 @@ def _given_scope(source: str | None, facet: str | None) -> str | None:
     if source:
         sources.check_known(source)
     return f"source={source}" if source else facet
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -20,7 +20,8 @@ from rich.text import Text
 from adapters.settings.settings import settings
 from adapters.words.languages import worded
 from cli.options import shell
-from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, print_json, time_text
+from cli.results import print_found
+from cli.terminal import Folds, Json, cell, console, paragraph, print_discrepancy, print_fitted, time_text
 from domain.archive.signed_document import described
 from domain.archive.verdict_text import (
     Judgements,
@@ -81,10 +82,7 @@ def show(
     if archive is None:
         _show_without_archive(reference, as_json=as_json)
         raise typer.Exit(1)
-    if as_json:
-        print_json(archive)
-        return
-    print_archive(console(), archive, datetime.now(UTC))
+    print_found(archive, lambda each: print_archive(console(), each, datetime.now(UTC)), as_json=as_json)
 
 
 def _show_without_archive(reference: str, *, as_json: bool) -> None:

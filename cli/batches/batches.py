@@ -138,11 +138,11 @@ def propose(
 
 def follow_to_end(batch_id: str, *, as_json: bool) -> None:
     """Follow a batch to its end. Exits with 1 if items failed or it was aborted, with 130 if a person detached."""
-    found = follow(batch_id)
-    if found is None:
+    if not _is_followed(partial(_of_batch, batch_id)):
         typer.echo(f"It goes on. `cellar bulk show {batch_id} --follow` follows it.", err=True)
         typer.echo(f"`cellar bulk pause {batch_id}` and `cellar bulk abort {batch_id}` stop it.", err=True)
         raise typer.Exit(INTERRUPTED)
+    found = batches.view(batch_id)
     print_found(found, _print_end, as_json=as_json)
     if found.failed or found.state == "aborted":
         raise typer.Exit(1)
@@ -218,14 +218,6 @@ class _Stand:
     text: str
     is_over: bool
     is_begun: bool
-
-
-def follow(batch_id: str) -> BatchView | None:
-    """Wait for the end of a batch. None if a person detached with Ctrl-C: the batch goes on.
-
-    Raises Refused if there is no such batch.
-    """
-    return batches.view(batch_id) if _is_followed(partial(_of_batch, batch_id)) else None
 
 
 def follow_runs(asked: list[RerunStarted], since: datetime) -> bool:

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from adapters.tables.open_conditions import NOT_KEPT, open_conditions
 from cli.options import NotKept, filters, person
-from cli.results import print_list
-from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, paragraph, print_json, time_text
+from cli.results import print_found, print_list
+from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, paragraph, time_text
 from domain.completeness.missing import left_text, why_text
 from domain.people.letters import count_text
 from domain.runs import heals_by_rerun, waits_text
@@ -67,10 +67,7 @@ def failures(
     """Show the archives whose last run failed, by cause, and the archives that wait and are retried automatically."""
     wrong = open_conditions((*OF_CHECKS, DerivedCode.SYSTEM_AWAY))
     found = FailuresAndConditions(items=troubles.failures(source).items, conditions=wrong)
-    if as_json:
-        print_json(found)
-    else:
-        print_failures(console(), found, datetime.now(UTC), source)
+    print_found(found, lambda each: print_failures(console(), each, datetime.now(UTC), source), as_json=as_json)
 
 
 def print_failures(terminal: Console, found: FailuresAndConditions, now: datetime, source: str | None = None) -> None:
@@ -152,10 +149,8 @@ def dismiss(
 ) -> None:
     """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
     found = finding_missing.dismiss(missing_id, dismissal(person(), why), datetime.now(UTC))
-    if as_json:
-        print_json(found)
-    else:
-        typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
+    closed = f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"
+    print_found(found, lambda _: typer.echo(cell(closed)), as_json=as_json)
 
 
 def _missing(now: datetime, found: MissingView) -> tuple[object, ...]:

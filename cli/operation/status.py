@@ -21,7 +21,7 @@ from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import leases
 from cli.operation.failures import print_conditions
-from cli.results import say
+from cli.results import print_found, say
 from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
 from domain.people import letters
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
@@ -37,11 +37,11 @@ people = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=T
 _STATUS_WITHIN_S, _DOCTOR_WITHIN_S = 10, 20
 _OF_INSTALLATION: tuple[AnyCode, ...] = (DerivedCode.SYSTEM_AWAY, DerivedCode.ENDPOINT_FAILING, *OF_CHECKS)
 _QUESTIONS: Mapping[str, Callable[[], Any]] = {
-    "conditions": lambda: _of_database(open_conditions),
+    "conditions": open_conditions,
     "archives": facts.archives_by_state,
     "inbox": backlog,
     "workers": prefect_facts.online_workers,
-    "runs_in_progress": lambda: _of_database(lambda: len(leases.claimed())),
+    "runs_in_progress": lambda: len(leases.claimed()),
 }
 _STYLES = {Grade.OK: "green", Grade.OFF: "dim", Grade.WARNING: "yellow", Grade.WRONG: "bold red"}
 
@@ -73,10 +73,7 @@ def status(*, as_json: Json = False) -> None:
     checks, values = _examined(system_probes(), _QUESTIONS, _STATUS_WITHIN_S)
     is_well = values["conditions"] is not None and not (is_wrong(checks) or wrong_ones(values["conditions"]))
     found = Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
-    if as_json:
-        print_json(found)
-    else:
-        print_status(console(), found, datetime.now(UTC))
+    print_found(found, lambda each: print_status(console(), each, datetime.now(UTC)), as_json=as_json)
     if not found.is_well:
         raise typer.Exit(1)
 
@@ -84,7 +81,7 @@ def status(*, as_json: Json = False) -> None:
 def doctor(*, as_json: Json = False) -> None:
     """Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong."""
     probes = [*installation_probes(), *system_probes(), *agreement_probes(prefect_yaml())]
-    questions = {"conditions": lambda: _of_database(lambda: open_conditions(_OF_INSTALLATION))}
+    questions = {"conditions": lambda: open_conditions(_OF_INSTALLATION)}
     checks, values = _examined(probes, questions, _DOCTOR_WITHIN_S)
     is_well = not (is_wrong(checks) or wrong_ones(values["conditions"]))
     if as_json:
@@ -129,11 +126,6 @@ def _examined(
     return [checked(each, answers[f"check {each.name}"]) for each in probes], {
         name: answers[name].value for name in questions
     }
-
-
-def _of_database(question: Callable[[], Any]) -> Any:
-    facts.check_file()
-    return question()
 
 
 def print_status(terminal: Console, found: Status, now: datetime) -> None:
