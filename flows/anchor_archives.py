@@ -30,10 +30,12 @@ async def anchor_archives(whole: bool = False) -> None:
             run brings them what they lack.
     """
     log = get_run_logger()
-    compared = await in_thread(_compared)
+    with bucket.patient():
+        compared = await in_thread(_compared)
     log.info("compared with anchor %s: %d covered, %d not", compared.number, compared.covered, compared.uncovered)
     await report_findings(compared.findings)
-    made = await in_thread(_made, whole)
+    with bucket.patient():
+        made = await in_thread(make, datetime.now(UTC), whole=whole)
     statement = made.anchor.statement
     log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
     await name_run([f"anchored {counted(statement.leaves, 'object')} as anchor {statement.number}"])
@@ -59,11 +61,5 @@ def _page(made: Made) -> str:
 
 
 def _compared() -> Held:
-    with bucket.patient():
-        found_root()  # else an empty folder in place of the store would be compared, and anchored
-        return compare(datetime.now(UTC))
-
-
-def _made(whole: bool) -> Made:
-    with bucket.patient():
-        return make(datetime.now(UTC), whole=whole)
+    found_root()  # else an empty folder in place of the store would be compared, and anchored
+    return compare(datetime.now(UTC))

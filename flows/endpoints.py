@@ -22,7 +22,6 @@ from models.messages.bodies import Damage
 from models.messages.notification import Event, EventType
 from models.store.condition import DerivedCode
 from models.store.fixity import FixityFinding
-from models.views.archives.payments import ListedDiscrepancy
 from services.messages.attempts import check_confirmed, send, send_unrecorded
 from services.messages.events import announce
 from services.views import troubles
@@ -73,7 +72,8 @@ async def report_open_discrepancies() -> None:
 
     Each message lists the open discrepancies again, newest first, so a process that was killed leaves no gap.
     """
-    found, by_code = await in_thread(_found)
+    found = await in_thread(troubles.newest_discrepancies, MOST_REPORTED)
+    by_code = await in_thread(open_numbers, DerivedCode.DISCREPANCY_OPEN)
     with optional_summary():
         await acreate_markdown_artifact(
             open_discrepancies_summary(found, by_code),
@@ -83,7 +83,3 @@ async def report_open_discrepancies() -> None:
     if by_code:
         now, url = datetime.now(UTC), settings().receiver_url
         await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, now, url))
-
-
-def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
-    return troubles.newest_discrepancies(MOST_REPORTED), open_numbers(DerivedCode.DISCREPANCY_OPEN)

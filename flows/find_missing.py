@@ -28,7 +28,15 @@ async def find_missing() -> None:
         Transient: the database, the inbox or the store does not answer. Alerts that are due are announced all the same.
     """
     await name_run(await done_by(search))
-    await _summarise(datetime.now(UTC))
+    with optional_summary():
+        missing = await in_thread(open_conditions, (DerivedCode.PROCESS_MISSING,))
+        counts = {(each.key, each.values["why"]): each.subjects for each in sorted(missing, key=lambda each: each.key)}
+        nearest = await in_thread(missing_processes.nearest_open, MOST_SHOWN)
+        await acreate_markdown_artifact(
+            missing_summary(counts, nearest, datetime.now(UTC)),
+            key="missing-processes",
+            description=f"{sum(counts.values())} missing processes",
+        )
 
 
 async def search() -> list[str]:
@@ -53,15 +61,3 @@ async def _announce(now: datetime) -> Alerted:
     told = await in_thread(announce_missing, now)
     emit(told.events)
     return told
-
-
-async def _summarise(now: datetime) -> None:
-    with optional_summary():
-        missing = await in_thread(open_conditions, (DerivedCode.PROCESS_MISSING,))
-        counts = {(each.key, each.values["why"]): each.subjects for each in sorted(missing, key=lambda each: each.key)}
-        nearest = await in_thread(missing_processes.nearest_open, MOST_SHOWN)
-        await acreate_markdown_artifact(
-            missing_summary(counts, nearest, now),
-            key="missing-processes",
-            description=f"{sum(counts.values())} missing processes",
-        )

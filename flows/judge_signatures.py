@@ -1,7 +1,6 @@
 """The flow `judge-signatures`: judges signed documents again after the trust roots have changed, some each night."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -20,7 +19,6 @@ from domain.messages.endpoints import subject_of
 from flows.endpoints import notify_endpoints
 from flows.execution.tasks import counted, name_run, of_cellar, optional_summary
 from models.archive.verdict import Change, Judged
-from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
 
 _PAGE = 500
@@ -37,7 +35,8 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
     log, whole = get_run_logger(), Judged()
     chosen = await in_thread(due, most)
     for page in pages(chosen, _PAGE):
-        judged = await in_thread(_judge, page)
+        with bucket.patient():
+            judged = await in_thread(judge_objects, page, lambda _, __: None)
         whole += judged
         await _report_worse(judged)
         log.info("%d of %d archives: %d judgements are new", whole.documents, len(chosen), whole.kept)
@@ -52,11 +51,6 @@ async def judge_signatures(most: Annotated[int, Field(strict=True, ge=1)] = 10_0
     await name_run([f"judged {counted(whole.documents, 'document')} again", *changed])
     if whole.changes:
         await _show(whole)
-
-
-def _judge(objects: Sequence[StoredObject]) -> Judged:
-    with bucket.patient():
-        return judge_objects(objects, lambda _, __: None)
 
 
 async def _report_worse(judged: Judged) -> None:
