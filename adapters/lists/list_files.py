@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 from zipfile import BadZipFile, ZipFile
 
 import orjson
@@ -162,7 +162,7 @@ def _parsing(path: Path) -> Iterator[IO[bytes]]:
     command = [sys.executable, "-P", "-m", "adapters.lists.workbook_child", str(path)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell
         try:
-            yield _stdout(parser)
+            yield cast(IO[bytes], parser.stdout)
         except BaseException:  # also where the caller stops before the last row
             parser.kill()
             raise
@@ -170,12 +170,6 @@ def _parsing(path: Path) -> Iterator[IO[bytes]]:
     if status:
         # Rust aborts for lack of memory, and the kernel kills after the limit of time.
         raise _refused(status if status in _REFUSALS else TOO_LARGE if status < 0 else DAMAGED)
-
-
-def _stdout(parser: "subprocess.Popen[bytes]") -> IO[bytes]:
-    if parser.stdout is None:
-        raise RuntimeError("the parser has a pipe")
-    return parser.stdout
 
 
 def _refused(status: int) -> Refused:

@@ -17,7 +17,7 @@ class SharedNumbers:
 
     def __init__(self, descriptor: int, parts: int, width: int) -> None:
         """Use the memory behind a descriptor of `made`, which the processes inherit."""
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._width = width
         self.parts = parts
         self._memory = mmap.mmap(descriptor, parts * width * _BYTES)
@@ -29,10 +29,6 @@ class SharedNumbers:
         descriptor = os.memfd_create("cellar")
         os.ftruncate(descriptor, parts * width * _BYTES)
         return cls(descriptor, parts, width)
-
-    @property
-    def descriptor(self) -> int:
-        return self._descriptor
 
     def get(self, part: int, place: int) -> int:
         return self._numbers[part * self._width + place]
@@ -70,7 +66,7 @@ class SharedNumbers:
         The kernel lets another process have it when this process ends, even by SIGKILL.
         """
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
         except OSError:
             return False
         return True

@@ -154,9 +154,8 @@ def settings_at(place: Path) -> Settings:
     home = place.absolute().parent
     made: dict[str, Any] = dict.fromkeys((*_PLACES, "migration_database_url"))
     made |= {"data_dir": place.absolute(), "share": False}
-    made |= dict.fromkeys(("webhook_secrets", "api_tokens", "seal_keys"), ()) | dict.fromkeys(
-        ("link_secret", "anchor_key"), ""
-    )
+    made |= dict.fromkeys(("webhook_secrets", "api_tokens", "seal_keys"), ())
+    made |= dict.fromkeys(("link_secret", "anchor_key"), "")
     if place.is_file():
         made |= {"data_dir": home / "data"} | _told(place)
         made |= {"data_dir": home / made["data_dir"]}

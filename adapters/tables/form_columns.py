@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from adapters.database.noted import note_rows
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import read_all, reading, upsert, writing
 from models.tables import FormColumnRow
 
 Decide = Callable[[Sequence[FormColumnRow]], list[FormColumnRow]]
@@ -39,8 +39,7 @@ def kept(table: str) -> Sequence[FormColumnRow]:
 
 def templates() -> Sequence[str]:
     """Return the templates that have ever had columns."""
-    with reading() as session:
-        return session.exec(select(FormColumnRow.template_id).distinct()).all()
+    return read_all(select(FormColumnRow.template_id).distinct())
 
 
 def _columns(session: Session, table: str) -> Sequence[FormColumnRow]:

@@ -87,9 +87,7 @@ async def revocation_of(
     if usable:
         last = max(usable, key=lambda each: each.said_at)
         return Revocation(RevocationStatus.GOOD, last.source, last.said_at, last.revoked_at)
-    why = Sentence.no_revocation_data()
-    if answers:
-        why = Sentence.old_revocation_data()
+    why = Sentence.old_revocation_data() if answers else Sentence.no_revocation_data()
     return Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
 
 
@@ -186,8 +184,7 @@ async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certifi
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- an OCSP answer or CRL may be crafted to make asn1crypto raise any exception
-        why = Sentence.revocation_unreadable()
-        revocation = Revocation(RevocationStatus.UNKNOWN, **because(reason=why))
+        revocation = Revocation(RevocationStatus.UNKNOWN, **because(reason=Sentence.revocation_unreadable()))
     return _trust(status.validation_path.last, revocation, moment)
 
 
@@ -220,11 +217,9 @@ def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment
     if revocation.status is RevocationStatus.REVOKED:
         if revocation.revoked_at and revocation.revoked_at <= moment.at:
             return Trust(False, Sentence.revoked_before(), revocation)
-        why = Sentence.revoked_unproven()
-        return Trust(None, why, revocation)
+        return Trust(None, Sentence.revoked_unproven(), revocation)
     if not moment.is_proven and certificate.not_valid_after < moment.known:
-        why = Sentence.expired_unproven()
-        return Trust(None, why, revocation)
+        return Trust(None, Sentence.expired_unproven(), revocation)
     return Trust(True, None, revocation)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.noted import note
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import read_all, reading, writing
 from domain.messages.attempts import TRIED_FOR
 from domain.words.catalogue import in_words
 from models.messages.notification import AttemptTrigger, EndpointRow, NotificationRow, NotificationState
@@ -44,8 +44,7 @@ def groups(conditions: Sequence[ColumnElement[bool]], is_filtered: ColumnElement
     filtered = case((is_filtered, 1), else_=0)
     keys = [NotificationRow.endpoint_name, NotificationRow.state, NotificationRow.event, filtered]
     counted: Any = select(*keys, func.count()).where(*conditions).group_by(*keys)  # type: ignore[call-overload]
-    with reading() as session:
-        found = session.connection().execute(counted).all()
+    found = read_all(counted)
     return [Group(name, state, event, bool(left_out), number) for name, state, event, left_out, number in found]
 
 

@@ -62,8 +62,7 @@ def groups(conditions: Sequence[ColumnElement[bool]]) -> list[Group]:
     count = func.count()
     counted: Any = select(*keys, func.min(_SENTENCE), count)  # type: ignore[call-overload]
     counted = counted.where(*conditions).group_by(*keys)
-    with reading() as session:
-        found = session.connection().execute(counted.order_by(count.desc())).all()
+    found = read_all(counted.order_by(count.desc()))
     return [
         Group(state, code, task, template, n, json.loads(said) if said else None)
         for state, code, task, template, said, n in found

@@ -88,5 +88,4 @@ def runs_waiting_for(system: str) -> list[WaitingRow]:
 
 
 def _rows(which: ColumnElement[bool]) -> list[WaitingRow]:
-    rows = select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id)
-    return read_all(rows)
+    return read_all(select(WaitingRow).where(which).order_by(col(WaitingRow.since), WaitingRow.flow_run_id))
