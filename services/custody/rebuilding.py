@@ -75,8 +75,8 @@ def rebuild(
     if even_erased:
         erased = Erased({}, dict.fromkeys(erased.lines, False))
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
-    _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
-    kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
+    _restore_histories(kept_discrepancies.keys_of(None), damaged.append)
+    kept_discrepancies.restore_count(None, kept_discrepancies.keys_of(None))
     for each in objects:
         if each.key and is_erased(each.key, erased):
             damaged.append((each.key, "its archive was erased, and it is back; erase it again"))

@@ -240,7 +240,7 @@ def has_other_discrepancies(reference: str | None, key: str, rows: Rows) -> bool
 def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
     changes = kept_discrepancies.kept_changes(None)
     last = kept_discrepancies.key_of(None, changes)
-    if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
+    if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.keys_of(None)]):
         yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
 
 

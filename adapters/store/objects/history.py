@@ -122,11 +122,6 @@ def kept_rows(key: str) -> Rows | None:
     return None if text is None else parsed(text, key)
 
 
-def deliveries_of_complete(rows: Rows) -> int:
-    """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
-    return len(deliveries(rows)) if complete_receipt(rows) else 0
-
-
 def complete_receipt(rows: Rows) -> Mapping[str, Any] | None:
     """Return the row of the receipt in a history that calls it complete, None in any other history."""
     return next((row for row in rows.get(str(ReceiptRow.__tablename__), []) if row["state"] == State.COMPLETED), None)

@@ -87,7 +87,7 @@ def recorded(reference: str | None) -> Rows | None:
 
 
 def keys_of(reference: str | None) -> list[str]:
-    """Return the keys of what the store keeps of a process's discrepancies, in order."""
+    """Return the keys of what the store keeps of a process's discrepancies, in order; None: those of no archive."""
     return _kept_in(_folder(_name(reference)))
 
 
@@ -262,8 +262,3 @@ def _note(stored: Mapping[_Changed, int]) -> None:
                 session.execute(update(DiscrepancyLogRow).where(its, fewer).values(changes=number + 1))
             behind = col(DiscrepancyLogRow.kept) < number
             session.execute(update(DiscrepancyLogRow).where(its, behind).values(kept=number))
-
-
-def of_no_archive() -> list[str]:
-    """Return the keys of the discrepancies that belong to no archive, in order."""
-    return _kept_in(OF_NO_ARCHIVE)

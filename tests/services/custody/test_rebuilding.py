@@ -227,7 +227,7 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
 ) -> None:
     archived("process-1", sample_body("process-1"))
     explain_one(None)
-    (*_, key) = kept_discrepancies.of_no_archive()
+    (*_, key) = kept_discrepancies.keys_of(None)
     store().overwrite_bytes(b"{", key)
 
     rebuilt = rebuilt_in_new_database(configure)

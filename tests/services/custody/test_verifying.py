@@ -339,7 +339,7 @@ def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> No
 def test_discrepancies_of_no_archive_are_verified() -> None:
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     assert verify_beside().findings == ()
-    (key,) = kept_discrepancies.of_no_archive()
+    (key,) = kept_discrepancies.keys_of(None)
 
     store().overwrite_bytes(b"{", key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]

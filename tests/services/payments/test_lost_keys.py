@@ -18,7 +18,7 @@ from adapters.inbox import inbox
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
-from adapters.store.objects.kept_discrepancies import of_no_archive
+from adapters.store.objects.kept_discrepancies import keys_of
 from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
@@ -234,7 +234,7 @@ def test_settlement_reports_are_compared_with_their_digests() -> None:
 
 def test_discrepancies_of_no_archive_are_compared_with_their_digests() -> None:
     imported(report(line("of nobody")))
-    (key,) = of_no_archive()
+    (key,) = keys_of(None)
     assert verify_beside().findings == ()
 
     store().overwrite_bytes(store().read_bytes(key)[:-1], key)
