@@ -57,10 +57,10 @@ def export(
             hand_out_request(reference, receipt_id, file, even_damaged=damaged)
     else:
         _write_bag(reference, receipt_id, to, even_damaged=damaged)
-    if not as_json and str(to) != "-":
-        typer.echo(f"exported to {to}")
     if as_json:
         typer.echo(json.dumps({"reference": reference, "receipt_id": receipt_id, "path": str(to.absolute())}))
+    elif str(to) != "-":
+        typer.echo(f"exported to {to}")
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool) -> None:

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from adapters.settings.settings import settings
-from cli.results import say
+from cli.results import print_found, say
 from cli.terminal import Json, print_json, time_text
 from models.errors import WrongUse
 from models.store.backup import LastBackup, LastDrill, Restored
@@ -38,10 +38,7 @@ def backup(
     is_new = not (settings().backup_password or secret.exists())
     with _bars() as on_progress:
         made = back_up(place, datetime.now(UTC), on_progress)
-    if as_json:
-        print_json(made)
-    else:
-        _print_made(made)
+    print_found(made, _print_made, as_json=as_json)
     if is_new:
         typer.echo(
             f"The password of the backups is in {secret}. Keep a copy elsewhere: nothing can be restored without it.",

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from adapters.files import bucket
-from cli.results import say
+from cli.results import print_found, say
 from cli.terminal import Json, can_ask, print_json
 from models.errors import WrongUse
 from models.store.moving import Amount, Moved, MovePlan, Phase
@@ -47,10 +47,7 @@ def move(
             raise typer.Exit(1)
         with _bars(planned) as (on_bytes, on_rows):
             moved = move_all(moving, planned, on_bytes, on_rows)
-    if as_json:
-        print_json(moved)
-    else:
-        _print_end(moved)
+    print_found(moved, _print_end, as_json=as_json)
     if not moved.is_complete:
         raise typer.Exit(1)
 
