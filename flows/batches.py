@@ -71,7 +71,8 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         filters = {"cause": cause, "template": template, "source": source}
         after, before = _moment("since", since), _moment("until", until)
         chosen = ArchiveFilter(state=State(state), received_after=after, received_before=before, **filters)
-        bulk = (await in_thread(batches.plan, BatchKind.RERUN, chosen, starter().name, _id_of_this_run())).id
+        plan_id = str(flow_run.id).replace("-", "")[-12:]  # by which a later attempt of this run finds its plan again
+        bulk = (await in_thread(batches.plan, BatchKind.RERUN, chosen, starter().name, plan_id)).id
     found = await in_thread(batches.view, bulk)
     if found.kind == BatchKind.ERASE:
         raise Refused("UNKNOWN_BATCH", "expected a bulk re-run; an erasure is confirmed in the console", where="bulk")
@@ -191,8 +192,3 @@ def _counts(found: BatchView) -> str:
         f"{found.planned} {WORDS[found.kind].items}, {found.completed} completed, {found.skipped} skipped, "
         f"{found.failed} failed, {found.started} on their way, {found.queued} queued"
     )
-
-
-def _id_of_this_run() -> str:
-    """Return the id of the plan of this run. A later attempt finds its plan again."""
-    return str(flow_run.id).replace("-", "")[-12:]

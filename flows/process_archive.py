@@ -5,7 +5,6 @@ steps and executed again comes to the same end.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -26,6 +25,7 @@ from pydantic import BaseModel
 
 from adapters.observation.log import reference_digest
 from adapters.peers.prefect_api import tags_of
+from adapters.peers.prefect_erasure import summary_key
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.archives import archives
@@ -33,7 +33,7 @@ from adapters.tables.messages import notifications
 from domain.messages.summaries import UNDELIVERED, UNDELIVERED_TAG, cause_summary, size_text, undelivered_text
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
-from flows.execution.record import Progress, Run, recorded, traced
+from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
 from flows.execution.tasks import RETRIED, RETRIED_SHORTLY, attempt_at, emit, optional_summary
 from models.archive.verdict import Outcome
@@ -105,7 +105,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
     progress = Progress(tags=set(flow_run.tags))
     await _label(reference, progress, await _known_tags(reference))
-    if not (ended := await recorded(progress, _run(reference, receipt_id), _archive_traced)):
+    if not (ended := await recorded(progress, _run(reference, receipt_id), _archive)):
         return Completed(name=UNDELIVERED, message=progress.undelivered) if progress.undelivered else None
     state, cause = ended
     if state.is_failed():
@@ -113,11 +113,6 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     await _publish(reference, lambda: cause_summary(cause, state.message or "", settings().dossier_url(reference)))
     await end_own_process(state)
     return state
-
-
-async def _archive_traced(run: Run, progress: Progress) -> None:
-    async with traced(run):
-        await _archive(run, progress)
 
 
 async def _archive(run: Run, progress: Progress) -> None:
@@ -139,7 +134,8 @@ async def _archive(run: Run, progress: Progress) -> None:
     await _notify_all(run.receipt_id, is_asked_for=UNDELIVERED_TAG in progress.tags)
     progress.undelivered = undelivered_text(await in_thread(notifications.of_receipt, run.receipt_id))
     await _label(reference, progress, {UNDELIVERED_TAG} if progress.undelivered else set(), {UNDELIVERED_TAG})
-    progress.beside_end.append(_publish_summary(run, read, loaded.version))
+    summary = _publish(reference, lambda: archive_summary(read(reference, run.receipt_id), loaded.version))
+    progress.beside_end.append(summary)
 
 
 @task(name="persist-files", **_KEPT)
@@ -320,14 +316,8 @@ async def _label(reference: str, progress: Progress, found: set[str], outdated: 
         get_run_logger().warning("The run could not be given its name and tags: %s", type(error).__name__)
 
 
-async def _publish_summary(run: Run, read: Read, version: int) -> None:
-    with optional_summary():
-        await _publish(run.reference, lambda: archive_summary(read(run.reference, run.receipt_id), version))
-
-
 async def _publish(reference: str, made: Callable[[], str]) -> None:
-    key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
     with optional_summary():
         markdown = await in_thread(lambda: made() if not erased(reference) else None)
         if markdown:  # else the summary would outlive the erasure
-            await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
+            await acreate_markdown_artifact(markdown, key=summary_key(reference), description=f"Archive {reference}")

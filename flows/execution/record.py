@@ -82,7 +82,8 @@ async def recorded(
     try:
         run = await starting
         await _record_start(run)
-        await work(run, progress)
+        async with _traced(run):
+            await work(run, progress)
         progress.task = None
         await asyncio.gather(_record_end(run, RunState.COMPLETED), *progress.beside_end)
     except asyncio.CancelledError:
@@ -188,16 +189,11 @@ async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> 
 
 
 @asynccontextmanager
-async def traced(run: Run) -> AsyncIterator[None]:
+async def _traced(run: Run) -> AsyncIterator[None]:
     """Make the block the span `run` of its receipt's trace, below which its tasks appear."""
-    parent = await _trace_of(run.receipt_id) if is_traced() else None
+    parent = None
+    if is_traced():
+        with suppress(Transient):  # a trace is no reason for a run to fail
+            parent = await asyncio.to_thread(receipts.traceparent, run.receipt_id)
     with span("run", parent, receipt_id=run.receipt_id, flow_run_id=run.flow_run_id, attempt=run.attempt):
         yield
-
-
-async def _trace_of(receipt_id: str) -> str | None:
-    """Return the context that the newest delivery of a receipt carries. A trace is no reason for a run to fail."""
-    try:
-        return await asyncio.to_thread(receipts.traceparent, receipt_id)
-    except Transient:
-        return None
