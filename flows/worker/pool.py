@@ -117,11 +117,6 @@ async def unended_runs(client: PrefectClient, flow_name: str) -> list[FlowRun]:
     return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING], flow_name=flow_name)
 
 
-async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
-    """Show a worker as ONLINE in Prefect's UI."""
-    await client.send_worker_heartbeat(POOL, name, heartbeat_interval_seconds=again_within_s)
-
-
 async def _runs_in(
     client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None, flow_name: str | None = None
 ) -> list[FlowRun]:

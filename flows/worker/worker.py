@@ -24,6 +24,7 @@ from prefect.exceptions import Abort, Pause, PrefectException
 from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
 from adapters.peers import prefect_api
 from adapters.platform.cancellation import clock, pausing
+from adapters.settings.environment import POOL
 from adapters.tables.runs import leases
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.execution.lease import release_left
@@ -31,7 +32,7 @@ from flows.import_archives import import_archives
 from flows.process_archive import process_archive
 from flows.worker.due_runs import DueRuns, Outages
 from flows.worker.housekeeping import Housekeeping
-from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
+from flows.worker.pool import cancelled_runs, scheduled_runs, take
 from flows.worker.recovery import Watch, recover, recover_strays
 from models.errors import Transient
 from models.runs.receipt import Trigger
@@ -299,7 +300,8 @@ class Worker:
             began_s = time.monotonic()
 
     async def _show(self) -> None:
-        await show_worker(self._client, self._name, _SHOWN_EACH_S)
+        """Show this worker as ONLINE in Prefect's UI."""
+        await self._client.send_worker_heartbeat(POOL, self._name, heartbeat_interval_seconds=_SHOWN_EACH_S)
 
     async def _report(self) -> None:
         """Show in the metrics that this worker lives, whether or not Prefect and the database answer."""
