@@ -90,8 +90,11 @@ class Protocol(HttpToolsProtocol):
         return behind
 
     def read_on(self) -> None:
-        """Read what has come of a body of known length. The transport notices a lost connection when it reads again."""
-        if self._rest_bytes and not self.transport.is_closing():
+        """Read what has come of a body of known length. The transport notices a lost connection when it reads again.
+
+        Bytes that are kept back come before those in the socket.
+        """
+        if self._rest_bytes and not self._kept_back and not self.transport.is_closing():
             descriptor = self.transport.get_extra_info("socket").fileno()
             with suppress(OSError):
                 self._take_body(os.read(descriptor, min(self._rest_bytes, _READ_AT_ONCE_BYTES)))

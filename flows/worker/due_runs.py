@@ -92,7 +92,8 @@ _FIRST_PAGE = 32
 _NEW_FOR = timedelta(seconds=10)
 _SLOTS_OF_BACKLOG = 4
 """Two processors are busy with so many runs. A new archive beside twice as many takes twice as long."""
-_LOOKS_FOR_NEW_EACH_S = 0.5
+_LOOKS_FOR_NEW_EACH_S, _LOOKS_FOR_OLD_EACH_S = 0.5, 5
+"""A look into a backlog of 10,000 costs Prefect's server as much as a run. It is in vain while no old run may start."""
 _MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
 SUSPECT = "Its worker was killed repeatedly, so the run is executed alone."
 """The message of the state of a run that may be what kills its worker."""
@@ -112,7 +113,7 @@ class DueRuns:
         self._live = live
         self._runs: list[FlowRun] = []
         self._is_backlog = False
-        self._looked_for_new_s = 0.0
+        self._looked_s = self._looked_for_new_s = 0.0
 
     def take(self) -> list[FlowRun]:
         """Remove the runs that may start now, and return them."""
@@ -134,6 +135,10 @@ class DueRuns:
         working = self._working()
         if len(working) >= SLOTS or len(self._live) >= _MOST_LIVE:
             return
+        is_in_vain = self._is_backlog and len(working) >= _SLOTS_OF_BACKLOG
+        if is_in_vain and clock() - self._looked_s < _LOOKS_FOR_OLD_EACH_S:
+            return
+        self._looked_s = clock()
         seen = set(self._live)  # taken before the request: a run that ends in between may still be in the answer
         found: list[FlowRun] = []
         limit, after = _FIRST_PAGE, None

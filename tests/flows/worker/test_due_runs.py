@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -128,14 +129,24 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run(monkeypatch: p
 
 
 @pytest.mark.usefixtures("prefect")
-def test_runs_that_are_due_now_take_turns_with_a_backlog_which_leaves_them_most_of_the_slots() -> None:
+def test_runs_that_are_due_now_take_turns_with_a_backlog_which_leaves_them_most_of_the_slots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While its slots are taken, Prefect is not asked for the backlog at each event: that would cost as much as a run."""
+
     async def _check() -> None:
         async with get_client() as client:
             await workers.make_pool(client)  # where runs that waited in other tests may just have become due
             backlog = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=place)) for place in range(40)]
-            due = DueRuns(client, [backlog[0].flow_id], {}, Outages({}))
+            live: dict[str, Any] = {}
+            due = DueRuns(client, [backlog[0].flow_id], live, Outages({}))
             await due.look()
             started = [each.id for each in due.take()]
+            live |= {str(each.id): SimpleNamespace(flow_run=each, holds_slot=True) for each in backlog[:4]}
+            with monkeypatch.context() as patch:
+                patch.delattr(due_runs, "due_runs")
+                await due.look()
+            live.clear()
 
             new = [await _due_since(client, FOREIGN, datetime.now(UTC)) for _ in range(2)]
             await due.look_for_new()
