@@ -132,7 +132,7 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run(monkeypatch: p
 def test_runs_that_are_due_now_take_turns_with_a_backlog_which_leaves_them_most_of_the_slots(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While its slots are taken, Prefect is not asked for the backlog at each event: that would cost as much as a run."""
+    """While they are taken, Prefect is not asked for the backlog at each event, which would cost as much as a run."""
 
     async def _check() -> None:
         async with get_client() as client:
