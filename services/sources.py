@@ -20,7 +20,7 @@ from adapters.tables.archives import archives
 from domain.completeness.clock import clock_fault
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources import ClockFault, ClockWarning, Source, SourceName, SourceSecret, SourceTerms, StatedTerms
+from models.sources import ClockFault, ClockWarning, Source, SourceName, SourceSecret, StatedTerms
 from services import derived
 
 _MOST_SECRETS = 5
@@ -192,20 +192,12 @@ def _kept(secret: str, now: datetime) -> SourceSecret:
     return SourceSecret(sha256=digest_of(secret), made_at=now)
 
 
-def terms_of(source: str) -> SourceTerms:
-    """Return the terms of a source: its own, and those of the settings where it states none or is unknown.
-
-    In a receiver it asks nobody: it is answered from memory.
-    """
-    return sources.terms_of(source)
-
-
 _LOOKED_BACK = timedelta(days=14)
 
 
 def clock_warning(source: str, now: datetime | None = None) -> ClockWarning | None:
     """Return the warning that the clock of a source is wrong by a zone, None if there is none."""
-    zone = terms_of(source).timezone
+    zone = sources.terms_of(source).timezone
     fault = clock_fault(clocks.arrivals(source, (now or datetime.now(UTC)) - _LOOKED_BACK), zone)
     return _warning(source, fault) if fault else None
 

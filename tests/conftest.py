@@ -159,7 +159,9 @@ def _forget() -> None:
 def _settle() -> None:
     """Wait for what measures the installation in the background."""
     if overview._measured.cache_info().currsize:
-        overview._measured(settings().database_location).settle()
+        measured = overview._measured(settings().database_location)
+        for each in (measured.month, measured.parts, measured.queue):
+            each.settle()
 
 
 @pytest.fixture

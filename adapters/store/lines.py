@@ -48,9 +48,6 @@ def kept_digest(digest: str) -> str:
     return seals.quick_fingerprint(f"line:{digest}")
 
 
-NOTHING_ERASED = Erased({}, {})
-
-
 def name_of(text: bytes) -> str:
     """Return the name that proves the lines of a text, each of which ends with a line break."""
     digests = (erased_digest(each) or digest_of(each) for each in text.split(b"\n")[:-1])

@@ -23,7 +23,10 @@ RECORDS = Records("sources", Source, "source", lambda each: each.name)
 
 
 def terms_of(source: str) -> SourceTerms:
-    """Return the terms of a source: its own, and those of the settings where it states none or is unknown."""
+    """Return the terms of a source: its own, and those of the settings where it states none or is unknown.
+
+    In a receiver it asks nobody: it is answered from memory.
+    """
     terms = settings().source_terms
     if source == DEFAULT_SOURCE or (found := RECORDS.held().get(source)) is None:
         return terms

@@ -79,7 +79,7 @@ def seeing_all_matches() -> Iterator[Session]:
 
 def is_settled() -> sql.ColumnElement[bool]:
     """Return the condition that a row of `payment` is settled: its standing allows it, and a charge is matched to it.
-    The view `payment_ledger` and `domain.settlements.matching.standing_after` use the same rule.
+    The view `payment_ledger` uses the same rule.
     """
     return _PAYMENT.c.standing.in_(sorted(MAY_BE_SETTLED)) & _has_charge()
 

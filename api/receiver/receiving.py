@@ -20,6 +20,7 @@ from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.platform.grouping import Grouped
 from adapters.settings.settings import settings
+from adapters.store.sources import terms_of
 from api.gate import in_time
 from api.receiver.admission import Place
 from domain.archive.found_process import MOST_BYTES, process_in
@@ -30,7 +31,6 @@ from domain.completeness.session_events import MOST_BYTES_IN_A_LINE, check_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Refused
 from models.runs.receipt import Delivery, Identity, RefusedDelivery
-from services.sources import terms_of
 
 log = structlog.get_logger()
 

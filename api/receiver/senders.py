@@ -33,7 +33,7 @@ from models.errors import CellarError, Refused, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source
 from services.access import uses
-from services.sources import mark_of, signing_key_of, terms_of
+from services.sources import mark_of, signing_key_of
 
 log = structlog.get_logger()
 
@@ -143,7 +143,7 @@ class Senders:
         """
         presented = [each for each in presented_secrets(request.headers) if each]
         await self._check(request, source, presented, tokens=presented)
-        header = terms_of(source).signature
+        header = sources.terms_of(source).signature
         if not header:
             return request.stream()
         keys = [signing_key_of(each).encode() for each in _digests(source)]
@@ -175,7 +175,7 @@ class Senders:
             places = " or ".join(SECRET_HEADERS)
             detail = f"no active secret of this URL in {places}; see CELLAR_WEBHOOK_SECRETS and `cellar sources`"
             raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
-        _check_address(address_of(request), terms_of(source).addresses)
+        _check_address(address_of(request), sources.terms_of(source).addresses)
         uses.used("secret", mark, datetime.now(UTC))
         return mark
 

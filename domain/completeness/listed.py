@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.words.catalogue import moment_text
 from models.completeness.listed import (
     ArchivedProcess,
     Comparison,
@@ -193,8 +194,8 @@ def _different_times(
                 row,
                 rows=(row.row,),
                 reference=archive.reference,
-                listed=_shown(_moments(row.created, zone)[0]),
-                archived=_shown(archive.created_at),
+                listed=moment_text(_moments(row.created, zone)[0]),
+                archived=moment_text(archive.created_at),
                 ahead_s=nearest.total_seconds(),
             )
 
@@ -212,10 +213,6 @@ def _moments(listed: ListedTime, zone: ZoneInfo) -> list[datetime]:
     if listed.stated.tzinfo:
         return [listed.stated.astimezone(UTC)]
     return [listed.stated.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _missing(rows: Sequence[ListedProcess], heard: Mapping[int, Heard], terms: ListTerms) -> ListDifference:
@@ -278,7 +275,7 @@ def _unknown_there(
                 each,
                 reference=each.reference,
                 listed="never",
-                archived=_shown(each.created_at),
+                archived=moment_text(each.created_at),
             )
 
 

@@ -112,7 +112,8 @@ def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
     if number is None or number <= 0:
         return Instalments(None, first, periodical, ())
     total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
-    if total is None or not _adds_up_to_something(number, first, periodical):
+    # A single payment needs no periodical amount.
+    if total is None or (periodical is None and (first is None or number != 1)):
         return Instalments(_countable(number), first, periodical, ())
     beside_first = (number, number - 1) if first else (number,)
     sums = tuple((first or 0) + each * (periodical or 0) for each in beside_first)
@@ -120,11 +121,6 @@ def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
         if sum_minor == total:
             return Instalments(_countable(bool(first) + (each if periodical else 0)), first, periodical, ())
     return Instalments(_countable(number), first, periodical, sums)
-
-
-def _adds_up_to_something(number: int, first: int | None, periodical: int | None) -> bool:
-    """Return whether the amount of every payment is known. A single payment needs no periodical amount."""
-    return periodical is not None or (first is not None and number == 1)
 
 
 def _countable(number: int) -> int | None:

@@ -54,16 +54,12 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
     made = {payment.attempt.transaction_id for payment in payments}
     for position, field in enumerate(fields):
         transaction_id = transaction_of(field)
-        if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
+        has_structure = field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
+        if has_structure or (transaction_id is not None and transaction_id not in made):
             # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
             expected, found = Sentence.some_payment(), Sentence.none()
             yield discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, expected, found, f"data[{position}]")
-
-
-def _has_structure(field: FormField) -> bool:
-    """Return whether a payment field has a list or an object in place of its transaction."""
-    return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
 
 
 def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[Discrepancy]:

@@ -36,11 +36,6 @@ _MOST_NAMED = 3
 NONE = Sentence.none()
 
 
-def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
-    """Return the standing of a payment: settled if a charge of a report is matched to it and it may be settled."""
-    return Standing.SETTLED if has_charge and standing in MAY_BE_SETTLED else standing
-
-
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
     """Return the payment to which an entry belongs. If two payments fit, the entry is matched to neither.
 

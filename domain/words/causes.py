@@ -147,7 +147,6 @@ ANSWERS: Mapping[str, Meaning] = {
     "BAD_PARAMETER": Meaning("A value that was sent is missing or not valid.", "Go back and correct it."),
     "BAD_SECRET": Meaning("The secret of the endpoint is not valid.", "Leave it out: cellar makes a secret."),
     "BODY_TIMEOUT": Meaning("The form came too slowly.", "Go back and send it again.", says_all=True),
-    "CONFLICT": Meaning("Two records disagree, and no rule says which of them is right.", "Do what the detail says."),
     "DECLARED_ENDPOINT": Meaning(
         "The settings declare this endpoint, so it cannot be changed here.", _REMOVE_SETTING, says_all=True
     ),

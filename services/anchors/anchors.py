@@ -317,7 +317,8 @@ def hold(against: str, references: Sequence[str] = ()) -> Held:
         _check(((named(sources, key), object_at(store(), key)) for key in keys), held, findings, erased)
     else:
         with named_objects(sources) as names:
-            _check(_paired(names, _objects()), held, findings, erased)
+            objects = store().suited(folder=lambda it: objects_in_folder(it, tuples_of(it)), bucket=objects_in_bucket)
+            _check(_paired(names, objects), held, findings, erased)
     held.findings = tuple(dict.fromkeys(findings))
     return held
 
@@ -337,10 +338,6 @@ def hold_newest() -> Held:
     _check_newest(None if of_witness else newest, findings.append)
     held.findings, held.is_of_witness = (*held.findings, *findings), of_witness is not None
     return held
-
-
-def _objects() -> Iterator[Found]:
-    return store().suited(folder=lambda it: objects_in_folder(it, tuples_of(it)), bucket=objects_in_bucket)
 
 
 def _paired(names: Iterator[Named], objects: Iterator[Found]) -> Iterator[tuple[Named, Found]]:

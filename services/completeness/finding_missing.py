@@ -17,6 +17,7 @@ from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import happened
+from adapters.store.sources import terms_of
 from adapters.tables.completeness import missing_processes, process_evidence
 from adapters.tables.completeness.process_evidence import Evidence, Names
 from domain.completeness.changes import Change, answered_at, change_of, change_without_events
@@ -37,7 +38,6 @@ from models.messages.notification import Event, EventType
 from models.views.parameters import Dismissal
 from models.views.troubles import MissingView
 from services.messages.events import announce
-from services.sources import terms_of
 from services.views import troubles
 
 _AT_ONCE = 500
@@ -234,18 +234,13 @@ def announce_missing(now: datetime) -> Alerted:
     return Alerted(opened, alerts, events)
 
 
-def missing_url() -> str:
-    """Return the address of the open findings in the JSON API."""
-    return f"{settings().receiver_url}/api/missing?state=open"
-
-
 def _event(finding: MissingProcessRow, what: str, now: datetime) -> Event:
     """Return the event about a finding. Its subject tells the opening and the alerts of each deadline apart."""
     return Event(
         EventType.PROCESS_MISSING,
         f"{finding.missing_id}.{what}",
         now,
-        process_missing(finding, url=missing_url(), at=now),
+        process_missing(finding, url=f"{settings().receiver_url}/api/missing?state=open", at=now),
         finding.reference or "",
         finding.source,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from adapters.database.transactions import pages, reading, writing
 from adapters.lists.list_files import rows_of_list
 from adapters.settings.settings import settings
+from adapters.store.sources import terms_of
 from adapters.store.tombstones import marks
 from adapters.tables.completeness import listed as tables
 from adapters.tables.erased import erased, is_any
@@ -27,7 +28,7 @@ from models.completeness.listed import (
 from models.completeness.processes import Closing
 from models.errors import Locked
 from models.runs.receipt import DEFAULT_SOURCE
-from services.sources import check_filter, terms_of
+from services.sources import check_filter
 
 _AT_ONCE = 1000
 

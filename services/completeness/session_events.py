@@ -24,6 +24,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import lines, session_events
 from adapters.store.lines import Erased
+from adapters.store.sources import terms_of
 from adapters.store.tombstones import count_returned, is_receipt_of_erased, known_by
 from adapters.tables.completeness import session_events as table
 from adapters.tables.completeness.session_events import EventRow
@@ -33,7 +34,6 @@ from domain.completeness.session_events import events_in, lines_of, read_event
 from models.completeness.processes import ReceivedEvent, SessionEvent
 from models.errors import Conflict, Refused, Transient
 from services.health.probes import found_root
-from services.sources import terms_of
 
 log = structlog.get_logger()
 

@@ -117,8 +117,10 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     kept_discrepancies.restore_count(reference, (f"{stored.key}/{path}" for path in kept))
     receipts.restore(reference, (), known_digest(reference))
-    versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))
-    deliveries = list(_readable(reference, _places_of_deliveries(stored), inventory, on_damaged))
+    of_versions = {each.message: f"{stored.key}/v{number}" for number, each in enumerate(inventory.versions, 1)}
+    versions = list(_readable(reference, of_versions, inventory, on_damaged))
+    of_deliveries = {each: f"{stored.key}/{delivery_path(each).rpartition('/')[0]}" for each in delivered(stored.sizes)}
+    deliveries = list(_readable(reference, of_deliveries, inventory, on_damaged))
     for version in versions:
         load(version)
         for delivery in deliveries:
@@ -129,14 +131,6 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
         if version.receipt_id == current_id and not version.archive.is_locked:
             reconcile_payload(version, datetime.now(UTC))
     return bool(versions)
-
-
-def _places_of_versions(stored: StoredObject, inventory: Inventory) -> dict[str, str]:
-    return {version.message: f"{stored.key}/v{number}" for number, version in enumerate(inventory.versions, 1)}
-
-
-def _places_of_deliveries(stored: StoredObject) -> dict[str, str]:
-    return {each: f"{stored.key}/{delivery_path(each).rpartition('/')[0]}" for each in delivered(stored.sizes)}
 
 
 def _readable(

@@ -88,23 +88,13 @@ def _about(session: Session, named: Sequence[Named]) -> _About:
     )
 
 
-def note(named: Sequence[Named]) -> None:
-    """Give the tombstones of archives the digests of all lines and leaves that name them, durably.
-
-    Raises:
-        Conflict: a file or an anchor is damaged.
-        Transient: store or database does not answer.
-    """
-    _noted(named)
-
-
 def erase(named: Sequence[Named]) -> datetime | None:
     """Replace all lines and leaves that name archives, after the tombstones have them. Idempotent. Raises as `note`.
 
     Returns:
         Until when an Object Lock keeps earlier versions of their files.
     """
-    found = _noted(named)
+    found = note(named)
     for key, digests in found.lines.items():
         lines.erase_lines(key, digests)
     kept = [store().erase_earlier(key) for key in found.lines]
@@ -144,7 +134,13 @@ def erase_earlier() -> datetime | None:
     return max(filter(None, kept), default=None)
 
 
-def _noted(named: Sequence[Named]) -> _Found:
+def note(named: Sequence[Named]) -> _Found:
+    """Give the tombstones of archives the digests of all lines and leaves that name them, durably, and return these.
+
+    Raises:
+        Conflict: a file or an anchor is damaged.
+        Transient: store or database does not answer.
+    """
     found = _Found()
     with reading() as session:
         about = _about(session, named)

@@ -31,7 +31,7 @@ from models.archive.archive import ArchiveRow
 from models.columns import Moment
 from models.erasures import TombstoneRow
 from models.errors import System, Transient
-from models.messages.notification import Event, EventRow, EventType, NotificationRow, NotificationState
+from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
 from models.runs.imports import ImportProgress
 from models.runs.receipt import DeliveryRow, RunRow
@@ -216,12 +216,8 @@ def _remove_rows(named: Named) -> None:
             notifications.plan_within(session, events.event_row(event), messages)
         delete_rows(session, named, [each for each in REMOVED if each is not ArchiveRow])
         if messages:  # the store keeps the event without the reference
-            _note_told(session, event)
-
-
-def _note_told(session: Session, event: Event) -> None:
-    told = events.event_row(replace(event, body=_told(event.body.decode()).encode()))
-    note_rows(session, EventRow, [told.model_dump()])
+            told = events.event_row(replace(event, body=_told(event.body.decode()).encode()))
+            note_rows(session, EventRow, [told.model_dump()])
 
 
 def _told(body: str) -> str:

@@ -1,6 +1,7 @@
-"""What names an archive: how each table is searched for its rows, and what each folder of store and inbox has of it.
+"""What names an archive: how each table is searched for its rows, and which columns of rows that stay may name it.
 
-A table or a folder that is in no list is a red test: whatever keeps something of an archive registers here.
+A table that is in no list is a red test: whatever keeps something of an archive registers here. Tables that keep
+nothing, and the folders of store and inbox, stand with their reasons in `tests/services/erasure/kept.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,17 +12,17 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.store import ocfl
-from models.access import AccessRow, UnsentAccessRow
+from models.access import AccessRow
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.changes import ChangeRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
-from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
-from models.messages.notification import EndpointRow, EventRow, NotificationAttemptRow, NotificationRow
+from models.erasures import HoldRow
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
-from models.people import ActionRow, LastUseRow, LetterRow, LoginRow, NoticeRow, SavedViewRow, WrongTokensRow
+from models.people import ActionRow, LetterRow, NoticeRow, SavedViewRow
 from models.runs.batch import BatchItemRow, BatchRow
 from models.runs.receipt import (
     DeliveryRow,
@@ -36,17 +37,10 @@ from models.runs.receipt import (
     WaitingRow,
 )
 from models.search import DerivedRow, FacetValueRow, SearchEntryRow, SearchFacetRow
-from models.settlements.settlement import (
-    DamagedReportRow,
-    SettlementCandidateRow,
-    SettlementEntryRow,
-    SettlementReportRow,
-)
+from models.settlements.settlement import SettlementCandidateRow, SettlementEntryRow
 from models.shapes import ShapeMemberRow, ShapeRow
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
-from models.tables import FormColumnRow
-from models.templates import TemplateRow
 from services.erasure.spellings import is_in, spellings
 
 
@@ -188,44 +182,6 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 
 _REDACTED = {str(table.__tablename__): columns for table, columns in REDACTED.items() if table is not BatchItemRow}
-
-KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
-    AccessRow: "names an archive by the keyed digest of its reference alone, and is never changed",
-    UnsentAccessRow: "numbers of rows of the access log",
-    TombstoneRow: "what stays of an erased archive",
-    TombstoneMarkRow: "keyed digests by which what comes again is known",
-    EndpointRow: "settings of a receiver of messages",
-    TemplateRow: "what people say about a template, and no value of an archive",
-    FormColumnRow: "the name and the type of a field of a template, and no value of an archive",
-    SettlementReportRow: "a report as a whole",
-    DamagedReportRow: "a report as a whole",
-    LoginRow: "a person of the console",
-    WrongTokensRow: "a network",
-    LastUseRow: "a token or a link, by a name that is no secret",
-}
-"""Tables that have nothing of an archive, each with the reason."""
-
-FOLDERS: Mapping[str, str] = {
-    "archives": "the object of the archive is removed with its versions",
-    "keys": "the key of the archive is destroyed first",
-    "happened": "lines that name it are replaced by their digests",
-    "events": "lines of its session events are replaced by their digests, and its large bodies removed",
-    "anchors": "leaves that name it are replaced by their digests",
-    "links": "names a receipt whose link a person revoked, by its digest, so that the link stays closed",
-    "results": "what the progress of an import says of it is removed",
-    "settlements": "reports have fingerprints in place of secrets; findings about no archive that name it are redacted",
-    "access-log": "names an archive by the keyed digest of its reference alone",
-    "endpoints": "nothing of an archive",
-    "sources": "nothing of an archive",
-    "templates": "nothing of an archive",
-    "tokens": "nothing of an archive",
-    "users": "nothing of an archive",
-    "spool": "files of killed writers; a sweep removes what is older than a day",
-    "inbox/waiting": "its bodies and the records of its deliveries are removed",
-    "inbox/quarantine": "its refused bodies and their records are removed",
-    "inbox/events": "its session events enter the store within a minute; what is left is known by its tombstone",
-}
-"""What each folder of store and inbox has of an archive, and what becomes of it."""
 
 
 def names(table: str, row: Mapping[str, Any], reference: str) -> bool:

@@ -6,7 +6,7 @@ reported here: a report costs one statement and never fails its caller.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -49,18 +49,9 @@ _REPORTED = {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING}
 _OF_NO_OUTAGE = {System.ENDPOINT, System.OTHER_RUN}  # endpoints have notices of their own
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What was found, and the kinds that were looked for. All other kinds are reported."""
-
-    sightings: list[Sighting]
-    kinds: set[NoticeKind]
-
-
-def look(known: Known, now: datetime) -> Look:
-    """Return what is wrong now. `known` are the open notices."""
-    sightings = [*_conditions(), *_refusals(known, now), *_missing(known, now)]
-    return Look(sightings, set(NoticeKind) - _REPORTED)
+def look(known: Known, now: datetime) -> list[Sighting]:
+    """Return what is wrong now, of all kinds but those that are reported. `known` are the open notices."""
+    return [*_conditions(), *_refusals(known, now), *_missing(known, now)]
 
 
 def _conditions() -> Iterator[Sighting]:
@@ -209,11 +200,11 @@ def plan(now: datetime) -> None:
             notices.keep(before, after, [])
 
 
-def _after_look(known: Known, found: Look, now: datetime) -> Iterator[tuple[Notice | None, Notice]]:
+def _after_look(known: Known, found: Iterable[Sighting], now: datetime) -> Iterator[tuple[Notice | None, Notice]]:
     """Yield each notice as it was before the look, None for a new one, and as it is after it."""
-    seen = {(each.kind, each.key): each for each in found.sightings}
+    seen = {(each.kind, each.key): each for each in found}
     for key, before in known.items():
-        yield before, looked_at(before, seen.get(key), now) if before.kind in found.kinds else settled(before, now)
+        yield before, settled(before, now) if before.kind in _REPORTED else looked_at(before, seen.get(key), now)
     for key in seen.keys() - known.keys():
         if seen[key].count:
             yield None, opened(seen[key], uuid4().hex)

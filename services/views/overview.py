@@ -94,12 +94,6 @@ class _Measured:
         self.parts.begin()
         self.queue.begin()
 
-    def settle(self) -> None:
-        """Wait until nothing is being measured."""
-        self.month.settle()
-        self.parts.settle()
-        self.queue.settle()
-
 
 @lru_cache(maxsize=1)
 def _measured(_database_location: str) -> _Measured:

@@ -17,7 +17,7 @@ from models.people import LastUseRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
-from services.sources import check_known, clock_warning, mark_of, secrets_of, terms_of, url_of
+from services.sources import check_known, clock_warning, mark_of, secrets_of, url_of
 
 _HOUR_S = 3600
 
@@ -88,7 +88,7 @@ def view_of(source: Source | None, used: Mapping[str, LastUseRow] = MappingProxy
 
 
 def _terms(name: str, stated: StatedTerms) -> TermsView:
-    terms = terms_of(name)
+    terms = sources.terms_of(name)
     return TermsView(
         timezone=terms.timezone,
         amount_unit=terms.amount_unit,

@@ -42,7 +42,7 @@ def timeline(session: Session, reference: str, caller: Caller) -> list[TimelineE
         *_findings(session, reference, caller),
         *_messages(session, reference, caller),
         *_events(session, reference),
-        *_actions(session, reference),
+        *map(_acted, _last(session, ActionRow, ActionRow.at, reference)),
     ]
     return sorted(found, key=lambda each: (each.at, each.kind, each.id))[-MOST_ENTRIES:]
 
@@ -221,11 +221,6 @@ def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
     for each in session_events.of_process(session, reference, MOST_ENTRIES):
         what = verbatim(each.type) if each.is_known else Sentence.event_unknown(event=each.type)
         yield _entry(each.event_at or each.received_at, TimelineKind.EVENT, what, each.event_id)
-
-
-def _actions(session: Session, reference: str) -> Iterator[TimelineEntry]:
-    for each in _last(session, ActionRow, ActionRow.at, reference):
-        yield _acted(each)
 
 
 def _acted(row: ActionRow) -> TimelineEntry:

@@ -82,8 +82,11 @@ def missing_page(query: shown.MissingQuery) -> shown.MissingPage:
     Raises Refused if there is no such source, or the cursor is invalid.
     """
     now = datetime.now(UTC)
+    conditions = equal_to(MissingProcessRow, query, "source", "reference", "why")
+    is_open = col(MissingProcessRow.closed_at).is_(None)
+    conditions.append(is_open if query.state is shown.FindingState.OPEN else ~is_open)
     with reading() as session:
-        found = select(MissingProcessRow).where(*_missing_conditions(query))
+        found = select(MissingProcessRow).where(*conditions)
         rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
     if not rows:
         check_filter(query.source)
@@ -95,12 +98,6 @@ def missing_view(row: MissingProcessRow, now: datetime) -> shown.MissingView:
     return shown.MissingView.model_validate(
         row.model_dump() | {"state": state, "hours_left": hours_left(row.deadline_at, now)}
     )
-
-
-def _missing_conditions(query: shown.MissingQuery) -> list[ColumnElement[bool]]:
-    conditions = equal_to(MissingProcessRow, query, "source", "reference", "why")
-    is_open = col(MissingProcessRow.closed_at).is_(None)
-    return [*conditions, is_open if query.state is shown.FindingState.OPEN else ~is_open]
 
 
 _IS_NOT_CLOSED: ColumnElement[bool] = col(DiscrepancyRow.state) != literal_column(f"'{DiscrepancyState.CLOSED}'")

@@ -19,7 +19,7 @@ from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
-from adapters.store.lines import NOTHING_ERASED, Erased, kept_digest
+from adapters.store.lines import Erased, kept_digest
 from domain.anchors import index_text, is_included, leaf_hash, leaf_text, read_leaf, root_of, statement_text
 from models.errors import Conflict, Transient
 from models.store.anchor import Digest, Leaf, Statement
@@ -160,7 +160,7 @@ def check_erased(made: Anchor, processes: list[tuple[str, Leaf]], gone: set[str]
     erase_leaves(gone)
     assert [store().read_bytes(made.key(each)) for each in names] == after
     if gone:
-        assert anchors.check_leaves(store(), made, NOTHING_ERASED) != []
+        assert anchors.check_leaves(store(), made, Erased({}, {})) != []
         for name, data in zip(names, before, strict=True):
             store().overwrite_bytes(data, made.key(name))
         assert anchors.check_leaves(store(), made, erased) == ["a leaf that was erased is back"]
@@ -189,7 +189,7 @@ def test_blocks_are_found_that_begin_with_erased_leaves_or_have_no_others() -> N
         index = [replace(each, first=first) if each == third else each for each in anchors.blocks_of(store(), made)]
         store().overwrite_bytes(index_text(index), made.key("index"))
         with pytest.raises(Conflict):
-            anchors.check_leaves(store(), made, NOTHING_ERASED)
+            anchors.check_leaves(store(), made, Erased({}, {}))
 
 
 def test_openssl_accepts_signature_and_fingerprint(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table, inspec
 from adapters.database.connections import engine
 from adapters.database.transactions import reading, writing
 from domain.payments.identity import payment_id
-from domain.settlements.matching import MATCHED, standing_after
+from domain.settlements.matching import MATCHED, MAY_BE_SETTLED
 from models.access import CELLAR
 from models.archive.archive import ArchiveRow
 from models.discrepancies import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
@@ -335,7 +335,7 @@ def _exact(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:
 
 def _standing(standing: Standing, entries: Sequence[dict[str, Any]]) -> Standing:
     charges = [each for each in entries if each["kind"] is EntryKind.CHARGE and each["match"] in MATCHED]
-    return standing_after(standing, has_charge=bool(charges))
+    return Standing.SETTLED if charges and standing in MAY_BE_SETTLED else standing
 
 
 def _totals(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:

@@ -63,7 +63,7 @@ def test_any_lines_are_erased_and_the_others_are_proved(
     assert wrong(key, after[:-1], erased)
     assert wrong(key, None, erased)
     if gone:
-        assert wrong(key, after, lines.NOTHING_ERASED)
+        assert wrong(key, after, lines.Erased({}, {}))
         assert wrong(key, after, Erased({}, dict.fromkeys(owed, False)))  # by somebody without the key
         assert all(wrong(key, after, Erased({}, kept_digests({*owed} - {each}, False))) for each in owed)
         ended = Erased({}, kept_digests(owed, True))

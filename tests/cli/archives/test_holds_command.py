@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.store import happened as kept
-from adapters.store.lines import NOTHING_ERASED
+from adapters.store.lines import Erased
 from cli.options import person
 from services.custody.happened import wrong_happened
 from tests.cli.conftest import Cellar
@@ -27,7 +27,7 @@ def test_holds_are_put_listed_and_released_and_a_rebuild_restores_them_and_what_
     assert cellar("hold", "r", "s", "--reason", "a claim", "--until", "2199-12-31").output == "2 archives put on hold\n"
     assert cellar("hold", "--process-number", "100", "--q", "r", "--reason", "the court").output
     assert {each.of for each in kept.lines_in(next(iter(next(kept.days(kept.FOLDER)))))} == {"hold"}
-    assert (kept.lines_left(), list(wrong_happened(NOTHING_ERASED))) == ([], [])
+    assert (kept.lines_left(), list(wrong_happened(Erased({}, {})))) == ([], [])
 
     listed = json.loads(cellar("show", "s", "--json").output)["holds"]
     assert listed[0] | {"hold_id": "", "at": ""} == {

@@ -13,7 +13,6 @@ from adapters.store import sources
 from adapters.tables.runs import receipts
 from cli.options import person
 from models.completeness.processes import SessionEventRow
-from services.sources import terms_of
 from tests.cli.conftest import Cellar
 from tests.records import NOON, delivery, digest
 
@@ -83,10 +82,10 @@ def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cel
 
     cellar("sources", "set", "retail-il", "--timezone", "Asia/Jerusalem", "--success-purge-h", "settings")
 
-    terms = terms_of("retail-il")
+    terms = sources.terms_of("retail-il")
     assert (terms.timezone, terms.keeps_unknown_events) == ("Asia/Jerusalem", False)
     assert terms.purged_after_success == settings().source_terms.purged_after_success
-    assert terms_of("never-added") == terms_of("default") == settings().source_terms
+    assert sources.terms_of("never-added") == sources.terms_of("default") == settings().source_terms
 
 
 def test_source_shows_from_where_and_how_signed_it_sends_and_prints_its_signing_keys(cellar: Cellar) -> None:
@@ -101,7 +100,7 @@ def test_source_shows_from_where_and_how_signed_it_sends_and_prints_its_signing_
     assert "unused; unused, until " in shown
     assert (len(keys), keys[1]) == (2, made["signing_key"])
     cellar("sources", "set", "retail-il", "--signature", "none", "--addresses", "settings")
-    assert (terms_of("retail-il").signature, terms_of("retail-il").addresses) == ("", ())
+    assert (sources.terms_of("retail-il").signature, sources.terms_of("retail-il").addresses) == ("", ())
 
 
 def test_change_of_the_time_zone_says_how_archives_follow(cellar: Cellar) -> None:

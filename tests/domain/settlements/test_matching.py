@@ -20,7 +20,6 @@ from domain.settlements.matching import (
     decide,
     judge_archive,
     merged,
-    standing_after,
     unmatched,
 )
 from domain.settlements.tally import Tally
@@ -350,13 +349,6 @@ def test_reversal_matches_the_payment_of_its_chargeback(amount_minor: int) -> No
 
     assert decide(reversal, payments, TERMS) == decide(back, payments, TERMS)
     assert claimants(reversal, payments, TERMS) == claimants(back, payments, TERMS)
-
-
-def test_only_payments_that_may_take_money_become_settled() -> None:
-    settled = {each for each in Standing if standing_after(each, has_charge=True) is Standing.SETTLED}
-
-    assert settled == {*MAY_BE_SETTLED, Standing.SETTLED}
-    assert all(standing_after(each, has_charge=False) is each for each in Standing)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.erasure import removing
 from services.erasure.spellings import redacted_text
-from services.erasure.traces import FOLDERS, KEEPS_NOTHING, REDACTED, REMOVED, Named, named_by
+from services.erasure.traces import REDACTED, REMOVED, Named, named_by
 from services.receipts import stored_archive
 from tests import changes
 from tests.batches import driven
@@ -54,6 +54,7 @@ from tests.conftest import Configure
 from tests.installations import archived, closed_url
 from tests.records import all_of, buried, change, put, run_row
 from tests.samples import sample_body
+from tests.services.erasure.kept import FOLDERS, KEEPS_NOTHING
 from tests.services.erasure.planted import OTHER, REFERENCE, plant, traces
 
 NOW = datetime.now(UTC)

@@ -21,11 +21,11 @@ from models.archive.archive import State
 from models.completeness.processes import Closing, MissingProcessRow, Why
 from models.errors import System
 from models.messages.notification import EndpointRow, NotificationRow, NotificationState
-from models.people import LetterRow, NoticeKind
+from models.people import LetterRow
 from models.runs.receipt import Cause, RefusedDelivery, RunRow, RunState, Trigger
 from models.said import verbatim
 from models.store.condition import ConditionCode, Subject
-from services.people.letters import look, report_refusing, report_unverified, report_verified, tell
+from services.people.letters import report_refusing, report_unverified, report_verified, tell
 from tests.conftest import Configure, wait_until
 from tests.installations import check
 from tests.records import NOON, all_of, change, digest, put, registered
@@ -368,8 +368,3 @@ def test_report_never_fails_its_caller(configure: Configure) -> None:
 
     report_unverified(at(0))
     report_verified(at(0))
-
-
-@pytest.mark.usefixtures("chat")
-def test_each_kind_is_searched_for_or_reported() -> None:
-    assert look({}, at(0)).kinds == set(NoticeKind) - {NoticeKind.STORE_UNVERIFIED, NoticeKind.RECEIVER_REFUSING}
