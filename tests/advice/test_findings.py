@@ -416,7 +416,7 @@ OF_TIME = {
 
 
 def letter_about(kind: NoticeKind) -> str:
-    (seen,) = [each for each in look({}, datetime.now(UTC)).sightings if each.kind is kind]
+    (seen,) = [each for each in look({}, datetime.now(UTC)) if each.kind is kind]
     return words(opened(seen, "n"), Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
 
 
@@ -432,7 +432,7 @@ def test_advice_of_a_letter_ends_what_it_is_about(cellar: Cellar, kind: NoticeKi
     mend()
     followed(cellar, letter, REFERENCE=R)
 
-    assert [each.kind for each in look({}, datetime.now(UTC)).sightings if each.kind is kind and each.count] == []
+    assert [each.kind for each in look({}, datetime.now(UTC)) if each.kind is kind and each.count] == []
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.RECEIVER_REFUSING, NoticeKind.STORE_UNVERIFIED])
