@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from sqlmodel import update
 
 from adapters.database import connections, transactions
 from adapters.files.store import store
@@ -19,6 +20,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.tables.runs import leases
 from flows.process_archive import process_archive
+from models.messages.notification import NotificationRow
 from models.runs.receipt import Leased, LeaseRow
 from tests.conftest import Configure, make_tables
 from tests.flows.conftest import received
@@ -128,7 +130,9 @@ def _end_state_after_a_kill(configure: Configure, folder: Path, writes: int) -> 
 
 
 def _finish(receipt_id: str) -> None:
-    """Run again, as if the dead holder's lease had expired."""
+    """Run again, as if the dead holder's lease and its claim on a message had expired."""
+    with transactions.writing() as writing:
+        writing.execute(update(NotificationRow).values(claimed_until=None))
     with transactions.reading() as session:
         lease = session.get(LeaseRow, (Leased.PROCESS, "process-1"))
     if lease:
