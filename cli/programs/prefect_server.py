@@ -84,7 +84,7 @@ class _Cursor(aiosqlite.AsyncAdapt_aiosqlite_cursor):
 
         try:
             await_(done_here() if self._connection.in_transaction else self._connection._execute(done))
-        except Exception as error:  # noqa: BLE001  SQLAlchemy's own
+        except Exception as error:  # noqa: BLE001 -- translated as by the method that this replaces
             self._adapt_connection._handle_exception(error)
 
 

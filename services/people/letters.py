@@ -50,7 +50,7 @@ _OF_NO_OUTAGE = {System.ENDPOINT, System.OTHER_RUN}  # endpoints have notices of
 
 
 def look(known: Known, now: datetime) -> list[Sighting]:
-    """Return what is wrong now, of all kinds but those that are reported. `known` are the open notices."""
+    """Return what is wrong now. Notices of the kinds `_REPORTED` are reported elsewhere. `known`: the open notices."""
     return [*_conditions(), *_refusals(known, now), *_missing(known, now)]
 
 
