@@ -182,7 +182,7 @@ CHECK = "check.py"
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A proved archive, ready to be written as a bag. `size_bytes` is the size of its documents. `is_locked`: without
-    its key, the stored parts are proved and the request is not. `key`: that of its anchor, as PEM.
+    its key, the stored parts are proved and the request is not. `is_anchored`: it has a proof, whose key signs its bag.
     """
 
     files: Sequence[BagFile]
@@ -190,7 +190,7 @@ class Evidence:
     size_bytes: int
     findings: Sequence[FixityFinding]
     is_locked: bool
-    key: bytes
+    is_anchored: bool
 
 
 def evidence(
@@ -219,8 +219,8 @@ def evidence(
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
     files += reports(request, archive) if archive else ()
-    key = anchored.public_key if anchored else b""
-    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked, key)
+    size_bytes = sum(each.size_bytes for each in found)
+    return Evidence(files, _info(request, proof), size_bytes, findings, locked, anchored is not None)
 
 
 def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> Iterator[BagFile]:
@@ -232,9 +232,14 @@ def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> I
 
 
 def _proof_of(request: StoredRequest) -> AnchorProof | None:
-    """Return the proof by the newest anchor that has the archive as it is, with this receipt and its content root."""
+    """Return the proof by the newest anchor that has the archive as it is, with this receipt and its content root.
+
+    It counts only if its key is still that of this installation: a bag that it does not sign, anybody may have made.
+    """
     proof = proof_of(request.reference)
     if proof is None or request.receipt_id not in proof.inclusion.leaf.receipt_ids:
+        return None
+    if proof.public_key != anchors.known_public_key():
         return None
     facts = set() if request.is_version else {fact_of_delivery(request.receipt_id, request.version)}
     facts |= {fact_of_content(request.receipt_id, request.kept_root)} if request.kept_root else set()
@@ -248,12 +253,9 @@ def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) 
 
 
 def bag_of(made: Evidence, folder: str = "") -> Bag:
-    """Return a proved archive as a bag, with the program that checks it.
-
-    It is signed if the key of its anchor is still that of this installation. Whoever has the anchor's root knows it.
-    """
+    """Return a proved archive as a bag, with the program that checks it. It is signed by the key of its anchor."""
     program = of_bytes(CHECK, Path(__file__).with_name(CHECK).read_bytes())
-    return Bag(folder, made.files, made.info, [program], _sign if made.key == anchors.known_public_key() else None)
+    return Bag(folder, made.files, made.info, [program], _sign if made.is_anchored else None)
 
 
 def _sign(text: bytes) -> bytes:

@@ -13,6 +13,7 @@ if in doubt, use a copy that you got elsewhere.
 4. Names: each file has the name, role and place that the request gives it, made safe for any system.
 5. Anchor: its statement leads by a Merkle path to a leaf (RFC 6962), which has the digest of the inventory.
 6. Signatures (Ed25519, RFC 8032): of the statement, and of the bag with its pages, by the key that the statement names.
+   If it names one, neither may be missing.
 7. Time stamps (RFC 3161): of the statement. A later anchor names one whose certificate has ended, and was made before.
 """
 
@@ -47,6 +48,7 @@ OF_SEALED_VALUES = (
     "the request has sealed values: its other parts are proved, its holder gives it by `cellar export --raw`"
 )
 OF_NO_ROOT = "the request has sealed values and said nothing new: only the contents of its files are proved"
+OF_NO_ANCHOR = "not anchored yet: nothing proves when the archive existed, and anybody may have made the bag's pages"
 OF_NO_KEY = "the anchor names no key, so anybody may have signed the bag with one, and made its pages"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
@@ -284,9 +286,11 @@ def merkle_root(leaf: bytes, place: dict[str, Any], statement: dict[str, Any]) -
 
 def check_anchor(bag: Bag) -> Iterator[str]:
     if not bag.has(STATEMENT):
+        parts = [path for path in bag.digests if path.startswith("data/proof/")]
+        expect(parts + [SEAL] * (bag.folder / SEAL).exists(), [], "files of a proof whose statement is missing")
         if bag.expected_root:
             raise WrongError("no root can be compared: the archive was not anchored yet when the bag was made")
-        raise NotCheckedError("not anchored yet: the bag does not prove at what time the archive existed")
+        raise NotCheckedError(OF_NO_ANCHOR)
     leaf, place, statement = bag.path("proof/leaf.json").read_bytes(), bag.json("proof/path.json"), bag.json(STATEMENT)
     said, inventory = json.loads(leaf), bag.path("inventory.json").read_bytes()
     object_digest = hashlib.sha256(json.loads(inventory)["id"].encode()).hexdigest()
@@ -362,11 +366,11 @@ def check_signatures(bag: Bag) -> Iterator[str]:
     expect(key, named or key, "the key that the anchor names")
     if bag.expected_root and not named:
         raise WrongError(f"{OF_NO_KEY}; ask its holder to run `cellar anchor`, to export again, and for the new root")
-    expect(seal.exists() or not bag.expected_root, True, "the bag is signed by that key")
     signed = {"anchor": (bag.path(STATEMENT), bag.path(SIGNATURE)), "bag": (bag.folder / TAG_MANIFEST, seal)}
     for name, (text, signature) in signed.items():
         if not signature.exists():
-            raise NotCheckedError(f"the {name} is not signed: anybody may have made its pages and times of arrival")
+            said = f"the {name} is not signed: anybody may have made its pages and times of arrival"
+            raise WrongError(said) if named else NotCheckedError(said)
         is_right = der[:12] == OF_ED25519 and is_signed(text.read_bytes(), signature.read_bytes(), der[12:])
         expect(is_right, True, f"the signature belongs to the {name} and to the key in the bag")
         if signature == seal and not named:

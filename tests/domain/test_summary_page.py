@@ -243,7 +243,7 @@ def test_page_says_who_holds_the_archive_and_what_was_checked_when() -> None:
     for expected in ("עיריית דוגמה", "2026-01-02 03:04:05 UTC", RECEIPT, "python3 check.py"):
         assert expected in texts
     assert "The archive is unchanged since it arrived here" in texts  # its document has no verdict
-    assert "not yet in a signed list" in texts
+    assert "not yet in a list that this installation has signed" in texts
     assert "DAMAGED" not in texts
 
 
