@@ -63,7 +63,10 @@ async def installation(
         made.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as programs:
-            async with _client(settings.receiver_url) as receiver, _client(settings.prefect_url) as prefect:
+            async with (
+                _client(settings.receiver_url) as receiver,
+                _client(settings.prefect_url, settings.prefect_auth) as prefect,
+            ):
                 server = programs.enter_context(running(_prefect_server(settings, database), log_folder))
                 run(up._cellar(settings, "migrate"), log_folder)
                 await _until(lambda: up._answers(prefect, "/health"), server)
@@ -108,9 +111,9 @@ def _to_read(settings: Settings, database: str | None) -> str:
     return database.replace("postgresql:", "postgresql+psycopg:", 1)
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _client(url: str, auth: tuple[str, str] | None = None) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-    return httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
+    return httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, limits=limits, trust_env=False, auth=auth)
 
 
 async def _until(ready: Callable[[], Awaitable[bool]], process: Process) -> None:

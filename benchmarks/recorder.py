@@ -17,7 +17,7 @@ from uuid import uuid4
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Pending, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
@@ -41,9 +41,10 @@ async def measure(folder: Path, runs: int) -> float:
     settings.data_dir.mkdir(parents=True)
     with ExitStack() as held:
         server = held.enter_context(running(_prefect_server(settings, None), folder))
-        async with _client(settings.prefect_url) as prefect:
+        async with _client(settings.prefect_url, settings.prefect_auth) as prefect:
             await _until(lambda: up._answers(prefect, "/health"), server)
-        held.enter_context(temporary_settings({PREFECT_API_URL: settings.prefect_url}))
+        login = {PREFECT_API_AUTH_STRING: settings.active_prefect_auth_string()}
+        held.enter_context(temporary_settings({PREFECT_API_URL: settings.prefect_url} | login))
         async with get_client() as client:
             made = [await client.create_flow_run(Flow(_nothing, name="recorded")) for _ in range(runs)]
         began_s = time.monotonic()

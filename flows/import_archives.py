@@ -31,13 +31,23 @@ from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
 from flows.execution.tasks import ProgressArtifact, name_run, of_cellar, optional_summary, record_start
 from models.access import Action
-from models.errors import CellarError, Conflict, Transient
+from models.errors import CellarError, Conflict, Refused, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, RunState
 from models.views.parameters import Text
 from services import sources
 from services.custody.remembering import check_again
-from services.imports import Batch, Failure, Reader, archive, by_process, keep_progress, kept_progress, leave
+from services.imports import (
+    Batch,
+    Failure,
+    Reader,
+    archive,
+    by_process,
+    keep_progress,
+    kept_progress,
+    leave,
+    started_by,
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,12 +68,12 @@ async def import_archives(
     database does not answer, the run waits as AwaitingRetry, and goes on by itself for three days.
 
     Args:
-        paths: Files, folders, tar and zip files that the worker can read, or s3:// URLs.
+        paths: Files, folders, tar and zip files below CELLAR_IMPORTS_URL, or s3:// URLs there.
         source: The name of the source that they came from. None: the source default.
     """
     by = ImportAttempt(flow_run.id, flow_run.run_count)
     try:
-        await in_thread(record_start, Action.RELEASE)
+        await in_thread(_record_start, paths, source)
         progress = await _import_all(paths, by, source or DEFAULT_SOURCE)
     except CellarError as error:  # returned, so that no trace hides the sentence
         return _ended_by(error, by)
@@ -72,6 +82,18 @@ async def import_archives(
         return None
     why = f"{progress}; the artifact `import-report` of this run names the files, and says why"
     return Failed(message=why, data=Conflict(why))
+
+
+def _record_start(paths: Sequence[str], source: str | None) -> None:
+    """Record who started the import. Raises Refused if they may not read there, which is on record too."""
+    context = FlowRunContext.get()
+    key = context.flow_run.idempotency_key if context and context.flow_run else None
+    try:
+        person = started_by(key, paths, source)
+    except Refused:
+        record_start(Action.RELEASE, outcome="denied")
+        raise
+    record_start(Action.RELEASE, person)
 
 
 def _ended_by(error: CellarError, by: ImportAttempt) -> State[Any]:

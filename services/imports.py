@@ -3,7 +3,11 @@
 Progress is kept in the store, beside the results of the run, so that every worker can go on.
 """
 
+import hmac
+import json
 import logging
+import os
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +21,7 @@ from adapters.files.store import result_key, store
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import Stopped, checkpoint
+from adapters.settings.digests import keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import tombstones
 from adapters.store.objects import history
@@ -38,6 +43,38 @@ from services.receipts import leave_inbox, stored_archive
 _AT_ONCE = 128
 _AT_ONCE_BYTES = 32 << 20
 _CHUNK_BYTES = 1 << 20
+
+
+def key_of_start(person: str, paths: Sequence[str], source: str | None) -> str:
+    """Return the key of the run of an import that a person starts from a shell, who may read anywhere.
+
+    The key holds for one run: Prefect makes no second run of a key.
+    """
+    named = f"{secrets.token_hex(8)}:{person}"
+    return f"{_mark_of_start(named, paths, source)}:{named}"
+
+
+def started_by(key: str | None, paths: Sequence[str], source: str | None) -> str | None:
+    """Return the person who started the run of a key from a shell.
+
+    Anybody else who may act in Prefect starts runs without one; the person is then None.
+
+    Raises Refused if nobody did so, and a path is not below `CELLAR_IMPORTS_URL`.
+    """
+    mark, _, named = (key or "").partition(":")
+    if hmac.compare_digest(mark.encode(), _mark_of_start(named, paths, source).encode()):
+        return named.partition(":")[2]
+    folder = settings().imports_location
+    for each in paths:
+        place, root = (each, folder) if "://" in each + folder else (os.path.realpath(each), os.path.realpath(folder))
+        if place != root and not place.startswith(f"{root}/"):
+            detail = f"expected a path below {folder}, as CELLAR_IMPORTS_URL says; `cellar import` reads any path"
+            raise Refused("FORBIDDEN", detail, where="paths", status=403)
+    return None
+
+
+def _mark_of_start(named: str, paths: Sequence[str], source: str | None) -> str:
+    return keyed_digest("import", json.dumps([named, *paths, source]))
 
 
 @dataclass(slots=True)

@@ -165,13 +165,14 @@ def _key_of(receipt_id: str, attempt: int) -> str:
     return f"{receipt_id}:{attempt}"
 
 
-async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
-    """Create a run that imports what is saved at some paths and URLs, and came from a source.
+async def create_import(paths: Sequence[str], source: str | None, key: str) -> FlowRun:
+    """Create a run that imports what is saved at some paths and URLs, and came from a source. Its key says who started
+    it.
 
     Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
     """
     its = {"source": source} if source else {}
-    return await _create(IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its})
+    return await _create(IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its, "idempotency_key": key})
 
 
 async def read_run(flow_run_id: str) -> FlowRun:

@@ -48,6 +48,7 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     locations = {
         "inbox_url": settings.inbox_location,
         "store_url": settings.store_location,
+        "imports_url": settings.imports_location,
         "settlements_url": settings.settlements_location,
         "lake_url": settings.lake_location,
         "backup_url": settings.backup_location,
@@ -60,6 +61,8 @@ def settings_environment(settings: Settings) -> dict[str, str]:
 def prefect_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that every process that calls Prefect must have."""
     environment = {"PREFECT_API_URL": settings.prefect_url, "PREFECT_CLI_PROMPT": "false"}
+    if login := settings.active_prefect_auth_string():
+        environment["PREFECT_API_AUTH_STRING"] = login
     if settings.prefect_api_url is None:
         # The user's own ~/.prefect may hold a profile with another API.
         environment["PREFECT_HOME"] = str(settings.data_dir.absolute() / "prefect")
@@ -88,15 +91,13 @@ def prefect_defaults() -> dict[str, str]:
 def prefect_server_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that the embedded Prefect server must have."""
     port = str(settings.prefect_port)
-    environment = {
+    return {
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": port,
         # `--port` alone does not reach the UI: it would call port 4200 and show nothing.
         "PREFECT_SERVER_UI_API_URL": settings.prefect_url,
+        "PREFECT_SERVER_API_AUTH_STRING": settings.active_prefect_auth_string() or "",
     }
-    if settings.prefect_auth_string:
-        environment["PREFECT_SERVER_API_AUTH_STRING"] = settings.prefect_auth_string
-    return environment
 
 
 def prefect_server_defaults(settings: Settings) -> dict[str, str]:

@@ -14,7 +14,7 @@ from models.said import Sentence
 
 _KEY_BYTES = {"seal": 64, "anchor": 32}
 """The sizes of the secrets that are keys, in base64; any other secret is text."""
-LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32, "backup": 32}
+LEAST_CHARACTERS = {"webhook": 16, "api": 32, "link": 32, "backup": 32, "prefect": 32}
 """The sizes of those texts, wherever they come from: a shorter one could be guessed."""
 
 
@@ -53,7 +53,8 @@ def _make_secret(path: Path) -> None:
 def _made_secret(name: str) -> str:
     if name in _KEY_BYTES:
         return base64.b64encode(secrets.token_bytes(_KEY_BYTES[name])).decode()
-    return secrets.token_urlsafe(32)
+    user = "cellar:" if name == "prefect" else ""  # whose UI asks for both in one field
+    return user + secrets.token_urlsafe(32)
 
 
 def is_key(name: str, text: str) -> bool:
@@ -65,5 +66,5 @@ def is_key(name: str, text: str) -> bool:
 
 
 def is_long(name: str, text: str) -> bool:
-    """Return whether a text is long enough for the secret `webhook`, `api`, `link` or `backup`."""
+    """Return whether a text is long enough for the secret of a name in LEAST_CHARACTERS."""
     return len(text.strip()) >= LEAST_CHARACTERS[name]

@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     prefect_auth_string: str | None = Field(
         None, repr=False, validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string")
     )
-    """`user:password` of the Prefect server, if it requires a login."""
+    """`user:password` of the Prefect server, if it requires a login. Default: for the embedded server, one is generated
+    at the first start, in `secrets/prefect` of the data folder.
+    """
     prefect_retention_days: int = Field(30, ge=7, le=3650)
     """Days after which the embedded Prefect server removes ended runs with their tasks and logs, and cellar removes the
     results of tasks. The history of archives stays.
@@ -183,6 +185,10 @@ class Settings(BaseSettings):
     people_urls: Addresses = Field((), repr=False)
     """apprise URLs (mail, Slack, Teams, …) of the people who get alerts about failures, outages and deadlines; see
     docs/people.md. Default: none.
+    """
+    imports_url: str | None = Field(None, repr=False)
+    """Folder or `s3://…` URL below which `import-archives` reads if it is started in Prefect; `cellar import` reads
+    anywhere. Default: `imports` in the data folder.
     """
     max_body_bytes: int = Field(2 << 30, ge=1)
     """Maximum size of a body. Larger requests are refused with 413."""
@@ -330,6 +336,10 @@ class Settings(BaseSettings):
         return self._location(self.store_url, "store")
 
     @property
+    def imports_location(self) -> str:
+        return self._location(self.imports_url, "imports")
+
+    @property
     def spool_dir(self) -> Path:
         """The folder where files are written before they go into a bucket."""
         return self.data_dir.absolute() / "spool"
@@ -366,8 +376,14 @@ class Settings(BaseSettings):
     @property
     def prefect_auth(self) -> tuple[str, str] | None:
         """The user and password of the Prefect server; None if it requires no login."""
-        user, _, password = (self.prefect_auth_string or "").partition(":")
-        return (user, password) if self.prefect_auth_string else None
+        user, colon, password = (self.active_prefect_auth_string() or "").partition(":")
+        return (user, password) if user or colon else None
+
+    def active_prefect_auth_string(self) -> str | None:
+        """Return `user:password` of the Prefect server. The embedded server always requires a login."""
+        if self.prefect_auth_string or self.prefect_api_url is not None:
+            return self.prefect_auth_string
+        return self._kept_secret("prefect")
 
     @cached_property
     def payment_terms(self) -> PaymentTerms:
@@ -431,7 +447,8 @@ class Settings(BaseSettings):
         return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
 
     def secret_path(self, name: str) -> Path:
-        """Return where a generated secret is kept: `webhook`, `api`, `link`, `seal`, `anchor` or `backup`."""
+        """Return where a generated secret is kept: `webhook`, `api`, `link`, `seal`, `anchor`, `backup`
+        or `prefect`."""
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:

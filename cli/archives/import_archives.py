@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
+from cli.options import person
 from cli.terminal import Folds, Json, cell, console, print_fitted
 from models.errors import Refused, Transient
 from models.runs.imports import ImportProgress
 from services import sources
-from services.imports import kept_progress
+from services.imports import kept_progress, key_of_start
 
 _LOOK_S = 1.0
 _SAID_EACH_S = 10
@@ -45,7 +46,7 @@ def import_archives(
     except Refused as refused:
         raise typer.BadParameter(refused.detail, param_hint="--source") from refused
     absolute = [each if "://" in each else str(Path(each).absolute()) for each in paths]  # the worker is elsewhere
-    run = asyncio.run(create_import(absolute, source))
+    run = asyncio.run(create_import(absolute, source, key_of_start(person(), absolute, source)))
     try:
         with _shown(run) as show:
             ended = asyncio.run(_until_ended(run, show))

@@ -6,8 +6,8 @@ another transaction has written in between, whatever the busy time-out, and Pref
 to the creation of runs. An IMMEDIATE transaction waits for its turn. Prefect has no setting for this. Postgres needs
 none.
 
-The server asks for no login, so any page that the user of this machine visits could call it. CORS alone hides answers
-from such a page. It stops neither a WebSocket nor a page whose host name resolves to this machine (DNS rebinding).
+A page that the user of this machine visits could call it. CORS alone hides answers from such a page. It stops neither a
+WebSocket nor a page whose host name resolves to this machine (DNS rebinding).
 
 Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release that changes the internals used here.
 """

@@ -227,7 +227,7 @@ cellar is up after {took_s:.1f} s.
 
   Receiver    {settings.receiver_url}
   Console     {settings.receiver_url}/console/
-  Prefect UI  {settings.prefect_ui_url}
+  Prefect UI  {settings.prefect_ui_url}{_login_of_prefect(settings)}
   Metrics     {url}/metrics
   Logs        {settings.data_dir.absolute() / "logs"}
 
@@ -244,6 +244,14 @@ What needs a person, and all archives: cellar status, cellar list
 
 Ctrl-C stops all programs.
 """
+
+
+def _login_of_prefect(settings: Settings) -> str:
+    """Return where the login is that the embedded Prefect server asks for."""
+    if settings.prefect_api_url is not None:
+        return ""
+    kept = settings.secret_path("prefect")
+    return f" (asks once for {'PREFECT_API_AUTH_STRING' if settings.prefect_auth_string else f'the line in {kept}'})"
 
 
 def _hello() -> Path:

@@ -42,3 +42,11 @@ def page() -> Iterator[Page]:
             yield opened
         finally:
             browser.close()
+
+
+def enter_prefect(browser: Page, url: str, login: str) -> None:
+    """Give Prefect's UI the login for which it asks once."""
+    browser.goto(f"{url}/runs")
+    browser.locator("input[type=password]").fill(login)
+    browser.keyboard.press("Enter")
+    browser.wait_for_url(f"{url}/runs")

@@ -73,8 +73,15 @@ class Running:
         with installed(self.folder):
             return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.deliveries())
 
-    def prefect(self, path: str, body: dict[str, Any]) -> Any:
-        return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=LONGEST_S).json()
+    @property
+    def prefect_login(self) -> str:
+        return (self.folder / "data" / "secrets" / "prefect").read_text()
+
+    def prefect(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return what Prefect answers: to a question without a body, or to a body."""
+        user, _, password = self.prefect_login.partition(":")
+        method, url = "GET" if body is None else "POST", f"{self.prefect_url}/api{path}"
+        return httpx.request(method, url, json=body, auth=(user, password), timeout=LONGEST_S).raise_for_status().json()
 
 
 class Endpoint:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from playwright.sync_api import Page
 
-from tests.end_to_end.browser import page
+from tests.end_to_end.browser import enter_prefect, page
 from tests.end_to_end.conftest import Running, cellar, new_installation, up_in
 
 
@@ -33,6 +33,7 @@ def _take(installation: Running, folder: Path) -> None:
         "summary": f"/artifacts/artifact/{artifact['id']}",
     }
     with page() as browser:
+        enter_prefect(browser, installation.prefect_url, installation.prefect_login)
         for name, path in shots.items():
             browser.goto(installation.prefect_url + path)
             browser.wait_for_timeout(5000)  # the page draws its charts some time after it has loaded

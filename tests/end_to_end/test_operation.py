@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from adapters.observation.log import reference_digest
+from cli.options import shell
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.collector import Collector
 from tests.end_to_end.conftest import Endpoint, Running, cellar, have_ended
@@ -93,6 +94,25 @@ def test_import_says_what_it_has_done_and_a_second_import_skips_it(up: Running, 
     assert (run["flow_run_id"], run["trigger"], run["state"]) == (told[0]["flow_run_id"], "import", "Completed")
     assert up.read("saved")["state"] == "completed"
     assert "saved" not in endpoint.confirmed
+    records = [json.loads(line) for line in cellar(up, "access", "--action", "release", "--json").stdout.splitlines()]
+    assert {each["person"] for each in records} == {shell().name}
+    assert run["flow_run_id"] in {each["detail"].get("flow_run_id") for each in records}
+
+
+def test_prefect_asks_for_a_login_that_no_log_has_and_imports_no_file_of_the_machine(up: Running) -> None:
+    (up.folder / "mine.json").write_bytes(sample_body("of-nobody"))
+    path = "/deployments/name/import-archives/import-archives"
+    asked = httpx.get(f"{up.prefect_url}/api{path}", timeout=LONGEST_S)
+    parameters = {"paths": [str(up.folder / "mine.json")]}
+    run = up.prefect(f"/deployments/{up.prefect(path)['id']}/create_flow_run", {"parameters": parameters})
+
+    wait_until(lambda: up.prefect(f"/flow_runs/{run['id']}")["state"]["type"] == "FAILED")
+
+    assert asked.status_code == 401
+    assert "CELLAR_IMPORTS_URL" in up.prefect(f"/flow_runs/{run['id']}")["state"]["message"]
+    assert "error" in up.read("of-nobody")
+    logs = [(up.folder / "up.log").read_text(), *(each.read_text() for each in (up.folder / "data/logs").iterdir())]
+    assert not [each for each in logs if up.prefect_login.partition(":")[2] in each]
 
 
 def test_refused_payload_and_missing_path_are_named_and_exit_with_1(up: Running) -> None:
@@ -139,7 +159,7 @@ def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
 
 
 def test_failed_run_leaves_a_warning_with_the_digest_of_its_process(up: Running) -> None:
-    deployment = httpx.get(f"{up.prefect_url}/api/deployments/name/process-archive/archive", timeout=LONGEST_S).json()
+    deployment = up.prefect("/deployments/name/process-archive/archive")
     parameters = {"reference": "unknown", "receipt_id": "0" * 64}
     run = up.prefect(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
 

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from adapters.store import ocfl
 from adapters.tables.runs import leases
 from flows.execution.engine import BY_ITSELF
-from tests.conftest import LONGEST_S, wait_until
-from tests.end_to_end.browser import needs_chromium, page
+from tests.conftest import wait_until
+from tests.end_to_end.browser import enter_prefect, needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
 from tests.installations import installed
 from tests.samples import sample_body
@@ -30,10 +29,11 @@ def called() -> set[str | None]:
 
 
 @pytest.fixture(scope="module")
-def browser(called: set[str | None]) -> Iterator[Page]:
+def browser(up: Running, called: set[str | None]) -> Iterator[Page]:
     with page() as opened:
         opened.on("request", lambda request: called.add(urlsplit(request.url).hostname))
         opened.on("websocket", lambda websocket: called.add(urlsplit(websocket.url).hostname))
+        enter_prefect(opened, up.prefect_url, up.prefect_login)
         yield opened
 
 
@@ -187,7 +187,7 @@ def _sweep(up: Running) -> None:
 
 
 def _deployment_id(up: Running, name: str) -> str:
-    deployment_id: str = httpx.get(f"{up.prefect_url}/api/deployments/name/{name}", timeout=LONGEST_S).json()["id"]
+    deployment_id: str = up.prefect(f"/deployments/name/{name}")["id"]
     return deployment_id
 
 

@@ -32,6 +32,7 @@ def test_retry_delivers_now_and_repeats_no_finished_task(up: Running, endpoint: 
     endpoint.mend(FOR_RETRY)
 
     prefect = {"PREFECT_API_URL": f"{up.prefect_url}/api", "PREFECT_HOME": str(up.folder / "data" / "prefect")}
+    prefect["PREFECT_API_AUTH_STRING"] = up.prefect_login
     environment = up.environment | prefect
     subprocess.run([PREFECT, "flow-run", "retry", run_id], env=environment, capture_output=True, check=True)
 

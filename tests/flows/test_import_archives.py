@@ -24,13 +24,14 @@ from adapters.store import ocfl
 from adapters.tables.runs import leases
 from adapters.tables.runs.imports import ImportAttempt
 from flows.import_archives import import_archives
+from models.access import AccessRow
 from models.errors import Conflict, Refused
 from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
 from models.runs.receipt import DeliveryRow, LeaseRow, ReceiptRow, RunRow
 from models.sources import StatedTerms
 from services import sources
-from services.imports import Reader, kept_progress
+from services.imports import Reader, kept_progress, key_of_start, started_by
 from tests.conftest import Configure
 from tests.flows.killed import import_until
 from tests.installations import archived, stored_body
@@ -72,6 +73,13 @@ def tarred(path: Path, members: Mapping[str, bytes]) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(body)
             made.addfile(member, io.BytesIO(body))
+
+
+@pytest.fixture(autouse=True)
+def imports(configure: Configure, tmp_path: Path) -> Path:
+    """The folder below which an import reads that Prefect starts."""
+    configure(imports_url=tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -117,7 +125,8 @@ def test_imported_archives_are_of_the_source_that_is_named(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("kinds", ["Postgres and a bucket"], indirect=True)
-def test_prefix_of_a_bucket_is_imported(kinds: str, tmp_path: Path) -> None:
+def test_prefix_of_a_bucket_is_imported(configure: Configure, kinds: str, tmp_path: Path) -> None:
+    configure(imports_url="s3://archives")
     client = boto3.Session().client("s3")
     zipped(tmp_path / "b.zip", {"b": sample_body("in a zip")})
     client.put_object(Bucket="archives", Key=f"{tmp_path.name}/old/a.json", Body=sample_body("alone"))
@@ -168,6 +177,36 @@ def test_path_that_cannot_be_read_is_refused_before_anything_is_imported(saved: 
         asyncio.run(import_archives([str(saved), str(tmp_path / "nowhere")]))
 
     assert rows(ReceiptRow) == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_import_that_prefect_starts_reads_below_the_folder_of_imports_alone(
+    configure: Configure, saved: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "imports"
+    own.mkdir()
+    (own / "link").symlink_to(saved)
+    configure(imports_url=own)
+
+    for path in (saved, f"{own}/../saved", f"{own}/link", f"{own}-2", "/", "s3://archives/old"):
+        with pytest.raises(Refused, match="CELLAR_IMPORTS_URL"):
+            asyncio.run(import_archives([str(own), str(path)]))
+
+    assert rows(ReceiptRow) == []
+    assert {(each["person"], each["action"], each["outcome"]) for each in rows(AccessRow)} == {
+        ("prefect", "release", "denied")
+    }
+
+
+def test_key_of_an_import_names_who_started_it_and_holds_for_its_paths_and_source_alone(saved: Path) -> None:
+    elsewhere = ["/somewhere/else"]
+    key = key_of_start("dana:levy@host", elsewhere, "retail")
+
+    assert started_by(key, elsewhere, "retail") == "dana:levy@host"
+    assert started_by(key, [str(saved)], "retail") is None
+    for wrong in (key, key.replace("dana", "noam"), f"{key}x", "", None):
+        with pytest.raises(Refused):
+            started_by(wrong, elsewhere, None if wrong == key else "retail")
 
 
 @pytest.mark.usefixtures("sqlite_installation")
