@@ -58,7 +58,8 @@ class Amounts:
 def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
     """Return an attempt's amounts in minor units. The provider's total is always sent in minor units.
 
-    Without a currency there is no amount, but a fault that does not depend on the currency is still reported.
+    In minor units, an amount is known without a currency. In major units it is not: currencies differ in how many minor
+    units make one. A fault that does not depend on the currency is reported all the same.
 
     Source: Credit Guard's `total`, in agorot. That `amount` is in agorot too is inferred, so the terms set its unit.
     """
@@ -66,18 +67,14 @@ def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
     total_minor = _whole(attempt.provider_total)
     if attempt.amount is None:
         return Amounts(None, total_minor, exponent, Sentence.not_a_number)
-    amount_minor = minor_units(_judgeable(attempt.amount, exponent, terms), exponent or 0, terms.unit)
+    only_currency_tells = exponent is None and terms.unit == "major"
+    judged = attempt.amount.to_integral_value(ROUND_DOWN) if only_currency_tells else attempt.amount
+    amount_minor = minor_units(judged, exponent or 0, terms.unit)
     if amount_minor is None:
         return Amounts(None, total_minor, exponent, Sentence.fraction_of_amount)
     if attempt.amount <= 0 and _is_charge(attempt, terms):
         return Amounts(None, total_minor, exponent, Sentence.not_positive)
-    return Amounts(None if exponent is None else amount_minor, total_minor, exponent, None)
-
-
-def _judgeable(amount: Decimal, exponent: int | None, terms: PaymentTerms) -> Decimal:
-    """Return the amount without the fraction of a major unit, if the currency that could judge it is unknown."""
-    only_currency_tells = exponent is None and terms.unit == "major"
-    return amount.to_integral_value(ROUND_DOWN) if only_currency_tells else amount
+    return Amounts(None if only_currency_tells else amount_minor, total_minor, exponent, None)
 
 
 def _is_charge(attempt: Attempt, terms: PaymentTerms) -> bool:

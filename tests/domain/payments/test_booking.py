@@ -127,11 +127,10 @@ def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str
     for row in rows_of(archive, TERMS, fingerprint)[PaymentRow]:
         totals[row["standing"], row["currency"]] += row["amount_minor"] or 0
 
-    for currency in ("ILS", "JPY"):
+    for currency in {each.attempt.currency for each in booked(archive, TERMS)}:
         of_currency = [each for each in booked(archive, TERMS) if each.attempt.currency == currency]
         usable = [each.attempt.amount for each in of_currency if each.amounts.fault is None]
         assert sum(total for (_, of), total in totals.items() if of == currency) == sum(filter(None, usable))
-    assert sum(total for (_, of), total in totals.items() if of not in ("ILS", "JPY")) == 0
 
 
 @given(entries(), st.integers())
