@@ -11,7 +11,10 @@ from sqlmodel import SQLModel
 # Few rows are ever validated. Pydantic makes the validator of a class of rows once it is asked for, and not at import.
 SQLModel.model_config["defer_build"] = True
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""JSON in which None is NULL: else a row would say `null` or NULL by the way in which it was written."""
+AnyJson = JSON().with_variant(JSONB(), "postgresql")
+"""JSON in which None is the value `null`, of columns that are never NULL."""
 
 
 def table_of(row: type[SQLModel]) -> Table:

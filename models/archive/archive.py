@@ -12,7 +12,7 @@ from sqlmodel import BigInteger, Field, SQLModel
 from models.archive.content import Content
 from models.archive.session import Session
 from models.archive.verdict import Judgement, Verdict
-from models.columns import Json, Moment, index_where, text_index
+from models.columns import AnyJson, Json, Moment, index_where, text_index
 from models.payments import Payment
 from models.runs.receipt import DEFAULT_SOURCE, CauseColumns
 from models.said import FindingCode, finding
@@ -153,7 +153,7 @@ class FormFieldRow(SQLModel, table=True):
     position: int = Field(primary_key=True)
     id: str | None = None
     type: str | None = None
-    value: Any = Field(default=None, sa_type=Json)
+    value: Any = Field(default=None, sa_type=AnyJson)
     visible: bool | None = None
     page: int | None = Field(default=None, sa_type=BigInteger)
     top: float | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import BigInteger, Field, SQLModel
 
-from models.columns import Json, Moment, text_index
+from models.columns import AnyJson, Json, Moment, text_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class IntegrationRow(SQLModel, table=True):
     type: str | None = None
     status: str | None = None
     executed_at: datetime | None = Field(default=None, sa_type=Moment)
-    error: Any = Field(default=None, sa_type=Json)
+    error: Any = Field(default=None, sa_type=AnyJson)
 
 
 class LabelRow(SQLModel, table=True):

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 import psycopg
-from sqlalchemy import MetaData
+from sqlalchemy import JSON, MetaData, Text
 
 from adapters.database import transactions
 from adapters.settings.settings import settings
@@ -41,6 +41,9 @@ def rows_of_tables(without: Collection[str] = ()) -> dict[str, list[str]]:
         there = _TABLES[connection.dialect.name]
         if not there.tables:
             there.reflect(connection)  # takes 0.2 s of the processor
+            for column in (each for table in there.tables.values() for each in table.columns):
+                if isinstance(column.type, JSON) and connection.dialect.name == "sqlite":
+                    column.type = Text()  # which shows whether a missing value is NULL or `null`
         return {
             name: sorted(
                 str({key: value for key, value in row._mapping.items() if f"{name}.{key}" not in without})
