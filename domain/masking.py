@@ -182,7 +182,12 @@ def _masked_beside(item: BaseModel) -> dict[str, Any]:
         case TemplateView():
             hidden = {each.part for each in item.parts if not item.words.is_public(each.part)}
             parts = [each.model_copy(update={"choices": []}) if each.part in hidden else each for each in item.parts]
-            changed = {"file_name": None, "parts": parts}
+            unnamed = {
+                part: its if item.words.is_public(part) else its.model_copy(update={"values": {}})
+                for part, its in item.words.parts.items()
+            }
+            words = item.words.model_copy(update={"parts": unnamed})
+            changed = {"file_name": None, "parts": parts, "words": words}
         case BatchView():
             changed = {"filter": item.filter | dict.fromkeys(_FILTERS_OF_PEOPLE & item.filter.keys(), MASK)}
         case MessageRecord():

@@ -45,6 +45,7 @@ def _spans(text: str, terms: Iterable[Term]) -> Iterator[tuple[int, int]]:
     for term in terms:
         begins = r"(?<![^\W_])" if term.pattern.startswith(" ") else ""
         words = r"\s+".join(map(re.escape, term.pattern.split()))
+        words = re.sub(r"(?<=\d)(?=\d)", ",?", words)  # 5400 stands in 5,400
         if found := re.search(begins + words, folded):
             end = places[found.end() - 1] + 1
             while end < len(text) and not (text[end].isspace() or normalised(text[end])):

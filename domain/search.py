@@ -13,27 +13,30 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlmodel import SQLModel
 
 from domain.archive.rows import Rows, label_text
+from domain.payments.amounts import amount_text, exponent_of
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State, WarningCode, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
-from models.archive.session import LabelRow, SessionRow
+from models.archive.session import InvitationRow, LabelRow, SessionRow
 from models.payments import PaymentRow
 from models.search import MOST_FACETS, Kind, Searchable
-from models.templates import PartId, TemplateWords
+from models.templates import Names, PartId, TemplateWords
 from models.views.archives.archives import ArchiveSummary
 
 Facets = Mapping[Kind, frozenset[int]]
 
 COLUMNS: Mapping[type[SQLModel], Sequence[str]] = {
     SessionRow: ("id", "author", "recipient_name", "transaction_number", "submitted_at"),
+    InvitationRow: ("address",),
     LabelRow: ("key", "value"),
     FileRow: ("filename",),
     SignatureRow: ("signer_name",),
     FormFieldRow: ("id", "value"),
-    PaymentRow: ("standing", "amount_minor", "currency"),
+    PaymentRow: ("standing", "amount_minor", "currency", "card_brand", "card_last4"),
     SignedDocumentRow: ("outcome",),
     WarningRow: ("code",),
 }
@@ -47,7 +50,7 @@ _PLACES_OF_SESSIONS = {
     Kind.SIGNER: "recipient_name",
     Kind.TRANSACTION_NUMBER: "transaction_number",
 }
-_FORM = 5
+_FORM = 6
 """Grows when texts, titles or facets are made in another way."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOTS = 256
@@ -70,6 +73,14 @@ _AS_TYPED = str.maketrans(
 )
 _TERM = re.compile(rf'"(.{{1,{MOST_VALUE}}}?)"(?!\S)|(\S+)', re.DOTALL)
 _WORD = re.compile(r"[^\W_]+")
+_DAY = re.compile(r"(?<!\d)(?:(\d{1,2})([./-])(\d{1,2})\2(?:20)?(\d\d)|20(\d\d)-(\d\d)-(\d\d))(?!\d)", re.ASCII)
+_OF_DAYS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+"""Days have digits of their own in texts, so that nobody finds all archives of a year who looks for the number 2026."""
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_AMOUNT = re.compile(r"[₪$€£]?(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)[₪$€£]?")
+_CARD = re.compile(r"[*x•]+(\d{4})")
+_CURRENCIES = frozenset(['ש"ח', "שח", "₪", "ils", "nis", "$", "€", "£"])
+"""Words that do not count beside others: amounts are found in any currency."""
 
 
 @lru_cache(10_000, typed=True)
@@ -172,8 +183,9 @@ def text_of(archive: ArchiveRow, rows: Rows | None, searchable: Searchable, word
     find anything.
     """
     divided: dict[bool, list[str]] = {True: [], False: []}
-    for each in placed_texts(archive, rows, searchable):
-        divided[is_public(each, words)].append(str(each.value))
+    for each in placed_texts(archive, rows, searchable, words):
+        text = str(each.value)
+        divided[is_public(each, words)].append(_as_texts_have_it(text) if each.place == "day" else text)
     return divided_text(divided[True], divided[False])
 
 
@@ -195,24 +207,59 @@ def is_public(placed: Placed, words: TemplateWords) -> bool:
     """Return whether a value that `q` looks in is not personal. Of labels and fields, people say so."""
     if placed.place in (Kind.LABEL, Kind.FIELD):
         return words.is_public(f"{placed.place}:{placed.name}")
-    return placed.place not in ("author", Kind.SIGNER, Kind.FILENAME)
+    return placed.place not in ("author", Kind.SIGNER, Kind.FILENAME, "mail", "card")
 
 
-def placed_texts(archive: ArchiveRow | ArchiveSummary, rows: Rows | None, searchable: Searchable) -> Iterator[Placed]:
+SEARCHED = (
+    *("reference", Kind.PROCESS_NUMBER, Kind.TRANSACTION_NUMBER, Kind.TEMPLATE, "amount", "day", Kind.SIGNER),
+    *("mail", "card", "author", Kind.SESSION, Kind.FILENAME),
+)
+"""The places that `q` looks in, in the order in which people are told."""
+
+
+def searched_places(*, in_public: bool) -> list[str]:
+    """Return the places that `q` looks in. `in_public`: those that are not personal wherever nobody says so."""
+    return [each for each in SEARCHED if not in_public or is_public(Placed(each, "", None), TemplateWords())]
+
+
+def placed_texts(
+    archive: ArchiveRow | ArchiveSummary, rows: Rows | None, searchable: Searchable, words: TemplateWords
+) -> Iterator[Placed]:
     """Yield the values of an archive that `q` looks in. `rows` is None before the archive is loaded."""
-    return (each for each in _placed(archive, rows or {}, searchable) if each.value is not None)
+    return (each for each in _placed(archive, rows or {}, searchable, words) if each.value is not None)
 
 
-def _placed(archive: ArchiveRow | ArchiveSummary, rows: Rows, searchable: Searchable) -> Iterator[Placed]:
+def _placed(
+    archive: ArchiveRow | ArchiveSummary, rows: Rows, searchable: Searchable, words: TemplateWords
+) -> Iterator[Placed]:
     yield Placed("reference", "", archive.reference)
     yield Placed(Kind.PROCESS_NUMBER, "", archive.process_number)
-    yield Placed(Kind.TEMPLATE, "", archive.template_id)
+    for name in (archive.template_id, words.name.en, words.name.he):
+        yield Placed(Kind.TEMPLATE, "", name)
+    for at in (archive.received_at, *_values(rows, SessionRow, "submitted_at")):
+        if 1999 < at.year < 2100:  # a payload may state any time, and people write two digits
+            yield Placed("day", "", at.astimezone(ZoneInfo(searchable.zone)).date().isoformat())
+    for each in rows_of(rows, PaymentRow):
+        if each["amount_minor"] is not None:
+            paid = amount_text(each["amount_minor"], each["currency"], exponent_of(each["currency"]))
+            yield Placed("amount", "", paid)
+        if each["card_last4"]:
+            yield Placed("card", "", f"{each['card_brand'] or ''} *{each['card_last4']}")
     for each in rows_of(rows, SessionRow):
         yield from (Placed(place, "", each[name]) for place, name in _PLACES_OF_SESSIONS.items())
     yield from (Placed(Kind.SIGNER, "", each) for each in _signers(rows))
-    yield from (Placed(Kind.LABEL, *each) for each in _labels(rows, searchable))
+    yield from (Placed("mail", "", each) for each in _values(rows, InvitationRow, "address"))
+    for kind, pairs in ((Kind.LABEL, _labels(rows, searchable)), (Kind.FIELD, _fields(rows, searchable))):
+        for name, value in pairs:
+            yield from (Placed(kind, name, each) for each in (value, *_called(words, f"{kind}:{name}", value)))
     yield from (Placed(Kind.FILENAME, "", each) for each in _values(rows, FileRow, "filename"))
-    yield from (Placed(Kind.FIELD, *each) for each in _fields(rows, searchable))
+
+
+def _called(words: TemplateWords, part: str, value: str) -> Iterator[str | None]:
+    """Yield what people call a value of a field or a label."""
+    for known, names in (words.parts[part].values if part in words.parts else {}).items():
+        if normalised(known) == normalised(value):
+            yield from (names.en, names.he)
 
 
 def _labels(rows: Rows, searchable: Searchable) -> Iterator[tuple[str, str]]:
@@ -248,32 +295,34 @@ def _named(kind: Kind, pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
     return frozenset(facet(kind, value, name) for name, value in islice(dict.fromkeys(pairs), MOST_FACETS))
 
 
-Definitions = tuple[tuple[Sequence[str], ...], ...]
-"""The ids of templates with their titles, facets, public parts and retention, in order, where these are not the
+Definitions = tuple[tuple[Any, ...], ...]
+"""The ids of templates with their titles, facets, public parts, retention and names, in order, where these are not the
 default.
 """
 
 
 def definitions_of(words: Mapping[str, TemplateWords]) -> Definitions:
     """Return what entries are made by, of what people say about templates."""
-    default = TemplateWords()
-    said = (
-        (
-            id_,
-            tuple(each.title),
-            tuple(each.facets),
-            tuple(part for part in sorted(each.parts) if each.is_public(part)),
-            *([each.retention] if each.retention else []),
-        )
-        for id_, each in sorted(words.items())
-    )
-    return tuple(each for each in said if each[1:] != (tuple(default.title), (), ()))
+    default = _definition(TemplateWords())
+    said = ((id_, *_definition(each)) for id_, each in sorted(words.items()))
+    return tuple(each for each in said if each[1:] != default)
+
+
+def _definition(words: TemplateWords) -> tuple[Any, ...]:
+    public = tuple(part for part in sorted(words.parts) if words.is_public(part))
+    named = sorted((part, value, names) for part, its in words.parts.items() for value, names in its.values.items())
+    called = (_both(words.name), *((part, value, *_both(names)) for part, value, names in named))
+    return tuple(words.title), tuple(words.facets), public, words.retention, called
+
+
+def _both(names: Names) -> tuple[str | None, str | None]:
+    return names.en, names.he
 
 
 @lru_cache
 def version_of(searchable: Searchable, definitions: Definitions) -> int:
     """Return the version of entries: a digest of how they are made, by settings and by templates. Never 0."""
-    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields), definitions])
+    text = json.dumps([_FORM, sorted(searchable.labels), sorted(searchable.fields), searchable.zone, definitions])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True) or 1
 
 
@@ -332,15 +381,33 @@ def normalised(text: str) -> str:
 
 
 def searched_text(values: Iterable[str]) -> str:
-    """Return the text in which values are found: the values, normalised, and their words that follow a punctuation
-    mark, so that a short term finds these too. At most 300 characters of a value and 8,000 in all.
+    """Return the text in which values are found: the values, normalised; their words that follow a punctuation mark, so
+    that a short term finds these too; their days and amounts, as people search for them in any spelling. At most 300
+    characters of a value and 8,000 in all.
     """
     shown = dict.fromkeys(normalised(each[:MOST_VALUE]) for each in values)
     made = "".join(f"{_BETWEEN}{each}" for each in shown if each)
     hidden = dict.fromkeys(
         match[0] for match in _WORD.finditer(made) if match.start() and made[match.start() - 1] != " "
     )
-    return "".join([made, *(f" {each}" for each in hidden)])[:_MOST_TEXT]
+    amounts = (each.replace(",", "") for each in _THOUSANDS.findall(made))
+    plain = dict.fromkeys([*map(_day, _DAY.finditer(made)), *amounts])
+    return "".join([made, *(f" {each}" for each in hidden | plain)])[:_MOST_TEXT]
+
+
+def _day(found: re.Match[str]) -> str:
+    """Return a day as texts have it: people write 1.11.2026, 01/11/26 or 2026-11-01."""
+    day, month, year = (found[1], found[3], found[4]) if found[1] else (found[7], found[6], found[5])
+    return f"20{year}{month:0>2}{day:0>2}".translate(_OF_DAYS)
+
+
+def _as_texts_have_it(word: str) -> str:
+    """Return a word that people type as texts have it, if it is a day, an amount, or the end of a number of a card."""
+    if day := _DAY.fullmatch(word):
+        return _day(day)
+    if card := _CARD.fullmatch(word):
+        return f"*{card[1]}"
+    return amount[1].replace(",", "") if (amount := _AMOUNT.fullmatch(word)) else word
 
 
 def divided_text(public: Iterable[str], personal: Iterable[str]) -> str:
@@ -349,11 +416,14 @@ def divided_text(public: Iterable[str], personal: Iterable[str]) -> str:
 
 
 def terms_of(q: str, *, in_public: bool = False) -> tuple[Term, ...]:
-    """Return the terms of a search: its words, and what stands in quotation marks as a whole. The first 16.
+    """Return the terms of a search: its words, and what stands in quotation marks as a whole. The first 16. Words that
+    are days or amounts count in any spelling.
 
     A quotation mark within a word belongs to the word, as in צה"ל, also between quotation marks.
     """
-    found = (normalised(quoted or word) for quoted, word in _TERM.findall(q.translate(_AS_TYPED)))
+    typed = _TERM.findall(q.translate(_AS_TYPED))
+    found = [normalised(quoted) if quoted else _as_texts_have_it(normalised(word)) for quoted, word in typed]
+    found = [each for each in found if each not in _CURRENCIES] or found
     return tuple(Term(each.rjust(TRIGRAM), in_public) for each in dict.fromkeys(found) if each)[:_MOST_TERMS]
 
 

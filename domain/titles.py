@@ -23,11 +23,13 @@ _BY_IMPORTANCE = [
 _SIGNS = {"ILS": "₪", "USD": "$", "EUR": "€", "GBP": "£"}
 
 
-def title_of(template_id: str | None, rows: Rows | None, words: TemplateWords) -> Title:
+def title_of(
+    template_id: str | None, rows: Rows | None, words: TemplateWords, process_number: int | None = None
+) -> Title:
     """Return the title of an archive. `rows` is None before the archive is loaded."""
-    its = template_id if TEMPLATE in words.title else None
+    its, number = (template_id, process_number) if TEMPLATE in words.title else (None, None)
     if rows is None:
-        return Title(template_id=its)
+        return Title(template_id=its, process_number=number)
     people = (short(each["recipient_name"]) for each in rows_of(rows, SessionRow))
     signers = (short(each["signer_name"]) for each in rows_of(rows, SignatureRow))
     values = {each: _value(rows, each) for each in words.title if each not in (PERSON, TEMPLATE, PAYMENT)}
@@ -35,6 +37,7 @@ def title_of(template_id: str | None, rows: Rows | None, words: TemplateWords) -
     return Title(
         person=next(filter(None, chain(people, signers)), None) if PERSON in words.title else None,
         template_id=its,
+        process_number=number,
         facets=tuple(shown.values()),
         parts=tuple(shown),
         payment=title_payment(rows.get(PaymentRow, ())) if PAYMENT in words.title else None,
@@ -60,9 +63,14 @@ def title_payment(payments: Iterable[Mapping[str, Any]]) -> TitlePayment | None:
 
 
 def title_parts(title: TitleView, language: Language = "en", texts: NullTranslations = ENGLISH) -> list[str]:
-    """Return the parts of a title in a language, none if nothing says what the archive is."""
+    """Return the parts of a title in a language, none if nothing says what the archive is. Where a person and a name of
+    the template lack, the process number tells archives apart that somebody paid for alike.
+    """
     template = None if title.template_id is None else title.template.worded(language)
     paid = title.payment and _paid(title.payment, texts)
+    if paid and not (title.person or template):
+        process = texts.gettext(WORDS["title_process"]) % {"number": title.process_number}
+        template = title.template_id if title.process_number is None else process
     return [each for each in (title.person, template, *title.facets, paid) if each]
 
 

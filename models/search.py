@@ -1,7 +1,7 @@
 """What archives are found by: a text and facets for each archive, in the order of the list; and what is filled in."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, Integer
@@ -45,17 +45,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Searchable:
-    """Which labels and form fields archives are found by, by key and id. `*` stands for all of them."""
+    """Which labels and form fields archives are found by, by key and id. `*` stands for all of them. `zone` is that of
+    the days that archives are found by.
+    """
 
     labels: frozenset[str]
     fields: frozenset[str]
+    zone: str = "UTC"
 
     def with_parts(self, parts: Iterable[PartId]) -> "Searchable":
         """Return what archives are found by that are also found by some fields and labels."""
         named: dict[str, set[str]] = {"label": set(), "field": set()}
         for kind, _, name in (each.partition(":") for each in parts):
             named[kind].add(name)
-        return Searchable(self.labels | named["label"], self.fields | named["field"])
+        return replace(self, labels=self.labels | named["label"], fields=self.fields | named["field"])
 
 
 class SearchEntryRow(SQLModel, table=True):

@@ -14,6 +14,7 @@ from models.retention import RetentionRule
 
 _LINE = r"[^\x00-\x1f]"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=f"^{_LINE}+$")]
+Value = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PartId = Annotated[str, StringConstraints(pattern=f"^(field|label):{_LINE}{{1,300}}$")]
 """A form field by its id, or a label by its key: `field:RENT`, `label:BRANCH`."""
 PERSON, TEMPLATE, PAYMENT = "person", "template", "payment"
@@ -46,12 +47,15 @@ class TemplateName(Names):
 
 
 class PartWords(BaseModel):
-    """What people say about a field or a label. `personal`: null if nobody says; then its values decide."""
+    """What people say about a field or a label. `personal`: null if nobody says; then its values decide. `values`: what
+    its values are called in the other language, such as branches.
+    """
 
     model_config = _WORDS
 
     name: Names = Names()
     personal: bool | None = None
+    values: dict[Value, Names] = Field({}, max_length=50, json_schema_extra=_CLOSED)
 
 
 class TemplateWords(BaseModel):

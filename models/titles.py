@@ -18,12 +18,14 @@ class TitlePayment(BaseModel):
 class Title(BaseModel):
     """What the title of an archive says, in no language. `facets`: values of fields and labels that people chose.
     `parts`: which fields and labels these are. `template_id`: null if the template's name is no part of the title.
+    `process_number` stands for the name of a template that has none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     person: str | None = None
     template_id: str | None = None
+    process_number: int | None = None
     facets: tuple[str, ...] = ()
     parts: tuple[PartId, ...] = ()
     payment: TitlePayment | None = None

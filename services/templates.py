@@ -157,7 +157,7 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
     """Replace what people say about templates, by id. If titles or facets change, entries are made again.
 
     Raises:
-        Refused: a facet is personal.
+        Refused: a facet, or a value that is named, is personal.
         Transient: database or store does not answer. The store may have some of it; repeat it.
     """
     templates = [Template(id=each, words=given[each], changed_at=now, changed_by=by) for each in sorted(given)]
@@ -180,12 +180,13 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
 
 
 def _check_facets(template_id: str, words: TemplateWords) -> None:
-    if not words.facets:
+    shown = {*words.facets, *(part for part, its in words.parts.items() if its.values)}
+    if not shown:
         return
     with reading() as session:
         parts = _parts(session, said.newest_of(session, template_id), words)
-    if personal := sorted(each.part for each in parts if each.personal and each.part in words.facets):
-        detail = f"a facet shows its values to all; these are personal: {', '.join(personal)}"
+    if personal := sorted(each.part for each in parts if each.personal and each.part in shown):
+        detail = f"a facet, or a name of a value, is shown to all; these are personal: {', '.join(personal)}"
         raise Refused("PERSONAL_FACET", detail, where="facets")
 
 

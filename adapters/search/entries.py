@@ -26,9 +26,9 @@ from domain.archive.rows import Rows
 from domain.person import person_facets
 from domain.retention import due, field_of
 from domain.titles import title_of, title_payment
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
-from models.archive.content import FileRow
-from models.archive.session import LabelRow, SessionRow
+from models.archive.archive import ArchiveRow, FormFieldRow, WarningRow
+from models.archive.content import SignedDocumentRow
+from models.archive.session import SessionRow
 from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
@@ -92,9 +92,9 @@ _Texts = Mapping[str, tuple[str, str]]
 
 
 def searchable() -> Searchable:
-    """Return which labels and form fields all archives are found by, as the settings say."""
+    """Return which labels and form fields all archives are found by, and the zone of days, as the settings say."""
     made = settings()
-    return Searchable(frozenset(made.search_labels), frozenset(made.search_fields))
+    return Searchable(frozenset(made.search_labels), frozenset(made.search_fields), made.zone.key)
 
 
 def version(session: Session) -> int:
@@ -109,7 +109,7 @@ def _version(templates: Held) -> int:
 def add(session: Session, archive: ArchiveRow) -> None:
     """Add the entry of an archive that has none, with what is known before it is loaded."""
     templates = held(session)
-    texts = {archive.reference: _texts(archive, None, templates)}
+    texts = {archive.reference: _texts(archive, None, templates, None)}
     numbers = _add(session, [archive], texts, _version(templates))
     _replace(session, numbers[archive.reference], set(), search.archive_facets(archive))
 
@@ -125,9 +125,10 @@ def searchable_of(archive: ArchiveRow | ArchiveSummary, templates: Held) -> Sear
     return searchable().with_parts(templates.of(archive.template_id).found_by)
 
 
-def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held) -> tuple[str, str]:
+def _texts(archive: ArchiveRow, rows: Rows | None, templates: Held, booked: Rows | None) -> tuple[str, str]:
+    """Return the text and the title of an entry. `booked` are the rows with the payments that a title names."""
     words = templates.of(archive.template_id)
-    title = title_of(archive.template_id, rows, words).model_dump_json(exclude_defaults=True)
+    title = title_of(archive.template_id, booked, words, archive.process_number).model_dump_json(exclude_defaults=True)
     return search.text_of(archive, rows, searchable_of(archive, templates), words), title
 
 
@@ -164,7 +165,7 @@ def set_payload(session: Session, archive: ArchiveRow, rows: Rows, terms: Source
         return
     templates = held(session)
     _set_due(archive, rows, templates, terms)
-    text, title = _texts(archive, rows, templates)
+    text, title = _texts(archive, rows, templates, rows)
     made = {"new_text": text, "new_title": title, "its_version": _version(templates)}
     session.connection().execute(_TEXT, {"its_entry": number, **made})
     facets = search.payload_facets(rows, searchable_of(archive, templates))
@@ -260,12 +261,14 @@ def await_adding(session: Session, reference: str) -> None:
 
 
 def move(session: Session, reference: str, received_at: datetime) -> None:
-    """Give an archive the place in the list of the time at which it was received, if that has changed."""
+    """Give an archive the place in the list of the time at which it was received, if that has changed. Its text, which
+    has that day, is made again.
+    """
     number = entry_id(session, reference)
     if number is None or search.first_id_at(received_at) <= number < search.first_id_after(received_at):
         return
     place = next(each for each in search.ids_for(reference, received_at) if not _is_taken(session, each))
-    session.connection().execute(update(_ENTRY).where(_ENTRY.c.id == number).values(id=place))
+    session.connection().execute(update(_ENTRY).where(_ENTRY.c.id == number).values(id=place, version=0))
     session.connection().execute(update(_FACET).where(_FACET.c.entry_id == number).values(entry_id=place))
 
 
@@ -355,11 +358,17 @@ def write(
     archives = session.exec(sqlmodel.select(ArchiveRow).where(col(ArchiveRow.reference).in_(references))).all()
     templates = held(session)  # asked once: entries have the version of what they were made by
     by_field = any(field_of(terms_of(each.source).retention) for each in archives)
-    rows = _payloads(session, references, payments, _read_tables(templates) | ({FormFieldRow} if by_field else set()))
+    tables = _read_tables(templates) | ({FormFieldRow} if by_field else set())
+    rows = _read_rows(session, references, tables)
     loaded = {each.reference: rows[each.reference] if each.current_receipt_id else None for each in archives}
+    booked: dict[str, Rows | None] = {
+        each: None if its is None else {**its, PaymentRow: list(payments.get(each, ()))} for each, its in loaded.items()
+    }
     for each in archives:
         _set_due(each, loaded[each.reference], templates, terms_of(each.source))
-    texts = {each.reference: _texts(each, loaded[each.reference], templates) for each in archives}
+    texts = {
+        each.reference: _texts(each, loaded[each.reference], templates, booked[each.reference]) for each in archives
+    }
     numbers = _write_texts(session, archives, texts, _version(templates))
     # Read before what they follow from: a facet that another transaction adds in between is kept.
     known = session.connection().execute(select(_FACET).where(_FACET.c.entry_id.in_(numbers.values()))).all()
@@ -374,7 +383,7 @@ def write(
         people[version.reference] |= person_facets(version.skeleton)
     facets, values = set[tuple[int, str, int]](), dict[int, Any]()
     for each in archives:
-        found = loaded[each.reference] or {}
+        found = booked[each.reference] or {}
         values |= search.facet_values(found, templates.of(each.template_id).facets)
         its: search.Facets = {
             **search.archive_facets(each),
@@ -407,33 +416,21 @@ def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts
     return numbers | _add(session, (each for each in archives if each.reference not in numbers), texts, version)
 
 
-def _payloads(
-    session: Session,
-    references: Iterable[str],
-    payments: Mapping[str, Sequence[Mapping[str, Any]]],
-    tables: set[type[SQLModel]],
-) -> dict[str, dict[type[SQLModel], list[Any]]]:
-    """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
-    found: dict[str, dict[type[SQLModel], list[Any]]] = {
-        each: {PaymentRow: list(payments.get(each, ()))} for each in references
-    }
-    return _fill_rows(session, found, tables)
-
-
 def first_rows(session: Session, references: Iterable[str], most: int) -> dict[str, dict[type[SQLModel], list[Any]]]:
     """Return the rows of archives that texts are made from, `most` of a table at most."""
-    tables = _read_tables(held(session)) & {SessionRow, SignatureRow, LabelRow, FileRow, FormFieldRow}
-    return _fill_rows(session, {each: {} for each in references}, tables, most)
+    return _read_rows(session, references, _read_tables(held(session)) - {SignedDocumentRow, WarningRow}, most)
 
 
 def _read_tables(templates: Held) -> set[type[SQLModel]]:
     has_fields = searchable().fields or templates.definitions
-    return search.COLUMNS.keys() - {PaymentRow, *(() if has_fields else (FormFieldRow,))}
+    return search.COLUMNS.keys() - (set() if has_fields else {FormFieldRow})
 
 
-def _fill_rows(
-    session: Session, found: dict[str, dict[type[SQLModel], list[Any]]], tables: Iterable[type[SQLModel]], most: int = 0
+def _read_rows(
+    session: Session, references: Iterable[str], tables: Iterable[type[SQLModel]], most: int = 0
 ) -> dict[str, dict[type[SQLModel], list[Any]]]:
+    """Return the rows of archives that entries are made from. Of a table, the first rows of an archive."""
+    found: dict[str, dict[type[SQLModel], list[Any]]] = {each: {} for each in references}
     for table in tables:
         its = table_of(table)
         asked = select(its.c.reference, *(its.c[name] for name in search.COLUMNS[table])).where(

@@ -126,8 +126,10 @@ def _of_payload(drawn: int, number: int, count: int, its: dict[str, Any]) -> Ite
 
 def _text(row: dict[str, Any], its: dict[str, Any]) -> str:
     known = [row["reference"], row["process_number"], row["template_id"], its["session"], its["transaction"]]
-    people = (str(its[each]) for each in ("name", "branch", "customer", "filename"))
-    return divided_text(map(str, known), [*people, "agent@example.com"])
+    people = [str(its[each]) for each in ("name", "branch", "customer", "filename")]
+    known += [f"{row['received_at']:%d.%m.%Y}", f"{its['transaction'] % 9_999_991 / 100:.2f} ILS", "Loan agreement"]
+    behind = ["agent@example.com", f"{its['customer']}@example.com".lower(), f"Visa *{its['transaction'] % 10_000:04}"]
+    return divided_text(map(str, known), [*people, *behind])
 
 
 def _skewed(drawn: int, count: int) -> int:

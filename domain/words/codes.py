@@ -133,6 +133,7 @@ WORDS: Mapping[str, str] = {
     "action_read_prefect": "Read in Prefect",
     "action_act_in_prefect": "Act in Prefect",
     "action_enter": "Use an own login",
+    "title_process": "Process %(number)s",
     # what runs wait for
     "waits_store": "the store",
     "waits_database": "the database",
@@ -156,7 +157,8 @@ WORDS: Mapping[str, str] = {
     **_spelled("reference references process_number transaction_number session label template source", "filter_"),
     **_spelled("state cause condition discrepancy warning verdict signer file_name due", "filter_"),
     **_spelled("received_after received_before paid_from paid_to since until span", "filter_"),
-    **_spelled("action author person code currency kind list", "filter_"),
+    **_spelled("action author person code currency kind list amount day card", "filter_"),
+    "filter_mail": "Mail or phone",
     "filter_value": "Value of a person",
     "filter_message_id": "Chosen messages",
     "filter_attention": "Needs attention",

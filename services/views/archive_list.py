@@ -27,7 +27,7 @@ from models.columns import table_of
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.payments import Standing
 from models.search import Kind, SearchEntryRow
-from models.templates import Names
+from models.templates import Names, PartWords
 from models.titles import TitleView
 from models.views.archives import archives as views
 from services import derived
@@ -122,15 +122,16 @@ def facets(query: views.ArchiveFilter, caller: Caller) -> views.FacetCounts:
             counts[each.kind, ""].append((-each.archives, known, known))
     for (kind, name, value), archives in named.items():
         counts[kind, name].append((-archives, value, f"{name}={value}"))
-    parts = {part: its.name for each in words.values() for part, its in each.parts.items()}
+    parts = {part: its for each in words.values() for part, its in each.parts.items()}
     order = ((Kind.TEMPLATE, ""), *sorted(each for each in counts if each[1]), *((each, "") for each in _PLAIN[1:]))
     groups = [
-        views.FacetGroup(filter=kind, name=name, names=parts.get(f"{kind}:{name}", Names()), values=[
+        views.FacetGroup(filter=kind, name=name, names=part.name, values=[
             views.FacetValue(value=value, names=names, sent=sent, archives=-less)
             for less, value, sent in sorted(counts[kind, name])[:_MOST_VALUES]
-            for names in [called(value if kind == Kind.TEMPLATE else None, caller)]
+            for names in [called(value, caller) if kind == Kind.TEMPLATE else part.values.get(value, Names())]
         ])
         for kind, name in order if (kind, name) in counts
+        for part in [parts.get(f"{kind}:{name}", PartWords())]
     ]  # fmt: skip
     return views.FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
 
@@ -153,8 +154,8 @@ def matched(q: str | None, archives: Sequence[views.ArchiveSummary], caller: Cal
         templates = held(session)
     found = dict[str, Sequence[Match]]()
     for each in archives:
-        placed = placed_texts(each, rows[each.reference], entries.searchable_of(each, templates))
         words = templates.of(each.template_id)
+        placed = placed_texts(each, rows[each.reference], entries.searchable_of(each, templates), words)
         found[each.reference] = matches(terms, (it for it in placed if not caller.is_masked or is_public(it, words)))
     return found
 

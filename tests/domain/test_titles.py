@@ -26,12 +26,14 @@ ROWS: Rows = {
     PaymentRow: [{"standing": "charged", "amount_minor": 6_000_000, "currency": "ILS"}],
 }
 
+PAID: Rows = {PaymentRow: ROWS[PaymentRow]}
 OF_A_SIGNER: Rows = {SignatureRow: ROWS[SignatureRow]}
 
 
 def text(rows: Rows | None, words: TemplateWords, language: Language = "en", names: Names = NAMES) -> str:
-    title = title_of("T", rows, words)
-    return title_text(TitleView(**title.model_dump(), template=names), language, texts(language))
+    title = title_of("T", rows, words, 48213)
+    shown = Names() if rows is PAID else names
+    return title_text(TitleView(**title.model_dump(), template=shown), language, texts(language))
 
 
 def payment(standing: str, amount_minor: int | None = None, currency: str | None = "ILS") -> dict[str, Any]:
@@ -45,6 +47,8 @@ def payment(standing: str, amount_minor: int | None = None, currency: str | None
         (ROWS, CHOSEN, "en", "Noa Levi · Loan agreement · Haifa · true · ₪60,000 charged"),
         (ROWS, CHOSEN, "he", "Noa Levi · הסכם הלוואה · Haifa · true · ₪60,000 חויב"),
         (ROWS, TemplateWords(title=["payment"]), "en", "₪60,000 charged"),
+        (PAID, TemplateWords(), "en", "Process 48213 · ₪60,000 charged"),
+        (PAID, TemplateWords(), "he", "תהליך 48213 · ₪60,000 חויב"),
         (ROWS, TemplateWords(title=[]), "en", ""),
         (OF_A_SIGNER, TemplateWords(title=["person"]), "en", "somebody else"),
         (None, CHOSEN, "en", "Loan agreement"),

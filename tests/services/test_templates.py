@@ -100,13 +100,15 @@ def test_unknown_template_is_refused_and_a_name_may_come_before_the_first_archiv
     assert [each.id for each in templates.listed(CELLAR).items][-1] == "new"
 
 
-def test_name_that_people_give_is_shown_at_once_and_makes_no_entry_anew() -> None:
+def test_name_that_people_give_is_shown_at_once_and_found_once_entries_are_made_anew() -> None:
     derived.begin()
     name(TemplateWords(name=Names(he="חוזה")))
 
     assert titles("he")["p-0"].startswith("דייר0 · חוזה · ")
     assert archive_view.archive("p-0", CELLAR).title.template == Names(he="חוזה")  # type: ignore[union-attr]  # it is there
-    assert (derived.lacking(), fill()) == (0, 0)
+    assert found(q="חוזה דייר0") == []
+    fill()
+    assert found(q="חוזה דייר0") == ["p-0"]
 
 
 def test_titles_and_facets_that_people_choose_are_filled_in_and_found_without_settings() -> None:

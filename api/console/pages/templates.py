@@ -18,11 +18,11 @@ from models.access import Action
 from models.errors import Refused
 from models.retention import KEEP, RULE
 from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
-from models.views.templates import TemplateView
+from models.views.templates import PartView, TemplateView
 from services import shapes, templates
 
 PATH = f"{ROOT}/templates"
-_PERSONAL = N_("Personal values cannot be a facet: they would stand in lists with their counts.")
+_PERSONAL = N_("Personal values cannot be a facet, and are given no names: these would stand in lists.")
 _WRONG = N_("A name has at most 100 characters, a title 7 parts, and a template 8 facets; retention has a number.")
 _PERSONAL_IF = {"yes": True, "no": False}
 """What people say by a choice; by any other, nobody says."""
@@ -76,14 +76,21 @@ def _given(form: Form, found: TemplateView) -> dict[str, Any]:
     words, shown = found.words.model_dump(), {PERSON, TEMPLATE, PAYMENT, *(each.part for each in found.parts)}
     for each in found.parts:
         names, personal = _names(form, f" {each.part}"), _PERSONAL_IF.get(form.text(f"personal {each.part}"))
-        if any(names.values()) or personal is not None:
-            words["parts"][each.part] = {"name": names, "personal": personal}
+        values = {} if personal else _values(form, each, words["parts"].get(each.part, {}).get("values", {}))
+        if any(names.values()) or personal is not None or values:
+            words["parts"][each.part] = {"name": names, "personal": personal, "values": values}
         else:
             words["parts"].pop(each.part, None)
     chosen = {
         name: _chosen(words[name], form.texts(box), shown) for name, box in (("title", "title"), ("facets", "facet"))
     }
     return words | chosen | {"name": _names(form, ""), "retention": _retention(form)}
+
+
+def _values(form: Form, part: PartView, before: dict[str, Any]) -> dict[str, Any]:
+    """Return what a form calls the values of a part. Values that it did not show keep their names."""
+    given = {each: _names(form, f"={each} {part.part}") for each in part.choices}
+    return before | {each: its for each, its in given.items() if any(its.values()) or each in before}
 
 
 def _retention(form: Form) -> str | None:

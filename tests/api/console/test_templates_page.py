@@ -67,11 +67,12 @@ def name(console: Console, words: TemplateWords) -> None:
 
 
 def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
-    field, label, open_ = "field:SOMEFIELD1", "label:CUSTOMER_TAG", "field:SOMEFIELD2"
+    field, label, open_, chosen = "field:SOMEFIELD1", "label:CUSTOMER_TAG", "field:SOMEFIELD2", "field:SOMEFIELD3"
     name(console, TemplateWords(title=["payment", "label:OLD", "template", "person"], facets=["label:OLD"]))
     named = STANDARD | {
         "he": "חוזה",
         f"en {label}": "Customer",
+        f"he=SOMEVALUE3 {chosen}": "לקוח",
         "facet": [label],
         f"personal {field}": "yes",
         f"personal {open_}": "no",
@@ -94,9 +95,14 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
     assert words.model_dump() == {
         "name": {"en": None, "he": "חוזה"},
         "parts": {
-            field: {"name": {"en": None, "he": None}, "personal": True},
-            open_: {"name": {"en": None, "he": None}, "personal": False},
-            label: {"name": {"en": "Customer", "he": None}, "personal": None},
+            field: {"name": {"en": None, "he": None}, "personal": True, "values": {}},
+            open_: {"name": {"en": None, "he": None}, "personal": False, "values": {}},
+            chosen: {
+                "name": {"en": None, "he": None},
+                "personal": None,
+                "values": {"SOMEVALUE3": {"en": None, "he": "לקוח"}},
+            },
+            label: {"name": {"en": "Customer", "he": None}, "personal": None, "values": {}},
         },
         "title": ["payment", "label:OLD", "template", "person"],
         "facets": ["label:OLD", label],

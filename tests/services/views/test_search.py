@@ -13,13 +13,15 @@ from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.rows import Rows
-from models.access import CELLAR
+from models.access import CELLAR, Caller, Role
 from models.archive.archive import ArchiveRow, State, WarningRow
 from models.archive.content import SignedDocumentRow
 from models.errors import Refused
 from models.runs.receipt import Cause
 from models.said import verbatim
+from models.templates import Names, PartWords, TemplateName, TemplateWords
 from models.views.archives.archives import ArchiveFilter, ArchiveQuery
+from services import derived, templates
 from services.settlements import judging
 from services.views import archive_list
 from services.views.archive_conditions import conditions_of, filters_of
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 COUNT = 24
 BRANCHES = ("חיפה", "תל אביב", "Haifa")
+VIEWER = Caller("vera", Role.VIEWER)
 
 
 @pytest.fixture
@@ -173,6 +176,64 @@ def test_a_field_that_is_not_to_be_found_is_refused_with_the_setting() -> None:
         by_pages({"field": ["full_name=Dana"]}, 5)
     with pytest.raises(Refused, match="FIELD=VALUE"):
         by_pages({"field": ["full_name"]}, 5)
+
+
+LOAN, LEASE = "7f3a-51c6", "9c1b-d33a"
+TYPED: list[tuple[str, str, str, bool]] = [
+    ("amount", "5400", "7250", True),
+    ("amount", "₪5,400", '7,250 ש"ח', True),
+    ("amount", "5,400.00", "7,250.00₪", True),
+    ("card", "4580", "*1881", False),
+    ("mail", "7f3a@example.com", "9C1B@Example.com", False),
+    ("label", "Haifa", "תל אביב", True),
+    ("label", "חיפה", "Tel-Aviv", True),
+    ("template", "noa loan", "עידו שכירות", False),
+    ("process_number", "48213", "59324", True),
+    ("reference", LOAN, LEASE, True),
+    ("signer", "noa levi", "עידו כהן", False),
+    ("day", "1.1.2026", "02/01/26", True),
+]
+"""What a clerk types to find the loan, or the lease; in what it stands; and whether a viewer finds it too."""
+
+
+def sent(reference: str, day: int, name: str, branch: str, number: int, paid: tuple[int, str]) -> None:
+    """Load an archive whose recipient signed on a day of January, and paid an amount by a card."""
+    amount, card = paid
+    mail = {"address": f"{reference[:4]}@example.com", "type": "email", "provider": None, "status": "sent"}
+    its = document(
+        reference,
+        process_number=number,
+        labels={"BRANCH": branch},
+        template={"id": reference[:4]},
+        recipient={"id": 1, "name": name, "otp_destination": mail, "invitations": [mail]},
+        submitted_at=f"2026-01-0{day}T09:00:00",
+    )
+    its["signatures"][0]["signed_by"]["name"] = name
+    result = {"card_mask": f"458045******{card}", "card_no": f"xxxxxxxxxxxx{card}", "total": str(amount)}
+    its["payments"][0]["amount"] = amount
+    its["payments"][0]["provider_transaction_result"] |= result
+    archived(reference, minute=1440 * (day - 1), payload=its)
+
+
+def test_twelve_searches_that_a_clerk_types_find_the_archive_in_both_languages() -> None:
+    """Branches and templates are found by the names that people gave, in either language, once these are filled in."""
+    sent(LOAN, 1, "Noa Levi", "חיפה", 48213, (540_000, "4580"))
+    sent(LEASE, 2, "עידו כהן", "Tel-Aviv", 59324, (725_000, "1881"))
+    branches = {"חיפה": Names(en="Haifa"), "Tel-Aviv": Names(he="תל אביב")}
+    said = {"parts": {"label:BRANCH": PartWords(values=branches)}, "facets": ["label:BRANCH"]}
+    loan, lease = TemplateName(en="Loan agreement", he="הסכם הלוואה"), TemplateName(he="חוזה שכירות")
+    templates.name({"7f3a": TemplateWords(name=loan, **said), "9c1b": TemplateWords(name=lease, **said)}, "Dana", NOON)
+    while derived.fill():
+        pass
+
+    for place, of_loan, of_lease, is_public in TYPED:
+        for q, reference in ((of_loan, LOAN), (of_lease, LEASE)):
+            page = archive_list.page(ArchiveQuery(q=q), CELLAR)
+            assert (q, [each.reference for each in page.items]) == (q, [reference])
+            places = [each.place for each in archive_list.matched(q, page.items, CELLAR)[reference]]
+            assert place in places, q
+            seen = archive_list.page(ArchiveQuery(q=q), VIEWER).items
+            assert (q, [each.reference for each in seen]) == (q, [reference] if is_public else [])
 
 
 def test_a_payment_is_found_as_settled_once_a_report_has_it() -> None:

@@ -18,6 +18,7 @@ from api.console.frame.visits import Form, Posted, own_path
 from api.console.pages.archives import files, saved_views
 from api.console.pages.lists import asked, listed, valid
 from api.console.words.telling import value_text
+from domain.search import searched_places
 from domain.titles import title_text
 from domain.words.wording import N_, Language
 from models.access import Action, Caller
@@ -104,6 +105,7 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         "archives.html",
         asked=found.asked,
         page=page,
+        searched=searched_places(in_public=caller.is_masked),
         matched=archive_list.matched(query.q, page.items, caller) if query else {},
         template_names={template: called(template, caller)} if template else {},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
