@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -134,8 +135,7 @@ class Protocol(HttpToolsProtocol):
             return data[offer.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__  # the exception of a callback below
-            not_http = Refused("NOT_HTTP", "expected an HTTP/1.1 request", status=HTTPStatus.BAD_REQUEST)
-            self._refuse(cause if isinstance(cause, Refused) else not_http)
+            self._refuse(cause if isinstance(cause, Refused) else _not_http())
         return b""
 
     def on_message_begin(self) -> None:
@@ -154,6 +154,7 @@ class Protocol(HttpToolsProtocol):
         self._expect_no_head()
         self._fruitless_bytes = 0
         headers = dict(self.headers)
+        _check_framing(self.parser.get_http_version(), self.headers)
         self._rest_bytes = _announced_bytes(headers)
         check_path(httptools.parse_url(self.url).path or b"")
         super().on_headers_complete()
@@ -162,7 +163,7 @@ class Protocol(HttpToolsProtocol):
         # The task that calls the application reads `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
         self.scope["extensions"] = {DROP_BODY: {"drop": self._body.drop}}
-        is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        is_chunked = b"transfer-encoding" in headers
         self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
         if self._is_offer_chunked:
@@ -220,6 +221,26 @@ class Protocol(HttpToolsProtocol):
         head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Check what a proxy and the parser could read as two different requests. Raises Refused.
+
+    The parser reads any coding before `chunked` as part of the body, and asks for no host. It refuses a body that
+    announces a length beside its chunks, and two lengths.
+
+    Source: RFC 9112, sections 3.2 and 6.1.
+    """
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    hosts = sum(name == b"host" for name, _ in headers)
+    if codings not in ([], [b"chunked"]) or (codings and version == "1.0"):
+        raise _not_http("with no Transfer-Encoding but `chunked`")
+    if hosts > 1 or (not hosts and version != "1.0"):
+        raise _not_http("with one Host")
+
+
+def _not_http(which: str = "") -> Refused:
+    return Refused("NOT_HTTP", f"expected an HTTP/1.1 request {which}".rstrip(), status=HTTPStatus.BAD_REQUEST)
 
 
 def _announced_bytes(headers: dict[bytes, bytes]) -> int:

@@ -99,7 +99,7 @@ _NOT_ACCEPTED = failures(
             "NOT_AN_OBJECT": "the body is JSON, but not an object.",
             "TOO_DEEP": "the JSON is nested too deeply.",
             "TRUNCATED": "the body ends too early.",
-            "NOT_HTTP": "the request is not HTTP/1.1.",
+            "NOT_HTTP": "the request is not HTTP/1.1, or not with one `Host` and no coding but `chunked`.",
             "BAD_LENGTH": "`Content-Length` has too many digits.",
             "BAD_PATH": "the path has the segment `.` or `..`, a backslash, or two slashes at its beginning.",
         },

@@ -50,6 +50,45 @@ class TestPaths:
             assert answer_on(connection)[0] == 401
 
 
+class TestFraming:
+    """What a proxy in front could read as another request than the receiver does."""
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            *(
+                f"POST / HTTP/1.1\r\nhost: cellar\r\ntransfer-encoding: {each}"
+                for each in ("gzip, chunked", "identity")
+            ),
+            *(
+                f"POST / HTTP/1.1\r\nhost: cellar\r\ntransfer-encoding: {each}"
+                for each in ("xchunked", "chunked, chunked")
+            ),
+            "POST / HTTP/1.1\r\nhost: cellar\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked",
+            "POST / HTTP/1.1\r\nhost: cellar\r\ntransfer-encoding: chunked\r\ncontent-length: 5",
+            "POST / HTTP/1.1\r\nhost: cellar\r\ncontent-length: 5\r\ncontent-length: 6",
+            "POST / HTTP/1.0\r\nhost: cellar\r\ntransfer-encoding: chunked",
+            "GET /healthz HTTP/1.1",
+            *(f"GET /healthz HTTP/{each}\r\nhost: cellar\r\nhost: x" for each in ("1.1", "1.0")),
+        ],
+    )
+    def test_request_with_two_readings_is_refused(self, receiver: Receiver, head: str) -> None:
+        with connected(receiver) as connection:
+            connection.sendall(f"{head}\r\n\r\n0\r\n\r\n".encode())
+
+            status, content = answer_on(connection)
+
+            assert (status, content["errordesc"].partition(":")[0]) == (400, "NOT_HTTP")
+            assert_closed(connection)
+
+    @pytest.mark.parametrize("head", ["GET /healthz HTTP/1.0", "GET /healthz HTTP/1.1\r\nhost:"])
+    def test_old_client_and_empty_host_are_served(self, receiver: Receiver, head: str) -> None:
+        with connected(receiver) as connection:
+            connection.sendall(f"{head}\r\n\r\n".encode())
+
+            assert answer_on(connection)[0] == 200
+
+
 class TestSizeOfHeads:
     def test_head_of_the_largest_allowed_size_is_accepted(self, receiver: Receiver) -> None:
         lines = b"".join(b"x-%d: 1\r\n" % number for number in range(98))
