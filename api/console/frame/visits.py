@@ -9,12 +9,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import Headers
 
+from adapters.settings.settings import settings
 from api.access import asks_by_itself
 from api.authorization import address_of
 from api.console.frame.cookies import ROOT, VISITOR, Visitor
@@ -146,9 +148,19 @@ async def from_a_page(request: Request, visitor: AnyVisitor) -> Visitor:
 
     Raises Refused if it comes from elsewhere.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or visitor.is_new:
+    if visitor.is_new or not _is_from_here(request.headers):
         raise _from_elsewhere()
     return visitor
+
+
+def _is_from_here(headers: Headers) -> bool:
+    """Return whether nothing in a head says that another site sends the form. Old browsers say it by `Origin` alone, as
+    all browsers do where the console has no TLS; programs say nothing.
+    """
+    if "sec-fetch-site" in headers:
+        return headers["sec-fetch-site"] == "same-origin"
+    own = (headers.get("host"), urlsplit(settings().receiver_url).netloc)
+    return "origin" not in headers or urlsplit(headers["origin"]).netloc in own
 
 
 FromAPage = Annotated[Visitor, Depends(from_a_page)]

@@ -193,6 +193,21 @@ class TestForm:
 
         assert (answer.status_code, _ELSEWHERE in answer.text) == (403, True)
 
+    @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null", ""])
+    def test_of_another_origin_is_refused_where_the_browser_names_no_site(
+        self, person: httpx.Client, origin: str
+    ) -> None:
+        person.headers.pop("sec-fetch-site", None)
+        answer = person.post("/console/logout", data={"csrf": csrf_of(person)}, headers={"origin": origin})
+
+        assert (answer.status_code, _ELSEWHERE in answer.text) == (403, True)
+
+    def test_of_this_origin_is_taken_where_the_browser_names_no_site(self, person: httpx.Client) -> None:
+        own = f"http://{person.base_url.netloc.decode()}"
+        answer = person.post("/console/logout", data={"csrf": csrf_of(person)}, headers={"origin": own})
+
+        assert answer.status_code == 303
+
     @pytest.mark.parametrize(
         ("body", "status"), [(b"a" * 300_000, 413), (b"\xff=1", 422), (b"a=%00", 422), (b"a=%ff", 422)]
     )
