@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -131,6 +132,20 @@ class User(UserFacts):
     link_until: AwareDatetime | None = None
     code: str | None = None
     code_step: int = 0
+
+
+class Identity(BaseModel):
+    """A person whom a provider knows by `issuer` and `subject`, and records by `name`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    issuer: str
+    subject: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        return sha256(f"{self.issuer}\n{self.subject}".encode(errors="backslashreplace")).hexdigest()
 
 
 class UserView(UserFacts):

@@ -1,12 +1,14 @@
-"""The local users in the store, `users/NAME.json` each, so that a rebuild of the database locks nobody out."""
+"""The local users in the store, `users/NAME.json` each, so that a rebuild of the database locks nobody out; and how
+records name the people of a provider, `identities/DIGEST.json` each."""
 
 from base64 import b64decode, b64encode
 
 from adapters.store import seals
 from adapters.store.records import Records
-from models.access import User
+from models.access import Identity, User
 
 RECORDS = Records("users", User, "user", lambda each: each.name)
+IDENTITIES = Records("identities", Identity, "person of a provider", lambda each: each.key)
 
 
 def sealed_code(name: str, secret: str) -> str:

@@ -173,7 +173,7 @@ ANSWERS: Mapping[str, Meaning] = {
     ),
     "SECOND_PERSON": Meaning(
         "Whoever has planned an erasure may not confirm it.",
-        "Let another person look at the plan and confirm it.",
+        "Let another person look at the plan and confirm it. For a day, a new login counts as its maker's.",
         says_all=True,
     ),
     "TOO_LARGE": Meaning("The form is too large.", "Shorten what you have written.", says_all=True),

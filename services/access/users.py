@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
-import re
 import secrets
+from base64 import b32encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, Signer
 from pwdlib import PasswordHash
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.settings.digests import digest_of
+from adapters.settings.digests import digest_of, keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import tokens, users
 from models.access import RESERVED_NAMES, Action, Caller, Role, SignedInBy, User, UserFacts, UserName, Users, UserView
@@ -24,7 +24,7 @@ from services.access.log import record
 from services.access.scope import check_scope
 
 FIRST = "admin"
-LINK_LASTS = timedelta(hours=24)
+LINK_LASTS = _OWN_AFTER = timedelta(hours=24)
 SHORTEST, LONGEST = 12, 200
 _UNKNOWN = "(unknown)"
 _STEP_S = 30
@@ -134,8 +134,9 @@ def change_password(user: User, password: str, now: datetime, session_id: str) -
     logins.end_all(user.name, now, but=session_id)
 
 
-def new_code_secret() -> str:
-    return pyotp.random_base32()
+def code_secret(name: str, session_id: str) -> str:
+    """Return the secret of the one-time codes that a login offers to its user: the browser only shows it."""
+    return b32encode(bytes.fromhex(keyed_digest("code", f"{name} {session_id}"))[:20]).decode()
 
 
 def code_url(name: str, secret: str) -> str:
@@ -145,7 +146,7 @@ def code_url(name: str, secret: str) -> str:
 
 def turn_codes_on(user: User, secret: str, code: str, now: datetime) -> bool:
     """Let a user sign in only with a one-time code too, if they show one made with the secret; return whether."""
-    step = _step_of(secret, code, now) if re.fullmatch("[A-Z2-7]{32}", secret) else None
+    step = _step_of(secret, code, now)
     if step is not None:
         _replaced(user, code=users.sealed_code(user.name, secret), code_step=step)
     return step is not None
@@ -162,6 +163,23 @@ def sign_in(name: str, password: str, code: str, address: str, now: datetime) ->
         logins.end(session_id, now)
         return None
     return session_id
+
+
+def are_two_people(one: str, other: str, now: datetime) -> bool:
+    """Return whether two names of records stand for two people, as four eyes need them.
+
+    Whoever made a login may be the one who uses it. So a user or token stands for its maker until it is a day old.
+    """
+    return _stands_for(one, now) != _stands_for(other, now)
+
+
+def _stands_for(name: str, now: datetime) -> str:
+    passed = set[str]()  # somebody of the shell may have the name of a user whom they make
+    while name not in passed and (made := user_named(name) or tokens.RECORDS.held().get(name)):
+        passed.add(name)
+        if now - made.created_at < _OWN_AFTER:
+            name = made.created_by
+    return name
 
 
 def record_denied(name: str, address: str) -> None:

@@ -28,6 +28,7 @@ from models.erasures import TombstoneRow
 from models.errors import Refused
 from models.runs.batch import BatchItemRow, BatchRow, BatchState, ItemState, Skipped
 from models.views.batch import ErasureFilter, ErasurePlan
+from services.access.users import are_two_people
 from services.backups.tombstones import send
 from services.erasure import lines, removing
 from services.views.archive_conditions import conditions_of
@@ -70,12 +71,17 @@ def selection(row: BatchRow) -> Selection:
     return Selection(reference, ArchiveRow.state, (col(ArchiveRow.received_at), reference), conditions)
 
 
+def may_confirm(planner: str, by: str) -> bool:
+    """Return whether a person may confirm what the planner planned."""
+    return settings().erase_approvers == 1 or are_two_people(planner, by, datetime.now(UTC))
+
+
 def check_confirmed_by(row: BatchRow, by: str) -> None:
     """Check that another person than the planner confirms, where `CELLAR_ERASE_APPROVERS` says so, and that no more
     archives match than in the plan: a rule, a hold or a value may have changed, and nobody has seen these.
     """
-    if settings().erase_approvers > 1 and by == row.by:
-        detail = "expected another person than the one who planned the erasure"
+    if not may_confirm(row.by, by):
+        detail = "expected another person than the planner; a login younger than a day counts as its maker's"
         raise Refused("SECOND_PERSON", detail, where="by", status=409)
     found = erasures.counts(selection(row).conditions).archives
     if found > row.planned and row.state == BatchState.PLANNED:

@@ -80,6 +80,7 @@ def verify_beside() -> Fixity:
             _damaged(revoked_links.RECORDS),
             _damaged(tokens.RECORDS),
             _damaged(users.RECORDS),
+            _damaged(users.IDENTITIES),
             _wrong_templates(),
             wrong_anchors(erased),
             wrong_access(),

@@ -157,6 +157,18 @@ def spoilt(token: str) -> str:
     return f"{head}.{signed({'iss': 'x'}).split('.')[1]}.{signature}"
 
 
+def test_person_is_known_by_issuer_and_subject_and_keeps_the_name(issuer: str) -> None:
+    """Who gets a name that somebody had before is another person in records, and so is the issuer's namesake."""
+    first = provider.name_of(claims(issuer))
+    second, third = (provider.name_of(claims(issuer, sub=each)) for each in ("8", "9"))
+
+    assert first == provider.name_of(claims(issuer, preferred_username="dana.levy")) == "dana@127.0.0.1"
+    assert len({first, second, third}) == 3
+    assert second == provider.name_of(claims(issuer, sub="8"))
+    forged = provider.name_of(claims(issuer, sub="10", preferred_username=second))
+    assert forged not in {first, second, third}
+
+
 BAD: dict[str, Callable[[str], object]] = {
     "another issuer": lambda issuer: signed(claims(issuer, iss="https://other.example.com")),
     "another client": lambda issuer: signed(claims(issuer, aud="other")),

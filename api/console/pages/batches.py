@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
@@ -15,7 +14,7 @@ from models.errors import Refused
 from models.runs.batch import BatchAction, BatchKind, ItemState
 from models.views.batch import ItemQuery
 from models.views.parameters import PageQuery
-from services.batches import batches
+from services.batches import batches, erase
 from services.views import archive_list
 from services.views.masks import shown_to
 
@@ -37,7 +36,7 @@ def read(request: Request, batch_id: str, caller: CallerOf) -> Response:
     found = shown_to(caller, batches.record(batch_id, query))
     sentences = WORDS[found.kind].sentences(found.plan)
     titles = archive_list.titles((each.subject for each in found.items if found.kind != BatchKind.REDELIVER), caller)
-    waits = found.kind == BatchKind.ERASE and found.by == caller.name and settings().erase_approvers > 1
+    waits = found.kind == BatchKind.ERASE and not erase.may_confirm(found.by, caller.name)
     shown: dict[str, Any] = {"found": found, "query": query, "sentences": sentences, "titles": titles, "waits": waits}
     return render(request, "batches/batch.html", states=tuple(ItemState), **shown)
 

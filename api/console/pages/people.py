@@ -91,8 +91,8 @@ async def change_password(request: Request, form: Posted, caller: CallerOf) -> R
 async def turn_codes_on(request: Request, form: Posted, caller: CallerOf) -> Response:
     """Ask for a one-time code from now on, of who shows the password and a first code."""
     user, now = await _shown_again(request, form, caller), datetime.now(UTC)
-    secret, code = form.text("secret"), form.text("first")
-    if user is None or not await in_thread(users.turn_codes_on, user, secret, code, now):
+    secret = users.code_secret(caller.name, request.state.visitor.visitor_id)
+    if user is None or not await in_thread(users.turn_codes_on, user, secret, form.text("first"), now):
         return await in_thread(_own, request, caller, 422, "code" if user else "old")
     await in_thread(record, caller, Action.ENTER, detail={"does": "turn_codes_on"})
     return see(f"{ME}?done=code")
@@ -126,7 +126,7 @@ def _people(request: Request, refused: Refused | None = None) -> Response:
 
 
 def _own(request: Request, caller: Caller, status: int = 200, wrong: str = "") -> Response:
-    user, secret = users.user_named(caller.name), users.new_code_secret()
+    user, secret = users.user_named(caller.name), users.code_secret(caller.name, request.state.visitor.visitor_id)
     shown: dict[str, Any] = {"user": user, "secret": secret, "code_url": users.code_url(caller.name, secret)}
     shown |= {"logins": logins.listed(datetime.now(UTC), caller.name), "wrong": wrong, "shortest": users.SHORTEST}
     shown |= {"this": digest_of(request.state.visitor.visitor_id), "done": request.query_params.get("done")}

@@ -174,7 +174,7 @@ def test_people_end_their_own_logins_alone(staffed: Console) -> None:
 
 
 def test_person_changes_the_password_and_turns_codes_on_by_showing_the_old_one(staffed: Console) -> None:
-    new, secret = "another four words", pyotp.random_base32()
+    new, chosen = "another four words", pyotp.random_base32()
     with signed_in(staffed, "data") as person, signed_in(staffed, "data") as elsewhere, staffed.visitor() as visitor:
         change = {"password": PASSWORD, "new": new, "again": new}
         for wrong in ({"password": "wrong"}, {"again": "other"}, {"new": "short", "again": "short"}):
@@ -182,10 +182,15 @@ def test_person_changes_the_password_and_turns_codes_on_by_showing_the_old_one(s
         assert posted(person, "/console/me/password", change).status_code == 303
         assert (person.get("/console/me").status_code, elsewhere.get("/console/me").status_code) == (200, 303)
 
-        code = pyotp.TOTP(secret).now()
-        assert posted(person, "/console/me/code", {"password": new, "secret": secret, "first": "1"}).status_code == 422
-        kept = posted(person, "/console/me/code", {"password": new, "secret": secret, "first": code})
-        assert kept.status_code == 303
+        shown = re.search(r"<code>([A-Z2-7 ]+)</code>", person.get("/console/me").text)
+        assert shown
+        secret = shown[1].replace(" ", "")
+        assert secret not in elsewhere.get("/console/me").text.replace(" ", "")
+        for sent, first, status in ((secret, "1", 422), (chosen, pyotp.TOTP(chosen).now(), 422)):
+            typed = {"password": new, "secret": sent, "first": first}  # the browser's secret is nobody's
+            assert posted(person, "/console/me/code", typed).status_code == status
+        first = pyotp.TOTP(secret).now()
+        assert posted(person, "/console/me/code", {"password": new, "first": first}).status_code == 303
         assert tried(visitor, "data", new, "192.0.2.4") == 403
         assert (
             tried(visitor, "data", new, "192.0.2.4", pyotp.TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30)))

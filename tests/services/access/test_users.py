@@ -15,11 +15,12 @@ from adapters.store import seals
 from adapters.store import users as records
 from models.access import Caller, Role, SignedInBy, User, UserView
 from models.errors import Conflict, Refused
-from services.access import logins, users
+from services.access import logins, tokens, users
 from tests.conftest import Configure
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD, ADDRESS = "four words nobody knows", "192.0.2.1"
 PROVIDER = {
     "oidc_issuer": "https://login.example.com",
@@ -110,7 +111,7 @@ def test_login_that_begins_while_its_user_is_disabled_does_not_last() -> None:
 
 def test_what_was_shown_before_a_reset_changes_nothing_after_it() -> None:
     with_password()
-    shown, secret = users.checked("dana", PASSWORD, "", NOW), users.new_code_secret()
+    shown, secret = users.checked("dana", PASSWORD, "", NOW), SECRET
     assert shown
     users.reset("dana", NOW)
 
@@ -131,10 +132,9 @@ def test_disabled_user_enters_after_being_enabled() -> None:
 
 def test_one_time_code_is_needed_works_once_and_is_sealed() -> None:
     with_password()
-    secret = users.new_code_secret()
+    secret = SECRET
     codes = pyotp.TOTP(secret)
 
-    assert not users.turn_codes_on(kept_user(), "no secret!", codes.at(NOW), NOW)
     assert not users.turn_codes_on(kept_user(), secret, "000000" if codes.at(NOW) != "000000" else "1", NOW)
     assert signed_in()
     assert users.turn_codes_on(kept_user(), secret, codes.at(NOW), NOW)
@@ -150,7 +150,7 @@ def test_one_time_code_is_needed_works_once_and_is_sealed() -> None:
 
 def test_key_of_the_codes_that_is_gone_is_not_replaced() -> None:
     with_password()
-    secret = users.new_code_secret()
+    secret = SECRET
     users.turn_codes_on(kept_user(), secret, pyotp.TOTP(secret).at(NOW), NOW)
     seals._kept_key_of_records.cache_clear()
     store().remove(seals.USERS_KEY)
@@ -203,3 +203,24 @@ def test_damaged_user_lets_nobody_in(sqlite_installation: Settings) -> None:
     store().overwrite_bytes(b"{}", "users/dana.json")
     with pytest.raises(Conflict):
         signed_in()
+
+
+def test_login_counts_as_its_makers_for_a_day_wherever_two_people_are_needed() -> None:
+    """An administrator alone makes a further user, or a token, and is not two people by it."""
+    old = NOW - timedelta(days=2)
+    users.add("boss", Role.ADMINISTRATOR, "cellar", old)
+    users.add("dana", Role.OPERATOR, "boss", old)
+    users.add("second", Role.ADMINISTRATOR, "boss", NOW)
+    users.add("third", Role.OPERATOR, "second", NOW)
+    tokens.add("token", Role.OPERATOR, None, None, "boss", NOW)
+    users.add("by-dana", Role.OPERATOR, "by-dana", NOW)  # a person of the shell has that name too
+
+    pairs = [("boss", each) for each in ("second", "third", "token", "boss")] + [
+        ("second", "third"),
+        ("token", "third"),
+    ]
+    assert [users.are_two_people(*each, NOW) for each in pairs] == [False] * len(pairs)
+    others = [("boss", "dana"), ("boss", "ruth@bank.example"), ("dana", "third"), ("by-dana", "boss")]
+    assert [users.are_two_people(*each, NOW) for each in others] == [True] * len(others)
+    later = NOW + timedelta(days=1)
+    assert all(users.are_two_people(one, other, later) for one, other in pairs if one != other)

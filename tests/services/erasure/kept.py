@@ -47,6 +47,7 @@ FOLDERS: Mapping[str, str] = {
     "templates": "nothing of an archive",
     "tokens": "nothing of an archive",
     "users": "nothing of an archive",
+    "identities": "nothing of an archive",
     "spool": "files of killed writers; a sweep removes what is older than a day",
     "inbox/waiting": "its bodies and the records of its deliveries are removed",
     "inbox/quarantine": "its refused bodies and their records are removed",

@@ -27,7 +27,7 @@ from adapters.store import ocfl, session_events
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
-from models.access import AccessRow
+from models.access import AccessRow, Role
 from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
@@ -37,6 +37,7 @@ from models.people import SavedViewRow
 from models.runs.batch import BatchAction, BatchItemRow, BatchKind, ItemState, Skipped
 from models.store.happened import NotedRow
 from models.views.batch import BatchView, ErasureFilter, ErasurePlan
+from services.access import users
 from services.anchors import anchors
 from services.anchors.making import make
 from services.batches import batches
@@ -179,6 +180,9 @@ def test_planner_does_not_confirm_unless_one_person_suffices(
 
     with pytest.raises(Refused) as refused:
         asyncio.run(batches.act(BatchAction.CONFIRM, batch_id, "ann", of_erasures=True))
+    users.add("ann-too", Role.OPERATOR, "ann", datetime.now(UTC))
+    with pytest.raises(Refused, match="younger than a day"):
+        batches.freeze(batch_id, "ann-too")
     with pytest.raises(Refused) as unknown:  # whoever may only run archives again
         asyncio.run(batches.act(BatchAction.CONFIRM, batch_id, "bob"))
     assert (refused.value.code, unknown.value.code) == ("SECOND_PERSON", "UNKNOWN_BATCH")
