@@ -277,7 +277,8 @@ class Settings(BaseSettings):
     receiver serves these metrics too. Default: none.
     """
     erase_approvers: int = Field(2, ge=1, le=2)
-    """Number of people that an erasure needs: at 2, another person than the one who planned it confirms it. A login younger than a day counts as its maker's."""
+    """Number of people that an erasure needs: at 2, another person than the one who planned it confirms it. A login
+    younger than a day counts as its maker's."""
     error_http: Literal["mapped", "200"] = "mapped"
     """HTTP status of errors: a fitting status (`mapped`), or always `200`."""
 
