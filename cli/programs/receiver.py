@@ -34,6 +34,7 @@ from adapters.settings.environment import settings_environment
 from adapters.settings.settings import settings
 from api.receiver.processes import BEATS, Processes, made_memory
 from cli.programs.supervisor import Listener, require_free
+from models.access import Role
 from models.errors import CellarError, Refused, WrongUse
 
 log = structlog.get_logger()
@@ -241,8 +242,8 @@ def run() -> None:
         raise typer.Exit(status)
 
 
-def print_first_login() -> None:
-    """At the first start of an installation, make its administrator, and print the link that sets the password.
+def print_first_login(role: Role = Role.ADMINISTRATOR) -> None:
+    """At the first start of an installation, make its first user, and print the link that sets the password.
 
     Output that is kept, as a file or a journal, names a file that has the link.
     """
@@ -251,17 +252,17 @@ def print_first_login() -> None:
 
     with suppress(CellarError, OSError):  # then `cellar users` makes another link
         found_root()
-        if (link := users.add_first(datetime.now(UTC))) is None:
+        if (link := users.add_first(role, datetime.now(UTC))) is None:
             return
         if sys.stdout.isatty():
-            typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, once, within a day.")
+            typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, {role}, once, within a day.")
             return
-        path = settings().secret_path("first-login")
+        path = settings().secret_path(users.FIRST_LOGIN)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(0o600)
         path.write_text(f"{link}\n")
         text = "the first login: the link in this file sets the password, once, within a day"
-        log.info(text, user=users.FIRST, file=str(path))
+        log.info(text, user=users.FIRST, role=role, file=str(path))
 
 
 def main() -> None:

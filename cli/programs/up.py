@@ -36,6 +36,7 @@ from cli.programs.api import MALLOC
 from cli.programs.receiver import print_first_login
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
 from domain.messages.endpoints import shown_url
+from models.access import Role
 from models.errors import CellarError, Refused, Transient, WrongUse
 
 _READY_WITHIN_S = 90
@@ -91,7 +92,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
             await supervisor.start(_prefect_server(settings))
         with _step(console, "Database"):
             await supervisor.run(_cellar(settings, "migrate"))
-        await asyncio.to_thread(print_first_login)
+        await asyncio.to_thread(print_first_login, Role.OWNER)  # who starts all of it alone needs no second person
         await supervisor.start(_worker(settings))
         await supervisor.start(_cellar(settings, "api", **MALLOC, **_metrics(settings, "receiver")))
         if embedded:

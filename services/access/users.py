@@ -5,6 +5,7 @@ import hmac
 import secrets
 from base64 import b32encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -23,7 +24,7 @@ from services.access import logins
 from services.access.log import record
 from services.access.scope import check_scope
 
-FIRST = "admin"
+FIRST, FIRST_LOGIN = "admin", "first-login"
 LINK_LASTS = _OWN_AFTER = timedelta(hours=24)
 SHORTEST, LONGEST = 12, 200
 _UNKNOWN = "(unknown)"
@@ -41,25 +42,29 @@ def add(
         Refused: the name is no name, or taken; or the role does not go with the scope.
         Conflict: somebody else adds the user at the same time.
     """
-    kept_scope, secret = _scope(name, role, scope), secrets.token_urlsafe(32)
+    return _add(name, role, by, now, scope=_scope(name, role, scope), is_break_glass=is_break_glass)
+
+
+def _add(
+    name: str, role: Role, by: str, now: datetime, *, scope: str | None = None, is_break_glass: bool = False
+) -> UserView:
+    secret = secrets.token_urlsafe(32)
 
     def _added(before: User | None) -> User:
         if before or name in RESERVED_NAMES or tokens.RECORDS.find(name):
             raise Refused("USER_EXISTS", f"a user or a token has the name {name}", where="name", status=409)
-        made = User(
-            name=name, role=role, scope=kept_scope, created_at=now, created_by=by, is_break_glass=is_break_glass
-        )
+        made = User(name=name, role=role, scope=scope, created_at=now, created_by=by, is_break_glass=is_break_glass)
         return _linked(made, secret, now)
 
     return _view(users.RECORDS.change(name, _added), _url(name, secret))
 
 
-def add_first(now: datetime) -> str | None:
-    """Make the first administrator, where nobody could sign in by name otherwise; return the link for the password."""
+def add_first(role: Role, now: datetime) -> str | None:
+    """Make the first user, where nobody could sign in by name otherwise; return the link for the password."""
     if settings().oidc_issuer or next(users.RECORDS.readable(), None):
         return None
     try:
-        return add(FIRST, Role.ADMINISTRATOR, "cellar", now).link
+        return _add(FIRST, role, "cellar", now).link
     except (Conflict, Refused):  # another process of this start has made it
         return None
 
@@ -125,6 +130,9 @@ def set_password_by(link: str, password: str, now: datetime) -> User:
     except Conflict:  # the link came twice at once
         raise _link_used() from None
     logins.end_all(user.name, now)
+    if user.name == FIRST:
+        with suppress(OSError):  # the file of a link that opens nothing any more
+            settings().secret_path(FIRST_LOGIN).unlink(missing_ok=True)
     return changed
 
 

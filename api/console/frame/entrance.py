@@ -108,7 +108,7 @@ def password_page(request: Request, link: str, _visitor: AnyVisitor) -> Response
 @router.post("/password/{link}")
 @open_to_anybody("who has the link sets the password")
 async def set_password(request: Request, link: str, form: PostedByAnybody, visitor: AnyVisitor) -> Response:
-    """Set a password by a link, once, and lead to the login."""
+    """Set a password by a link, once, and sign in with it, unless the provider of logins stands before it."""
     if form.text("password") != form.text("again"):
         return await in_thread(_password_page, request, link, 422, "again")
     now, address = datetime.now(UTC), address_of(request)
@@ -118,7 +118,11 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
         return await in_thread(_password_page, request, link, refused.status, "length")
     caller = Caller(user.name, user.role, user.scope, address)
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
-    return see(f"{ROOT}/login?said=password")
+    typed = (user.name, form.text("password"), "")
+    signed_in = await in_thread_of_passwords(users.sign_in, *typed, address, now)
+    if signed_in is None:
+        return see(f"{ROOT}/login?said=password")
+    return await _enter(request, visitor, signed_in, f"{ROOT}/")
 
 
 @router.post("/logout")

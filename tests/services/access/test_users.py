@@ -159,15 +159,23 @@ def test_key_of_the_codes_that_is_gone_is_not_replaced() -> None:
         records.sealed_code("ruth", secret)
 
 
-def test_first_start_makes_one_administrator(configure: Configure) -> None:
-    link = users.add_first(NOW)
-
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMINISTRATOR])
+def test_first_start_makes_one_user_whose_link_is_kept_until_it_is_used(configure: Configure, role: Role) -> None:
+    link = users.add_first(role, NOW)
     assert link
-    assert users.user_of_link(link.rpartition("/")[2], NOW).role == Role.ADMINISTRATOR
-    assert users.add_first(NOW) is None
-    store().remove("users/admin.json")
+    kept = configure().secret_path(users.FIRST_LOGIN)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(link)
+    with_password()
+
+    assert kept.exists()
+    assert users.set_password_by(link.rpartition("/")[2], PASSWORD, NOW).role == role
+    assert not kept.exists()
+    assert users.add_first(role, NOW) is None
+    for name in ("admin", "dana"):
+        store().remove(f"users/{name}.json")
     configure(**PROVIDER)
-    assert users.add_first(NOW) is None
+    assert users.add_first(role, NOW) is None
 
 
 def test_only_break_glass_enters_beside_a_provider(configure: Configure) -> None:
