@@ -6,7 +6,7 @@
 import re
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,13 +14,14 @@ from adapters.settings.settings import settings
 from cli.options import filters, person
 from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, time_text
-from models.access import NewToken, Role, TokenView, UserView
+from models.access import GIVEN_ROLES, NewToken, Role, TokenView, UserView
 from models.errors import Refused
 from models.people import Login, Logins
 from models.views.access import AccessQuery, AccessView
 from models.views.parameters import read_moment
 from services import sources
 from services.access import logins, tokens, users
+from services.access.scope import sees_none
 from services.views import access_list
 
 app = typer.Typer(
@@ -36,8 +37,17 @@ OfSource = Annotated[str | None, typer.Option("--source", help="A clerk sees the
 OfFacet = Annotated[
     str | None, typer.Option("--facet", help="A clerk sees the archives with this value alone, like branch=Haifa.")
 ]
+
+
+def _given_role(text: str) -> Role:
+    if text not in GIVEN_ROLES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(GIVEN_ROLES)}.")
+    return Role(text)
+
+
+_ROLE: dict[str, Any] = {"parser": _given_role, "metavar": f"<{'|'.join(GIVEN_ROLES)}>"}
 Name = Annotated[str, typer.Argument(help="The name of the user: small letters, digits, . _ and -.")]
-OfRole = Annotated[Role, typer.Option("--role", help="What the user may do; docs/access.md has the rules.")]
+OfRole = Annotated[Role, typer.Option("--role", help="What the user may do; docs/access.md has the rules.", **_ROLE)]
 TokenName = Annotated[
     str, typer.Argument(help="The name of the token, which records show: letters, digits, . _ and -.")
 ]
@@ -59,6 +69,7 @@ def add(
     scope = _given_scope(source, facet)
     made = users.add(name, role, person(), datetime.now(UTC), scope=scope, is_break_glass=break_glass)
     print_found(made, _print_user, as_json=as_json)
+    _warn_of_none(made.scope)
 
 
 @app.command("list")
@@ -74,6 +85,7 @@ def set_role(
     """Give a user another role. Their logins end."""
     changed = users.set_role(name, role, _given_scope(source, facet), datetime.now(UTC))
     print_found(changed, _print_user, as_json=as_json)
+    _warn_of_none(changed.scope)
 
 
 @app.command()
@@ -168,7 +180,7 @@ def _print_user(found: UserView) -> None:
 def add_token(
     name: TokenName,
     *,
-    role: Annotated[Role, typer.Option(help="What the machine may do; docs/access.md has the rules.")],
+    role: Annotated[Role, typer.Option(help="What the machine may do; docs/access.md has the rules.", **_ROLE)],
     source: OfSource = None,
     facet: OfFacet = None,
     expires: Annotated[
@@ -180,6 +192,7 @@ def add_token(
     now = datetime.now(UTC)
     made = tokens.add(name, role, _given_scope(source, facet), _end(expires, now), person(), now)
     print_found(made, _print_token, as_json=as_json)
+    _warn_of_none(next(each.scope for each in tokens.listed().items if each.name == name))
 
 
 @tokens_app.command("list")
@@ -220,6 +233,11 @@ def _end(expires: str | None, now: datetime) -> datetime | None:
     if not re.fullmatch("[0-9]{1,4}[hdw]", expires):
         raise Refused("BAD_PARAMETER", "expected how long it lasts, like 12h, 30d or 52w", where="expires")
     return now + (now - read_moment(expires, settings().zone, now))
+
+
+def _warn_of_none(scope: str | None) -> None:
+    if sees_none(scope):
+        typer.echo(f"Warning: no archive has {scope} yet. Until one has, lists with this scope are empty.", err=True)
 
 
 def _given_scope(source: str | None, facet: str | None) -> str | None:

@@ -28,6 +28,10 @@ class Role(StrEnum):
     OWNER = "owner"
 
 
+GIVEN_ROLES = [each for each in Role if each is not Role.OWNER]
+"""The roles that a person gives to others."""
+
+
 class Action(StrEnum):
     """What is done. Each route, command and flow names one; the access log keeps it for years, so none is removed."""
 

@@ -86,6 +86,7 @@ def confirm(batch_id: Id, *, yes: Yes = False, as_json: Json = False) -> None:
     found = batches.view(batch_id)
     if not as_json:
         print_record(found)
+    batches.check_confirmable(batch_id, person())  # before it asks
     if not yes and not typer.confirm(WORDS[found.kind].question.format(f"{found.planned:,}"), err=True):
         console().print("Nothing was changed.")
         return
@@ -113,11 +114,11 @@ def abort(batch_id: Id, *, as_json: Json = False) -> None:
 
 def propose(
     kind: BatchKind, chosen: ArchiveFilter | RedeliveryFilter, *, dry_run: bool, yes: bool, as_json: bool
-) -> str | None:
+) -> tuple[BatchView, str | None]:
     """Plan a batch, show the plan, ask, and confirm it.
 
     Returns:
-        The id of the confirmed batch. None if nothing is done: then all is said.
+        The plan, and the id of the confirmed batch. None if nothing is done: then all is said.
     """
     if not (dry_run or yes or can_ask()):
         raise WrongUse("no terminal can answer: add --yes to do what is planned, or --dry-run to see the plan")
@@ -128,12 +129,12 @@ def propose(
     if dry_run or not plan.planned:
         if as_json:
             print_json(plan)
-        return None
+        return plan, None
     if not yes and not typer.confirm(WORDS[kind].question.format(f"{plan.planned:,}"), err=True):
         console().print("Nothing was changed.")
-        return None
+        return plan, None
     asyncio.run(batches.confirm(plan.id, person()))
-    return plan.id
+    return plan, plan.id
 
 
 def follow_to_end(batch_id: str, *, as_json: bool) -> None:

@@ -51,7 +51,7 @@ def rerun(  # noqa: PLR0913 -- an option per filter
         return
     with named_options():
         chosen = ArchiveFilter(state=State.FAILED, **filters)
-    batch_id = propose(BatchKind.RERUN, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
+    _, batch_id = propose(BatchKind.RERUN, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
     if batch_id:
         follow_to_end(batch_id, as_json=as_json)
 

@@ -53,7 +53,7 @@ def redeliver(
         told = "the endpoints have confirmed these messages; add --force to send them again"
         raise WrongUse(f"--state delivered: {told}")
     chosen = query.model_copy(update={"endpoint": name})
-    batch_id = propose(BatchKind.REDELIVER, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
+    _, batch_id = propose(BatchKind.REDELIVER, chosen, dry_run=dry_run, yes=yes, as_json=as_json)
     if batch_id and as_json:
         print_json(batches.view(batch_id))
     elif batch_id:

@@ -109,6 +109,13 @@ def findings_seen(caller: Caller) -> tuple[ColumnElement[bool], ...]:
     return (col(DiscrepancyRow.code).not_in(DUPLICATE_CODES),) if caller.is_scoped else ()
 
 
+def sees_none(scope: str | None) -> bool:
+    """Return whether no archive has the facet of a scope yet. Perhaps its name or its value is misspelled."""
+    wanted = facets_of_scope(Caller("", Role.CLERK, scope)) if scope else ()
+    with reading() as session:
+        return bool(wanted) and not newest(session, Wanted(wanted), 1)
+
+
 def check_scope(role: Role, scope: str | None) -> str | None:
     """Return the scope of a new login or token as it is kept: `source=NAME`, `label:KEY=VALUE` or `field:KEY=VALUE`.
 
@@ -121,13 +128,15 @@ def check_scope(role: Role, scope: str | None) -> str | None:
     if role is not Role.CLERK:
         if scope:
             detail = f"only a clerk sees the archives of one facet; the role {role} sees lists of all archives"
-            raise Refused("BAD_PARAMETER", detail, where="facet")
+            raise Refused("BAD_PARAMETER", detail, where="role")
         return None
-    found = _SCOPE.fullmatch(scope or "")
+    if not scope:
+        raise Refused("BAD_PARAMETER", "a clerk needs a source or a facet; say which archives they see", where="role")
+    found = _SCOPE.fullmatch(scope)
     if found and found[1]:
         return scope
     kinds = [Kind(found[3])] if found else [Kind.LABEL, Kind.FIELD]
-    name, equals, value = (scope or "").removeprefix(f"{kinds[0]}:" if found else "").partition("=")
+    name, equals, value = scope.removeprefix(f"{kinds[0]}:" if found else "").partition("=")
     with reading() as session:
         known = [each for each in kinds if name and equals and is_found_by(session, each, name)]
     if len(known) != 1:

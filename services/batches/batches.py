@@ -99,6 +99,14 @@ def plan(kind: BatchKind, chosen: Any, by: str, batch_id: str | None = None) -> 
     return row
 
 
+def check_confirmable(batch_id: str, by: str) -> None:
+    """Check that a person may confirm a plan. Raises as `confirm` does."""
+    row = get(batch_id)
+    if row.state != BatchState.PLANNED:
+        raise _wrong_state(batch_id, BatchState.PLANNED)
+    KINDS[row.kind].check_confirmed_by(row, by)
+
+
 async def confirm(batch_id: str, by: str) -> None:
     """Freeze the list of a plan and start the flow run that drives it, both at once, so that the first item is soon.
 
@@ -107,10 +115,7 @@ async def confirm(batch_id: str, by: str) -> None:
 
     Raises Refused if there is no such plan, it was confirmed or aborted before, or another person has to confirm it.
     """
-    row = await asyncio.to_thread(get, batch_id)
-    if row.state != BatchState.PLANNED:
-        raise _wrong_state(batch_id, BatchState.PLANNED)
-    KINDS[row.kind].check_confirmed_by(row, by)
+    await asyncio.to_thread(check_confirmable, batch_id, by)
     driving = asyncio.create_task(start_driver(batch_id))  # it waits for the list, and ends if there is none
     try:
         await asyncio.to_thread(freeze, batch_id, by)

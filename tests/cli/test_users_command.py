@@ -10,7 +10,9 @@ from adapters.store.users import RECORDS
 from models.access import AccessRow, Caller, Role, SignedInBy
 from services.access import logins, users
 from tests.cli.conftest import Cellar
+from tests.installations import archived
 from tests.records import all_of
+from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
@@ -36,6 +38,23 @@ def test_user_is_added_changed_disabled_and_reset(cellar: Cellar) -> None:
     assert cellar("users", "disable", "nobody").status == 1
     given = [row.detail["given"] for row in all_of(select(AccessRow)) if row.detail["command"] == "users add"]
     assert (given[0]["name"], given[0]["role"]) == ("dana", "operator")
+
+
+def test_roles_that_are_offered_are_taken_and_a_scope_that_no_archive_has_is_a_warning(cellar: Cellar) -> None:
+    archived("r", sample_body("r"))
+    assert "owner" not in cellar("users", "add", "--help").output + cellar("tokens", "add", "--help").output
+    taken = [
+        cellar(kind, "add", f"{kind}-{role}", "--role", role, *(("--source", "default") if role == "clerk" else ()))
+        for kind in ("users", "tokens")
+        for role in set(Role) - {Role.OWNER}
+    ]
+    assert {(each.status, each.errors) for each in taken} == {(0, "")}
+    for kind in ("users", "tokens"):
+        lacking = cellar(kind, "add", "y", "--role", "clerk")
+        assert (lacking.status, "--facet" in lacking.errors, "--role" in lacking.errors) == (2, False, True)
+        warned = cellar(kind, "add", f"z-{kind}", "--role", "clerk", "--facet", "label:brnach=Haifa", "--json")
+        assert (warned.status, "no archive has label:brnach=Haifa" in warned.errors) == (0, True)
+        assert json.loads(warned.output)["name"] == f"z-{kind}"
 
 
 def test_logins_are_listed_and_ended(cellar: Cellar) -> None:

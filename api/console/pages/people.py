@@ -12,13 +12,13 @@ from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread, in_thread_of_passwords
 from api.console.frame.visits import Form, Posted
-from models.access import Action, Caller, Role, User
+from models.access import GIVEN_ROLES, Action, Caller, Role, User
 from models.errors import Refused
 from services.access import logins, tokens, users
 from services.access.log import record
+from services.access.scope import sees_none
 
 PATH, ME = f"{ROOT}/people", f"{ROOT}/me"
-_GIVEN = [each for each in Role if each is not Role.OWNER]
 _Change = Literal["role", "reset", "sign-out", "disable", "enable"]
 _CHANGES, _OWN = acts(Action.CHANGE_PEOPLE), acts(Action.ENTER)
 router = APIRouter()
@@ -38,7 +38,8 @@ async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
         made = await in_thread(users.add, *asked, scope=form.text("scope") or None, is_break_glass=is_break_glass)
     except Refused as refused:
         return await in_thread(_people, request, refused)
-    return render(request, "people/link.html", made=made)
+    is_empty = await in_thread(sees_none, made.scope)
+    return render(request, "people/link.html", made=made, is_empty=is_empty)
 
 
 @router.post("/people/{name}/{change}", dependencies=[_CHANGES])
@@ -120,7 +121,7 @@ def _role(form: Form) -> Role:
 
 def _people(request: Request, refused: Refused | None = None) -> Response:
     now = datetime.now(UTC)
-    shown: dict[str, Any] = {"users": users.listed().items, "roles": _GIVEN}
+    shown: dict[str, Any] = {"users": users.listed().items, "roles": GIVEN_ROLES}
     shown |= {"tokens": tokens.listed().items, "logins": logins.listed(now), "wrong": refused and refused.code}
     return render(request, "people/people.html", refused.status if refused else 200, **shown)
 

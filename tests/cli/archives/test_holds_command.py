@@ -29,6 +29,12 @@ def test_holds_are_put_listed_and_released_and_a_rebuild_restores_them_and_what_
     assert {each.of for each in kept.lines_in(next(iter(next(kept.days(kept.FOLDER)))))} == {"hold"}
     assert (kept.lines_left(), list(wrong_happened(Erased({}, {})))) == ([], [])
 
+    for references in (("r",), ("r", "s"), ("nowhere",)):
+        forbidden = cellar("erase", *references, "--reason", "asked for", "--yes")
+        assert (forbidden.status, "Another person" in forbidden.output) == (1, False)
+        assert "not in the plan" in forbidden.errors
+    assert cellar("erase", "--held", "--reason", "asked for", "--yes").status == 1
+
     listed = json.loads(cellar("show", "s", "--json").output)["holds"]
     assert listed[0] | {"hold_id": "", "at": ""} == {
         "hold_id": "", "reference": "s", "in_force": True, "reason": "a claim", "by": person(), "at": "",

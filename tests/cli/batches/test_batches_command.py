@@ -190,6 +190,7 @@ def test_erasure_waits_for_another_person_and_a_single_person_confirms_where_tha
     assert "Archives that would be erased for good: 1" in ended.output
     assert "Another person must confirm this plan." in ended.output
     (plan,) = (each for each in json.loads(cellar("bulk", "list", "--json").output)["items"] if each["kind"] == "erase")
-    refused = cellar("bulk", "confirm", plan["id"], "--yes")
-    assert (refused.status, "another person" in refused.errors) == (1, True)
+    for options in ((), ("--yes",)):  # it asks nothing of whom it refuses
+        refused = cellar("bulk", "confirm", plan["id"], *options)
+        assert (refused.status, "another person" in refused.errors, "?" in refused.errors) == (1, True, False)
     assert cellar("bulk", "abort", plan["id"]).status == 0
