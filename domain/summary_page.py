@@ -1,6 +1,6 @@
 """Makes the HTML pages of an export: one archive for people to read, without scripts or external resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from gettext import NullTranslations
@@ -18,6 +18,7 @@ from domain.archive.verdict_text import (
     covered_word_texts,
     document_text,
     field_change_texts,
+    headline,
     signature_texts,
 )
 from domain.messages.summaries import size_text
@@ -54,17 +55,21 @@ _TEMPLATES = Environment(
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What an export has proved, and when. `holder`: the institution that holds the archive, or an empty text.
-    `is_in_clear`: the parts in the bag rebuild the request. `is_locked`: the request has sealed values whose key is
-    missing, so that nothing rebuilds it. `findings`: what speaks against the archive.
+    `arrived_at`: when the request arrived. `is_in_clear`: the parts in the bag rebuild the request. `is_locked`: the
+    request has sealed values whose key is missing, so that nothing rebuilds it. `findings`: what speaks against the
+    archive. `witness`: where a witness has the anchor, if the store was compared with it, at `compared_at`.
     """
 
     at: datetime
     holder: str
     receipt_id: str
+    arrived_at: datetime
     is_in_clear: bool
     is_locked: bool
     findings: Sequence[FixityFinding]
     anchored: AnchorProof | None
+    witness: str = ""
+    compared_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ def _rendered(page: str, language: Language, texts: NullTranslations, **shown: A
         _=texts.gettext,
         worded=lambda code: _worded(code, texts),
         time_text=time_text,
+        at=lambda moment: f"\u2068{time_text(moment)}\u2069",
         quote=quote,
         language=language,
         direction=DIRECTIONS[language],
@@ -167,7 +173,9 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, language: Language, texts:
         "template": shown.template.worded(language),
         "version": shown.version,
         "files": shown.files,
-        "signed_document": _signed_document(verdict, judged_at, texts),
+        "signed_document": _signed_document(archive, verdict, judged_at, texts),
+        "parties": _each_once(each.recipient_name for each in archive.sessions),
+        "paid": _each_once(f"{each.amount_text()} {_worded(each.standing, texts)}" for each in booked(archive, terms)),
         "sessions": [(each, _integration_rows(each)) for each in archive.sessions],
         "payments": [_payment_row(each, texts) for each in booked(archive, terms)],
         "discrepancies": [
@@ -190,20 +198,28 @@ def _compared(found: Discrepancy) -> tuple[Said, Said]:
     return expected or verbatim(found.expected), got or verbatim(found.found)
 
 
-_TONES = {Outcome.SOUND: "whole", Outcome.CHANGED: "damaged", Outcome.BROKEN: "damaged", Outcome.UNSIGNED: ""}
+def _each_once(found: Iterable[str | None]) -> str:
+    return ", ".join(dict.fromkeys(filter(None, found)))
+
+
+_TONES: Mapping[str, str] = {
+    Outcome.SOUND: "whole",
+    Outcome.CHANGED: "damaged",
+    Outcome.BROKEN: "damaged",
+    Outcome.UNSIGNED: "",
+}
 
 
 def _signed_document(
-    verdict: Verdict | None, judged_at: datetime | None, texts: NullTranslations
+    archive: Archive, verdict: Verdict | None, judged_at: datetime | None, texts: NullTranslations
 ) -> dict[str, Any] | None:
     if verdict is None:
         return None
-    tone = _TONES.get(verdict.outcome, "locked")
+    about = document_text(verdict, (each.signer_name for each in archive.signatures))
     return {
-        "tone": "locked" if tone == "whole" and verdict.trusted is False else tone,
-        "is_untrusted": verdict.trusted is False,
+        "tone": _TONES.get(headline(verdict), "locked"),
         "judged_at": time_text(judged_at),
-        "about": {name: word(each, texts) if each else None for name, each in document_text(verdict).items()},
+        "about": {name: word(each, texts) if each else None for name, each in about.items()},
         "changes": [tuple(each.values()) for each in field_change_texts(verdict)],
         "covered": [
             tuple(text or texts.gettext(N_("an image")) for text in each.values())

@@ -230,7 +230,12 @@ class Sentence(Enum):
     document_judged = "%(what)s."
     document_unjudged = "%(what)s, because %(why)s."
     document_is = "%(outcome)s: %(judged)s"
-    document_sound = "every signature is intact and valid, and permits all later changes"
+    document_is_half_proved = "%(outcome)s. %(judged)s"
+    document_sound = "unchanged since it was signed. Who signed is proved, and when"
+    document_unproved = "Who signed is not proved"
+    document_undated = "Who signed is proved. When is not: only the signer says so"
+    signed_by = "%(who)s"
+    signed_and_sealed_by = "%(who)s (as Cellosign says), sealed by %(service)s"
     document_fields_changed = "a form field that was filled when somebody signed was filled again later"
     document_covered = (
         "every signature is intact and valid. The stamp of a later signature stands over words or an image that was "

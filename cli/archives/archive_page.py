@@ -141,7 +141,7 @@ def print_archive(terminal: Console, archive: views.ArchiveView, now: datetime) 
     _print_refused(terminal, archive.refused)
     _print_files(terminal, archive.files)
     if archive.signed_document_verdict:
-        _print_verdict(terminal, archive.signed_document_verdict, is_damaged=archive.is_damaged)
+        _print_verdict(terminal, archive.signed_document_verdict, archive)
         _print_judgements(terminal, archive.signed_document_verdict, archive.judgements)
     _print_payments(terminal, archive.payments)
     _print_each(terminal, "discrepancies", archive.discrepancies, partial(print_discrepancy, terminal))
@@ -240,13 +240,13 @@ def _print_files(terminal: Console, files: Sequence[views.FileView]) -> None:
     _print_table(terminal, "files", ("role", Folds("name"), "size", Folds("infection"), Folds("type")), rows)
 
 
-def _print_verdict(terminal: Console, verdict: Verdict, *, is_damaged: bool) -> None:
+def _print_verdict(terminal: Console, verdict: Verdict, archive: views.ArchiveView) -> None:
     _print_title(
-        terminal, "signed document, as it was: the archive is damaged now" if is_damaged else "signed document"
+        terminal, "signed document, as it was: the archive is damaged now" if archive.is_damaged else "signed document"
     )
-    outcome, *others = _in_english(document_text(verdict)).items()
+    outcome, *others = _in_english(document_text(verdict, archive.people)).items()
     terminal.print(paragraph(outcome[1] or ""))
-    terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))
+    terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others if answer)))
     changes = [tuple(each.values()) for each in field_change_texts(verdict)]
     heads = ("field", Folds("before"), Folds("after"), Folds("not seen by"))
     _print_table(terminal, "fields changed after signing", heads, changes)

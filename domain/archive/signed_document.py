@@ -171,16 +171,26 @@ def standing(archive: ArchiveView, verdict: Verdict | None, of_store: Iterable[s
     return ["unaltered" if is_checked else "unaltered_at_arrival"]
 
 
-def signers(verdict: Verdict) -> tuple[int, list[str], Said | None, int]:
+_MOST_SIGNERS = 3
+
+
+def signers(verdict: Verdict, people: Iterable[str | None]) -> tuple[int, Said | None, Said | None, int]:
     """Return the number of signatures, who signed, the highest tier, and how many have it. Pure.
 
-    A signature that is not known to be intact does not count, and neither does a time stamp.
+    A signature that is not known to be intact does not count, and neither does a time stamp. One certificate that is of
+    none of the `people` who signed, as Cellosign says, is that of a service, which sealed what they signed.
     """
     intact = [each for each in verdict.signatures if each.intact and each.valid and not each.is_document_time_stamp]
-    names = list(dict.fromkeys(each.signer_name for each in intact if each.signer_name))
+    certified = [each.signer_name for each in intact]
+    names, theirs = (list(dict.fromkeys(filter(None, its))) for its in (certified, people))
+    is_sealed = len(names) == 1 and bool(theirs) and names[0] not in theirs
+    who = theirs if is_sealed else names
+    who = [*who[:_MOST_SIGNERS], "…"] if len(who) > _MOST_SIGNERS else who
+    said = Sentence.signed_and_sealed_by(who=who, service=names[0]) if is_sealed else Sentence.signed_by(who=who)
     tiers = [each.tier for each in intact if each.tier]
     highest = max(tiers, key=_TIERS.index, default=None)
-    return len(intact), names, Said(f"tier_{highest}") if highest else None, tiers.count(highest) if highest else 0
+    of_tier = tiers.count(highest) if highest else 0
+    return len(intact), said if names else None, Said(f"tier_{highest}") if highest else None, of_tier
 
 
 def signature_outcome(verdict: Verdict, signature: SignatureVerdict) -> Outcome | None:

@@ -4,27 +4,52 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from domain.archive.indications import indication, sub_indications
+from domain.archive.signed_document import signers
 from domain.words.wording import N_
-from models.archive.verdict import LaterChange, Revocation, RevocationStatus, SignatureVerdict, Verdict
+from models.archive.verdict import (
+    LaterChange,
+    Outcome,
+    Revocation,
+    RevocationStatus,
+    SignatureVerdict,
+    TimeSource,
+    Verdict,
+)
 from models.said import Said, Sentence, moment, said_by, verbatim
 
 Judgements = Mapping[str, Said | None]
 """Judgements by their labels. None: nothing is known."""
 
 
-def document_text(verdict: Verdict) -> Judgements:
-    """Return the judgements on the document. Pure."""
+def document_text(verdict: Verdict, people: Iterable[str | None] = ()) -> Judgements:
+    """Return the judgements on the document. `people`: who signed, as Cellosign says. Pure."""
+    code = headline(verdict)
+    said = Sentence.document_is_half_proved if code in (UNPROVED, UNDATED) else Sentence.document_is
     return {
-        "outcome": Sentence.document_is(outcome=Said(verdict.outcome), judged=judged(verdict)),
+        "outcome": said(outcome=Said(code), judged=judged(verdict)),
+        "signed by": signers(verdict, people)[1],
         "locked": _answer(verdict.locked),
         "covers the whole file": _answer(verdict.covers_whole_file),
         "trusted": _trust(verdict),
     }
 
 
+UNPROVED, UNDATED = "unproved", "undated"
+
+
+def headline(verdict: Verdict) -> str:
+    """Return the outcome; of a sound document, the weaker of what is proved: who signed, and when. Pure."""
+    if verdict.outcome is not Outcome.SOUND:
+        return verdict.outcome
+    if not verdict.trusted:
+        return UNPROVED
+    is_dated = all(each.time_source is TimeSource.TIME_STAMP for each in verdict.signatures)
+    return verdict.outcome if is_dated else UNDATED
+
+
 def judged(verdict: Verdict) -> Said:
-    """Return what the outcome means, with its reason. Pure."""
-    what, why = Said(f"document_{verdict.outcome}"), said_by(verdict.values, "reason")
+    """Return what the headline means, with its reason. Pure."""
+    what, why = Said(f"document_{headline(verdict)}"), said_by(verdict.values, "reason")
     return Sentence.document_unjudged(what=what, why=why) if why else Sentence.document_judged(what=what)
 
 

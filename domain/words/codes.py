@@ -96,6 +96,7 @@ WORDS: Mapping[str, str] = {
     # outcomes of a verdict
     **_spelled("sound fields_changed broken unsigned unreadable unaltered"),
     "covered": "Words covered by a stamp",
+    **dict.fromkeys(("unproved", "undated"), "Unchanged since it was signed"),
     "unaltered_at_arrival": "Unaltered when it arrived",
     "no_verdict": "Not judged",
     **{str(each): each.short for each in ALL_CODES},

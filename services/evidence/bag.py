@@ -10,10 +10,11 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 from adapters.anchors import anchors
+from adapters.anchors.witness import Comparison, witness
 from adapters.files.bag import Bag, BagFile, write_bag
 from adapters.files.store import store
 from adapters.settings.settings import settings
-from adapters.store import ocfl
+from adapters.store import last_records, ocfl
 from adapters.store.objects import judgements
 from adapters.store.objects.deliveries import delivery_path
 from adapters.store.objects.requests import StoredRequest, stored_request, stored_version
@@ -213,7 +214,8 @@ def evidence(
         refuse_doubtful(findings)
     anchored = None if findings else _proof_of(request)
     locked = is_locked(request)
-    proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), locked, findings, anchored)
+    held = settings().holder, receipt_id, request.arrived_at, is_in_clear(request), locked, findings
+    proof = Proof(now, *held, anchored, *_witness_of(anchored))
     archive = readable(request)
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
@@ -244,6 +246,15 @@ def _proof_of(request: StoredRequest) -> AnchorProof | None:
     facts = set() if request.is_version else {fact_of_delivery(request.receipt_id, request.version)}
     facts |= {fact_of_content(request.receipt_id, request.kept_root)} if request.kept_root else set()
     return proof if facts.issubset(proof.inclusion.leaf.facts) else None
+
+
+def _witness_of(anchored: AnchorProof | None) -> tuple[str, datetime | None]:
+    """Return where the witness has an anchor, and when the store was last compared with it; nothing if unknown."""
+    there, last = witness(), last_records.find(Comparison)
+    if there is None or anchored is None or last is None or not last.is_of_witness or last.findings or last.failure:
+        return "", None
+    has_it = last.number >= anchored.inclusion.statement.number
+    return (there.location(""), last.at) if has_it else ("", None)
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

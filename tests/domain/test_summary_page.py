@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,8 +13,9 @@ from domain.payments.reconciliation import reconcile
 from domain.summary_page import ExportedFile, Proof, Shown, summary_page
 from domain.words.wording import Language
 from models.archive.archive import Archive
-from models.archive.verdict import UNREADABLE, Judgement, LaterChange, Outcome, Revocation, RevocationStatus
+from models.archive.verdict import UNREADABLE, Judgement, LaterChange, Outcome, Revocation, RevocationStatus, TimeSource
 from models.said import Sentence, because
+from models.store.anchor import AnchorProof, Inclusion, Leaf, Statement
 from models.store.fixity import Fault, FixityFinding
 from models.views.archives.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
@@ -25,7 +26,11 @@ RECEIPT = "a" * 64
 RECEIVED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VERSIONS = [VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)]
 DELIVERIES = [DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed", source="default")]
-PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, is_locked=False, findings=(), anchored=None)
+PROOF = Proof(
+    RECEIVED_AT, "עיריית דוגמה", RECEIPT, RECEIVED_AT, is_in_clear=True, is_locked=False, findings=(), anchored=None
+)
+STATEMENT = Statement(7, RECEIVED_AT + timedelta(days=1), 1, "ab" * 32, None)
+LISTED = replace(PROOF, anchored=AnchorProof(Inclusion(Leaf("k", 1, "", (), ()), 0, (), STATEMENT), b"", b"", {}))
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
 
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "a", "bdi", "dl", "dt", "dd"} | {
@@ -57,12 +62,15 @@ class Read(HTMLParser):
 
 
 def page_of(
-    archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files/scan.png"), language: Language = "en"
+    archive: Archive,
+    paths: Sequence[str] = ("files/signed.pdf", "files/scan.png"),
+    language: Language = "en",
+    proof: Proof = PROOF,
 ) -> str:
     found = reconcile(archive, TERMS)
     stored = [content for content in archive.contents if content.stored]
     files = [ExportedFile(path, content) for path, content in zip(paths, stored, strict=False)]
-    return summary_page(Shown(archive, files, found, 2, VERSIONS, DELIVERIES), PROOF, TERMS, language, texts(language))
+    return summary_page(Shown(archive, files, found, 2, VERSIONS, DELIVERIES), proof, TERMS, language, texts(language))
 
 
 def cells(page: str) -> list[str]:
@@ -242,9 +250,37 @@ def test_page_says_who_holds_the_archive_and_what_was_checked_when() -> None:
 
     for expected in ("עיריית דוגמה", "2026-01-02 03:04:05 UTC", RECEIPT, "python3 check.py"):
         assert expected in texts
-    assert "The archive is unchanged since it arrived here" in texts  # its document has no verdict
+    assert "Only its holder says so" in texts
     assert "not yet in a list that this installation has signed" in texts
     assert "DAMAGED" not in texts
+
+
+def test_page_says_from_when_a_change_is_noticed_and_by_which_witness() -> None:
+    witnessed = replace(LISTED, witness="s3://witness", compared_at=RECEIVED_AT + timedelta(days=2))
+    for proof, said in (
+        (LISTED, "No witness outside the store"),
+        (witnessed, "The witness \u2068s3://witness\u2069 has"),
+    ):
+        page = page_of(read(sample_document()), proof=proof)
+
+        assert said in page
+        assert "as it was when it arrived, at \u20682026-01-02 03:04:05 UTC\u2069" in page
+        assert "what was kept at \u20682026-01-03 03:04:05 UTC\u2069. From then on, a change is noticed" in page
+        assert "The time of that list is its holder&#39;s own." in page
+
+
+def test_parties_payment_and_signer_come_before_digests_and_links() -> None:
+    page = page_of(with_verdict(read(sample_document()), SOUND))
+
+    first = [
+        "Parties",
+        "Payments",
+        "21.00 ILS Verified",
+        "Signed by",
+        "client (as Cellosign says), sealed by Cellosign",
+    ]
+    places = [page.index(each) for each in (*first, "What was checked", RECEIPT, "files/signed.pdf")]
+    assert places == sorted(places)
 
 
 def test_damage_stands_on_the_page_in_large_words() -> None:
@@ -259,24 +295,30 @@ def test_damage_stands_on_the_page_in_large_words() -> None:
         assert "none yet" not in page  # a damaged archive is not looked up in the anchors
 
 
-def test_head_says_what_became_of_the_document_and_is_green_only_over_a_sound_one() -> None:
-    mended = Judgement(RECEIPT, 1, RECEIVED_AT, "", "", "", replace(SOUND, trusted=None))
-    heads = {
-        Outcome.SOUND: ["whole Sound", "whole Whole and unchanged"],
-        Outcome.CHANGED: ["damaged Changed", " The archive is unchanged since it arrived here"],
-        Outcome.BROKEN: ["damaged Broken", " The archive is unchanged since it arrived here"],
-        Outcome.FIELDS_CHANGED: ["locked Fields changed", " The archive is unchanged since it arrived here"],
-        Outcome.UNREADABLE: ["locked Unreadable", " The archive is unchanged since it arrived here"],
-        Outcome.UNSIGNED: [" Unsigned", " The archive is unchanged since it arrived here"],
-    }
-    for outcome, expected in heads.items():
-        verdict = replace(SOUND, outcome=outcome, trusted=None)
+def test_head_leads_with_the_weakest_and_is_green_only_over_a_sound_document() -> None:
+    stamped = replace(SIGNATURE, trusted=True, time_source=TimeSource.TIME_STAMP)
+    proved = replace(SOUND, trusted=True, signatures=(stamped,))
+    mended = Judgement(RECEIPT, 1, RECEIVED_AT, "", "", "", proved)
+    heads = [
+        (proved, "whole", "Sound: unchanged since it was signed. Who signed is proved, and when."),
+        (SOUND, "locked", "Unchanged since it was signed. Who signed is not proved."),
+        (replace(SOUND, trusted=False), "locked", "Unchanged since it was signed. Who signed is not proved."),
+        (replace(SOUND, trusted=True), "locked", "Unchanged since it was signed. Who signed is proved. When is not"),
+        (replace(SOUND, outcome=Outcome.CHANGED), "damaged", "Changed: "),
+        (replace(SOUND, outcome=Outcome.BROKEN), "damaged", "Broken: "),
+        (replace(SOUND, outcome=Outcome.FIELDS_CHANGED), "locked", "Fields changed: "),
+        (replace(SOUND, outcome=Outcome.UNREADABLE), "locked", "Unreadable: "),
+        (replace(SOUND, outcome=Outcome.UNSIGNED), "", "Unsigned: "),
+    ]
+    for verdict, tone, head in heads:
         archive = replace(read(sample_document()), signed_document_verdict=verdict)
-        found = re.findall(r'<p class="result ?(.*?)">(?:The signed document: )?(.*?)(?::.*)?</p>', page_of(archive))
-        assert [" ".join(each) for each in found] == expected
+        page = page_of(archive, proof=LISTED)
+        assert f'<p class="result {tone}">The signed document: {head}' in page
+        of_archive = "whole" if tone == "whole" else ""
+        assert f'<p class="result {of_archive}">The archive is unchanged since it arrived here, at ' in page
         assert "result whole" in page_of(replace(archive, judgements=(mended,)))
-    untrusted = replace(SOUND, trusted=False)
-    assert "result whole" not in page_of(replace(read(sample_document()), signed_document_verdict=untrusted))
+        assert "result whole" not in page_of(archive).partition("The archive is unchanged")[0] or tone == "whole"
+    assert '<p class="result ">The archive is unchanged' in page_of(replace(archive, judgements=(mended,)))
 
 
 def test_hebrew_page_runs_from_right_to_left_and_has_no_english_of_ours() -> None:

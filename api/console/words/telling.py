@@ -40,6 +40,7 @@ _GREEN = (
 _RED = ("failed", "dead", "Failed", "Crashed", "broken", "refused", "open", "wrong", "deleted")
 _ORANGE = (
     *("pending", "processing", "received", "AwaitingRetry", "Running", "held", "changed", "fields_changed"),
+    *("unproved", "undated"),
     *("warning", "running", "paused", "queued", "started", "failing", "dismissed", "set_aside", "on_hold"),
 )
 _TONES: Mapping[str, str] = {

@@ -457,6 +457,11 @@ class ArchiveView(_About):
         """Whether a check has found that the store does not hold what was written."""
         return any(each.code in OF_FILES for each in self.conditions)
 
+    @property
+    def people(self) -> list[str | None]:
+        """Who signed, as Cellosign says."""
+        return [each.signed_by.get("name") for each in self.signatures]
+
     def is_since_completion(self, at: datetime | None) -> bool:
         """Return whether what was done at a time was done to the last version, once it was complete."""
         return at is not None and self.completed_at is not None and at >= self.completed_at

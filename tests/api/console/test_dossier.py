@@ -36,7 +36,8 @@ from tests.validation_reports import read
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
 DOCUMENT, IMAGE = (hashlib.sha256(each).hexdigest() for each in (PDF, PNG))
-SOUND, UNALTERED = ("Sound", "תקין"), ("Unaltered", "Unaltered when it arrived", "לא שונה", "לא שונה עד הגעתו")
+SOUND = ("Sound", "תקין", "Unchanged since it was signed", "ללא שינוי מאז שנחתם", "intact")
+UNALTERED = ("Unaltered", "Unaltered when it arrived", "לא שונה", "לא שונה עד הגעתו")
 TEXT = hashlib.sha256(SCRIPT.encode()).hexdigest()
 PAGES = [
     DOSSIER,
@@ -134,13 +135,18 @@ def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
     page = browser.open(DOSSIER)
 
     assert "2 times, as 2 versions" in page.locator("#summary").inner_text()
-    assert "every signature is intact and valid" in page.locator("#verdict").inner_text()
+    assert "Unchanged since it was signed Who signed is not proved." in page.locator("#verdict").inner_text()
     assert "₪21.01" in page.locator("#payments").inner_text()
     assert "21.00 ILS" in page.locator("#discrepancies").inner_text()
     assert page.locator("#form tbody tr").count() == 5
     assert "Nothing in: " in page.locator(".dossier-facts > p").inner_text()
     assert page.locator(".dossier .empty-note").count() == 0
-    assert "Unaltered when it arrived" in page.locator(".standing").inner_text()
+    standing = page.locator(".standing").inner_text().replace("\u2068", "").replace("\u2069", "")
+    assert standing.startswith("Unaltered when it arrived")
+    who = "Marker-314159 (as Cellosign says), sealed by דנה כהן"
+    assert f"signatures: 1 · signed by {who} · Who signed is not proved." in standing
+    facts = page.locator("#summary dt").all_inner_texts()
+    assert facts[:3] == ["Parties", "Payments", "Signed by"]
     assert "version 2" in page.locator("#timeline").inner_text()
     browser.follow(page.get_by_role("link", name="what changed").first)
     assert "not decided" in page.locator("main").inner_text()
@@ -149,7 +155,7 @@ def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
 def test_dossier_speaks_hebrew(browser: Browser) -> None:
     page = browser.open(DOSSIER, "he")
 
-    assert "כל החתימות שלמות ותקפות" in page.locator("#verdict").inner_text()
+    assert "זהות החותם אינה מוכחת" in page.locator("#verdict").inner_text()
     assert "סכום התשלום שונה מן הסכום שהספק מציין." in page.locator("#discrepancies").inner_text()
 
 
@@ -205,7 +211,7 @@ def test_signature_shows_its_verdict_where_it_stands_on_a_turned_and_cropped_pag
     signature = drawn(browser, 2).locator("a.pdf-box")
 
     assert place_of(signature) == pytest.approx([50, 12.5, 15, 50], abs=0.5)
-    assert "Sound signature: דנה כהן" in re.sub(r"\s+", " ", signature.inner_text())
+    assert "intact signature: דנה כהן" in re.sub(r"\s+", " ", signature.inner_text())
     signature.click(position={"x": 5, "y": 5})
     assert "intact" in browser.page.locator(":target").inner_text()
     assert drawn(browser, 3).locator("a.pdf-box").count() == 0
@@ -373,8 +379,9 @@ def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
     pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
     assert all(each in pages["whole"] for each in ("not checked yet", "not anchored yet"))
 
-    called = {code: re.findall(r'class="state[^>]*>(Sound|Unaltered[^<]*)<', page) for code, page in pages.items()}
-    assert called.pop("whole") == ["Unaltered when it arrived", "Sound", "Sound"]
+    good = re.compile(r'class="state[^>]*>(Sound|intact|Un(?:changed|altered)[^<]*)<')
+    called = {code: good.findall(page) for code, page in pages.items()}
+    assert called.pop("whole") == ["Unaltered when it arrived", "Unchanged since it was signed", "intact"]
     assert "Not as anchored" in pages["NOT_AS_ANCHORED of the store"]
     assert {code: each for code, each in called.items() if each} == {}
 

@@ -17,8 +17,8 @@ from tests.payments import booked, payment
 from tests.settlements import imported
 
 ASKED = {
-    "en": ("signatures: 1 (דנה כהן)", "yest", "not s", "settl", "another amount", "ago", "on Cellosign's list"),
-    "he": ("חתימות: 1 (דנה כהן)", "אתמול", "וטרם", "דוחות", "סכום אחר", "לפני", "ברשימה של Cellosign"),
+    "en": ("sealed by \u2068דנה כהן\u2069", "yest", "not s", "settl", "another amount", "ago", "on Cellosign's list"),
+    "he": ("בחותם של \u2068דנה כהן\u2069", "אתמול", "וטרם", "דוחות", "סכום אחר", "לפני", "ברשימה של Cellosign"),
 }
 
 

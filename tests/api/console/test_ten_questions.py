@@ -101,7 +101,7 @@ def test_when_did_it_arrive_how_often_and_what_changed(walk: Walk) -> None:
 def test_is_the_document_genuine_and_who_signed_it(walk: Walk) -> None:
     walk.to(PLAIN)
 
-    assert "Sound" in walk.text("#verdict")
+    assert "Who signed is not proved" in walk.text("#verdict")
     assert "client" in walk.text("#signatures")
 
 
@@ -182,7 +182,7 @@ def test_prove_that_nothing_was_altered(walk: Walk) -> None:
     assert "Last comparison with an anchor" in checked
 
     proof = walk.search(PLAIN).click(f"tr[data-reference='{PLAIN}'] a").text("#verdict")
-    assert "Sound" in proof
+    assert "Unchanged since it was signed" in proof
     assert "its last version is not covered yet" in walk.text("#summary")
 
 

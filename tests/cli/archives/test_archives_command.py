@@ -168,7 +168,7 @@ class TestShow:
 
         for text in (
             "signed document",
-            "Sound: every signature is intact and valid",
+            "Unchanged since it was signed. Who signed is not proved.",
             "not judged: no trusted roots were configured",
             "digital signatures",
             SIGNER_NAME,

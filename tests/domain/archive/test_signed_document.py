@@ -163,10 +163,26 @@ def test_signers_are_those_of_intact_signatures_with_the_highest_tier() -> None:
     forged = replace(qualified, signer_name="Ron", intact=False)
     stamped = replace(SIGNATURE, field="Time", is_document_time_stamp=True)
 
-    count, names, tier, number = signers(replace(SOUND, signatures=(qualified, plain, forged, stamped)))
+    count, who, tier, number = signers(replace(SOUND, signatures=(qualified, plain, forged, stamped)), ["client"])
 
-    assert (count, names, tier and tier.code, number) == (2, ["Dana", "Cellosign"], "tier_qualified", 1)
-    assert signers(replace(SOUND, signatures=())) == (0, [], None, 0)
+    assert (count, who and word(who), tier and tier.code, number) == (2, "Dana, Cellosign", "tier_qualified", 1)
+    assert signers(replace(SOUND, signatures=()), ["client"]) == (0, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ([], "Cellosign"),
+        (["Dana", None, "Dana", "Ron"], "Dana, Ron (as Cellosign says), sealed by Cellosign"),
+        (["1", "2", "3", "4"], "1, 2, 3, … (as Cellosign says), sealed by Cellosign"),
+        (["Dana", "Cellosign"], "Cellosign"),
+    ],
+)
+def test_people_who_signed_are_named_and_the_service_that_sealed(people: list[str | None], said: str) -> None:
+    who = signers(SOUND, people)[1]
+
+    assert who
+    assert word(who) == said
 
 
 def test_intact_signature_is_sound_only_in_a_sound_document() -> None:

@@ -59,6 +59,29 @@ def test_trust_text_says_whether_trust_was_judged(verdict: Verdict, trusted: str
     assert document(verdict)["trusted"] == trusted
 
 
+STAMPED = replace(SIGNATURE, trusted=True, time_source=TimeSource.TIME_STAMP)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (SOUND, "Unchanged since it was signed. Who signed is not proved."),
+        (replace(SOUND, trusted=False), "Unchanged since it was signed. Who signed is not proved."),
+        (
+            replace(SOUND, trusted=True),
+            "Unchanged since it was signed. Who signed is proved. When is not: only the signer says so.",
+        ),
+        (
+            replace(SOUND, trusted=True, signatures=(STAMPED,)),
+            "Sound: unchanged since it was signed. Who signed is proved, and when.",
+        ),
+        (replace(SOUND, outcome=Outcome.UNSIGNED), "Unsigned: the document has no digital signature."),
+    ],
+)
+def test_headline_leads_with_the_weakest_of_integrity_trust_and_time(verdict: Verdict, said: str) -> None:
+    assert document(verdict)["outcome"] == said
+
+
 def test_every_outcome_and_change_has_its_own_words() -> None:
     outcomes = {document(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
     changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}

@@ -196,7 +196,7 @@ def test_signature_of_a_bag_counts_only_by_a_key_that_the_anchor_names(
     bags: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bag = Path(shutil.copytree(bags[0], tmp_path / "forged"))  # its anchor of format 1 names no key
-    replaced(bag / "data/summary.html", b"Whole and unchanged", b"Sold and paid")
+    replaced(bag / "data/summary.html", b"The archive is unchanged", b"Sold and paid")
     signed_by_another(bag, bag)
 
     status, output = answer(capsys, bag)

@@ -1,5 +1,6 @@
 """`/console/archives/REFERENCE`: everything about one archive, and what a person may do with it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -25,13 +26,14 @@ from domain.archive.verdict_text import (
     covered_word_texts,
     document_text,
     field_change_texts,
+    headline,
     judged,
     signature_texts,
 )
 from domain.masking import UNMASKABLE, hidden_values
 from domain.words.wording import N_
 from models.access import Action, Caller
-from models.archive.verdict import Verdict
+from models.archive.verdict import Outcome, SignatureVerdict, Verdict
 from models.errors import Refused
 from models.views.access import AccessQuery
 from models.views.archives.archives import ArchiveFilter, ArchiveView, DifferenceView, Unmasked
@@ -151,8 +153,8 @@ def _dossier(
         words=templates.words_of(archive.template_id),
         document=file.sha256 if file and preview_kind(file) == "pdf" else None,
         standing=standing(archive, newest, conditions.of_store()),
-        signed=signers(newest) if newest else None,
-        verdict=_verdict_texts(newest) if newest else None,
+        signed=signers(newest, archive.people) if newest else None,
+        verdict=_verdict_texts(newest, archive.people) if newest else None,
         judged_at=archive.judgements[0].at if archive.judgements else None,
         public_link=None if after and name == "versions" else _public_link(archive),
         numbered=list(enumerate(archive.fields, id_of_cursor(after) + 2 if after and name == "fields" else 1)),
@@ -172,20 +174,25 @@ def _without_archive(request: Request, reference: str, caller: Caller) -> Respon
     return render(request, "process.html", reference=reference, entries=entries[::-1], missing=missing)
 
 
-def _verdict_texts(verdict: Verdict) -> dict[str, object]:
+def _verdict_texts(verdict: Verdict, people: Sequence[str | None]) -> dict[str, object]:
     texts = [{**about, **of} for about, of in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)]
     return {
-        "outcome": verdict.outcome,
+        "headline": headline(verdict),
         "judged": judged(verdict),
-        "document": document_text(verdict),
+        "document": document_text(verdict, people),
         "changes": field_change_texts(verdict),
         "covered": covered_word_texts(verdict),
-        "trusted": verdict.trusted,
         "signatures": [
-            {"field": each.field, "outcome": signature_outcome(verdict, each), "texts": its}
+            {"field": each.field, "outcome": _outcome(verdict, each), "texts": its}
             for each, its in zip(verdict.signatures, texts, strict=True)
         ],
     }
+
+
+def _outcome(verdict: Verdict, signature: SignatureVerdict) -> Outcome | None:
+    """Return what one signature shows; None if it is intact, and more is not proved."""
+    found = signature_outcome(verdict, signature)
+    return None if found is Outcome.SOUND and not signature.trusted else found
 
 
 def _public_link(archive: ArchiveView) -> str | None:
