@@ -52,8 +52,8 @@ def test_roles_that_are_offered_are_taken_and_a_scope_that_no_archive_has_is_a_w
     for kind in ("users", "tokens"):
         lacking = cellar(kind, "add", "y", "--role", "clerk")
         assert (lacking.status, "--facet" in lacking.errors, "--role" in lacking.errors) == (2, False, True)
-        warned = cellar(kind, "add", f"z-{kind}", "--role", "clerk", "--facet", "label:brnach=Haifa", "--json")
-        assert (warned.status, "no archive has label:brnach=Haifa" in warned.errors) == (0, True)
+        warned = cellar(kind, "add", f"z-{kind}", "--role", "clerk", "--facet", "label:bureau=Haifa", "--json")
+        assert (warned.status, "no archive has label:bureau=Haifa" in warned.errors) == (0, True)
         assert json.loads(warned.output)["name"] == f"z-{kind}"
 
 
