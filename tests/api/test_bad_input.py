@@ -259,7 +259,7 @@ COMMANDS: dict[tuple[str, ...], tuple[int, str]] = {
     ("templates", "show", "nobody"): (1, "cellar templates list"),
     ("templates", "import", "FOLDER/nowhere.json"): (2, "nowhere.json"),
     ("tokens", "add", "robot", "--role", "king"): (2, "--role"),
-    ("tokens", "add", "robot", "--role", "clerk"): (2, "--facet"),
+    ("tokens", "add", "robot", "--role", "clerk"): (2, "--role: a clerk needs a source or a facet"),
     ("access", "--since", "never"): (2, "2026-11-24"),
     ("verify", "nobody"): (1, "nobody"),
     ("lisst",): (2, "list"),

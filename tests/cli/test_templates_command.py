@@ -22,7 +22,7 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
     named = cellar("templates", "name", TEMPLATE, "--part", "field:SOMEFIELD1", "--he", "סכום", "--json")
     assert json.loads(named.output)["words"] == {
         "name": {"en": "Loan agreement", "he": None},
-        "parts": {"field:SOMEFIELD1": {"name": {"en": None, "he": "סכום"}, "personal": None}},
+        "parts": {"field:SOMEFIELD1": {"name": {"en": None, "he": "סכום"}, "personal": None, "values": {}}},
         "title": ["person", "template", "payment"],
         "facets": [],
         "seen_until": None,

@@ -383,6 +383,7 @@ def test_store_that_is_not_there_is_never_sound_and_no_check_makes_it(
     elsewhere = store_elsewhere(store_kind, tmp_path)
     configure(store_url=elsewhere, inbox_url=f"{tmp_path}/elsewhere/inbox", **database)
     make_tables()
+    settings().active_prefect_auth_string()
     before = everything(store_kind, tmp_path)
 
     for arguments in ((), ("--quick",), ("--signatures",), ("--against", "0" * 64), *([] if is_new else [("one",)])):
