@@ -10,7 +10,7 @@ from models.said import Said, Sentence
 
 CANCELLED = Cause("CANCELLED", None, "Cancelled", Sentence.run_cancelled())
 CRASHED = Cause("CRASHED", None, "Crashed", Sentence.run_crashed())
-_LACKS_ITS_BODY = {"BODY_DAMAGED", "BODY_MISSING", "NOT_REPAIRABLE", *get_args(RefusalCode)}
+_LACKS_ITS_BODY = {"BODY_DAMAGED", "BODY_MISSING", "FILE_LOST", "NOT_REPAIRABLE", *get_args(RefusalCode)}
 
 
 def heals_by_rerun(code: str) -> bool:

@@ -365,8 +365,9 @@ class Sentence(Enum):
         "docs/archives.md"
     )
     trust_unreadable = "a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: %(reason)s"
-    object_damaged = "the object in %(folder)s is damaged; see `cellar verify`, and restore it from a copy of the store"
-    part_damaged = "part of receipt %(receipt)s is missing or damaged; send the archive again"
+    object_damaged = "the object in %(folder)s is damaged; see `cellar verify`"
+    part_damaged = "part of receipt %(receipt)s is damaged; send the archive again"
+    part_lost = "the store has lost a part of receipt %(receipt)s; send the archive again"
     delivery_damaged = "the delivery record of receipt %(receipt)s is damaged; send the archive again"
     body_damaged = "receipt %(receipt)s is damaged: its body does not match the receipt id; send it again"
     body_missing = "neither inbox nor store has the body of receipt %(receipt)s"

@@ -100,7 +100,7 @@ def parsed(text: bytes, key: str) -> Inventory:
 def damaged(key: str) -> Conflict:
     """Return the error of a damaged object, without the object's id: logs have the text, and the id has a reference."""
     folder = key.rpartition("/")[0]
-    return Conflict(Sentence.object_damaged(folder=folder))
+    return Conflict(Sentence.object_damaged(folder=folder), code="NOT_REPAIRABLE")
 
 
 def content_key(reference: str, found: Inventory, sha256: str) -> str:

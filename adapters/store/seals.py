@@ -319,7 +319,7 @@ def _opened(key: AESSIV, ciphertext: bytes, associated: list[bytes]) -> bytes:
     try:
         return key.decrypt(ciphertext, associated)
     except InvalidTag as error:
-        raise Conflict(Sentence.sealed_damaged()) from error
+        raise Conflict(Sentence.sealed_damaged(), code="BODY_DAMAGED") from error
 
 
 def _place(reference: str, receipt_id: str, index: int, *, is_last: bool) -> list[bytes]:

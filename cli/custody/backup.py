@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from adapters.settings.settings import settings
 from cli.results import print_found, say
 from cli.terminal import Json, print_json, time_text
+from domain.people.letters import count_text
 from models.errors import WrongUse
 from models.store.backup import LastBackup, LastDrill, Restored
 from services.backups.making import back_up, place_of_backups
@@ -139,5 +140,11 @@ def print_drill(found: LastDrill) -> None:
 
 
 def _restore_archives(place: str, references: list[str]) -> None:
-    for reference, count in restore_archives(place, references).items():
-        say(f"{reference}: {count:,} files came back. Run `cellar verify` with this reference.")
+    found = restore_archives(place, references)
+    for reference, (back, left) in found.items():
+        say(f"{reference}: {count_text(back, 'file')} came back. Run `cellar verify` with this reference.")
+        if left:
+            what = count_text(left, "damaged or lost file")
+            say(f"{reference}: no backup has {what} as it was. Let Cellosign send the archive again.")
+    if any(left for _, left in found.values()):
+        raise typer.Exit(1)

@@ -66,7 +66,7 @@ def read_cuts(text: bytes) -> list[Cut]:
         indices = count()
         return [_sealed(cut) if cut["kind"] == SEALED else _cut(next(indices), cut) for cut in document["cuts"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise Conflict(Sentence.cuts_damaged()) from error
+        raise Conflict(Sentence.cuts_damaged(), code="BODY_DAMAGED") from error
 
 
 def rebuilt(

@@ -104,7 +104,7 @@ def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
         except ValueError:
             end = position
         if end == position or left[place : place + len(SEALED_VALUE)] != SEALED_VALUE:
-            raise Conflict(Sentence.skeleton_damaged())
+            raise Conflict(Sentence.skeleton_damaged(), code="BODY_DAMAGED")
         ranges.append((position, end))
         position, place = end, place + len(SEALED_VALUE)
 

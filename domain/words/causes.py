@@ -50,8 +50,8 @@ REFUSALS: Mapping[str, Meaning] = {
 }
 
 _SEND_AGAIN = (
-    "Let Cellosign send the archive again, and it runs by itself. Or restore the store from a backup, then "
-    "run the archive again."
+    "Let Cellosign send the archive again, and it runs by itself. Or put its files back from a backup by cellar "
+    "restore REFERENCE, then run the archive again."
 )
 
 CAUSES: Mapping[str, Meaning] = {
@@ -90,24 +90,26 @@ CAUSES: Mapping[str, Meaning] = {
     ),
     "STORE_UNREADABLE": Meaning(
         "A file in the store cannot be read.",
-        "Check the disk or bucket of CELLAR_STORE_URL, and run cellar verify: it names each damaged file.",
+        "Check the disk or bucket of CELLAR_STORE_URL, and run cellar verify: it names each damaged file. Put back by "
+        "cellar restore REFERENCE what stays unreadable.",
     ),
     # the archive, or what is kept of it
-    "BODY_DAMAGED": Meaning("The body that was kept is damaged: it does not match its receipt.", _SEND_AGAIN),
+    "BODY_DAMAGED": Meaning("What was kept of the body is damaged: it does not match its receipt.", _SEND_AGAIN),
     "BODY_MISSING": Meaning("The body is in none of the places where bodies are kept.", _SEND_AGAIN),
     "CONFLICT": Meaning("Two records disagree, and no rule says which of them is right.", "Do what the detail says."),
+    "FILE_LOST": Meaning("A file of the archive is missing in the store.", _SEND_AGAIN),
     "NOT_READ_BACK": Meaning(
         "What was written is read back differently, so the archive is not complete.",
         "If a re-run fails too, check the disks and the server of the database.",
     ),
     "NOT_REPAIRABLE": Meaning(
         "A damaged archive cannot be repaired from what arrived.",
-        "Run cellar verify: it names each damaged file. Restore these files from a backup of the store, then run "
-        "the archive again.",
+        "Run cellar verify: it names each damaged file. Put them back from a backup by cellar restore REFERENCE, then "
+        "run the archive again.",
     ),
     "RECEIPT_LOST": Meaning(
         "The store does not have the body that the run needs.",
-        "If a re-run fails too, let Cellosign send the archive again, or restore the store from a backup.",
+        "If a re-run fails too, let Cellosign send the archive again, or run cellar restore REFERENCE.",
     ),
     "UNKNOWN_RECEIPT": Meaning(
         "The receipt that the run was given is not of this process.",

@@ -34,7 +34,10 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-_RESTORE = "Restore it from a backup of the store, or let Cellosign send the archive again. Then run cellar verify."
+_RESTORE = (
+    "Put it back from a backup: of an archive, by cellar restore REFERENCE. Without a backup, let Cellosign send the "
+    "archive again, which replaces its contents. Then run cellar verify."
+)
 _CONFIRM = "Ask the operator of the endpoint. The page of the endpoint shows each attempt."
 
 
@@ -45,7 +48,7 @@ class ConditionCode(FindingCode):
 
     RUN_FAILED = finding(
         "The last run failed, so the archive may be damaged although it was complete.",
-        "Run cellar verify: it names each damaged file. Then run the archive again.",
+        "Run cellar verify: it names each damaged file and what to do. Then run the archive again.",
         short="Last run failed",
     )
     FILE_DAMAGED = finding("The store has other bytes than were written.", _RESTORE, short="Damaged")
@@ -57,7 +60,8 @@ class ConditionCode(FindingCode):
     )
     FILE_UNREADABLE = finding(
         "A file in the store cannot be read.",
-        "Check the disk or bucket, and put a file in the place of a link, pipe or device. Then run cellar verify.",
+        "Check the disk or bucket. Run cellar restore REFERENCE where something else stands in the place of a file. "
+        "Then run cellar verify.",
         short="Unreadable",
     )
     ROWS_DIFFER = finding(

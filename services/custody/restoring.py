@@ -8,11 +8,11 @@ of what was erased since; an empty database, which is rebuilt; a check of everyt
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
@@ -31,20 +31,21 @@ from adapters.settings.settings import settings
 from adapters.store import happened, ocfl
 from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
-from adapters.store.ocfl import INVENTORY, ROOT, SIDECAR
+from adapters.store.ocfl import INVENTORY, SIDECAR
+from adapters.store.seals import key_location
 from adapters.store.tombstones import digest_of, every, of_reference
 from adapters.tables.archives import archives
 from models.archive.archive import State
-from models.errors import Conflict, Refused, WrongUse
+from models.errors import Conflict, Refused, Unreadable, WrongUse
 from models.runs.receipt import ReceiptRow
 from models.store.backup import Backup, Restored
-from models.store.fixity import StoredObject
+from models.store.fixity import Fault, StoredObject
 from models.store.moving import Mark, Phase, Places
 from services.backups import tombstones
-from services.custody.objects import stored_objects
+from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import rebuild
 from services.custody.remembering import Memory
-from services.custody.verifying import absent_store
+from services.custody.verifying import absent_store, verify_object
 from services.erasure.lines import erase_kept
 from services.erasure.removing import remove
 from services.moving.files import Pair, bring, files
@@ -54,7 +55,7 @@ OnProgress = Callable[[str, float], None]
 _COMMAND = "cellar restore --from {location}"
 _INVENTORY = re.compile(rf"v([1-9][0-9]*)/{re.escape(INVENTORY)}")
 """The last file of a version."""
-_IN_A_VERSION = re.compile(rf"^{ROOT}(/[^/]+){{4}}/v[1-9][0-9]*/")
+_RESTORED = {Fault.DAMAGED, Fault.MISSING, Fault.UNREADABLE}
 
 
 def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
@@ -258,11 +259,11 @@ def _digest_at(key: str) -> str:
     return ""
 
 
-def restore_archives(location: str, references: Iterable[str]) -> dict[str, int]:
-    """Put the files of archives that are damaged or gone back from the newest finished backup that has them.
+def restore_archives(location: str, references: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Put the files of archives that are damaged or gone back, from the newest finished backup that has each as it was.
 
     Returns:
-        How many files came back, by reference.
+        How many files came back, and how many are damaged or gone still, by reference.
 
     Raises:
         Refused: no backup has an archive, it is erased, or there is no backup.
@@ -275,35 +276,55 @@ def restore_archives(location: str, references: Iterable[str]) -> dict[str, int]
         return {each: _restored_archive(place, backups, each) for each in references}
 
 
-def _restored_archive(place: Repository, backups: Iterable[Backup], reference: str) -> int:
+def _restored_archive(place: Repository, backups: Iterable[Backup], reference: str) -> tuple[int, int]:
     if of_reference(reference):
         raise _was_erased(reference)
-    key = ocfl.object_key(reference)
+    key, back = ocfl.object_key(reference), 0
+    wrong: dict[str, bool] | None = None
     for backup in backups:
+        if wrong == {}:
+            break
         if not place.paths(backup.parts["store"], f"{key}/{INVENTORY}"):
             continue
         with TemporaryDirectory(dir=settings().data_dir.absolute()) as folder:
-            place.restore(backup.parts["store"], Path(folder, key), below=key)
+            for each in (key, str(Path(key_location(reference)).parent)):
+                if place.paths(backup.parts["store"], each):
+                    place.restore(backup.parts["store"], Path(folder, each), below=each)
             found = storage_at(folder)
             sizes = {path.removeprefix(f"{key}/"): size for path, size in found.listed(key)}
             settle(StoredObject(key, sizes), backup.at, found)
-            back = sum(_put_back(found, Path(folder), path) for path, _ in found.listed(key))
+            paths = [path for path, _ in found.listed("") if path == key_location(reference) or path.startswith(key)]
+            wrong = _wrong(reference)
+            while came := sum(_put_back(found, Path(folder), path, wrong) for path in paths):
+                back, wrong = back + came, _wrong(reference)  # an inventory that is back names what else is wrong
         if of_reference(reference):  # since: its erasure may have removed the object before these files came
             store().erase(key)
             raise _was_erased(reference)
-        return back
-    raise Refused("NOTHING_THERE", "no backup has this archive", where=reference)
+    if wrong is None:
+        raise Refused("NOTHING_THERE", "no backup has this archive", where=reference)
+    return back, len(wrong)
+
+
+def _wrong(reference: str) -> dict[str, bool]:
+    """Return the keys at which an archive is damaged, and whether something else than a file stands there."""
+    stored = object_of(reference)
+    strange = {f"{stored.key}/{each}" for each in stored.strange}
+    return {each.key: each.key in strange for each in verify_object(stored).findings if each.fault in _RESTORED}
 
 
 def _was_erased(reference: str) -> Refused:
     return Refused("ERASED", "the archive was erased; it does not come back", where=reference)
 
 
-def _put_back(restored: Storage, folder: Path, path: str) -> bool:
-    """Put a file of an object back if the store has none, or has other bytes where a version's bytes never change."""
-    found = store().digest_of(path)
-    if found is not None and (not _IN_A_VERSION.search(path) or found == restored.digest_of(path)):
-        return False
+def _put_back(restored: Storage, folder: Path, path: str, wrong: Mapping[str, bool]) -> bool:
+    """Put a file back if the store has none, or has other bytes where a check calls it wrong. Return whether it did."""
+    for each in (path, *map(str, PurePosixPath(path).parents)):
+        if wrong.get(each):
+            store().erase(each)
+    with suppress(Unreadable):
+        found = store().digest_of(path)
+        if found is not None and (path not in wrong or found == restored.digest_of(path)):
+            return False
     store().overwrite(folder / path, path)
     return True
 

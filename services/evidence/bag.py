@@ -206,7 +206,7 @@ def evidence(
     request, view = stored_request(reference, receipt_id), archive_view.archive(reference, caller, archive_view.WHOLE)
     if request is None and archives.has_version(receipt_id):
         text = "the archive does not prove, so nothing was exported: the store has lost it; see `cellar verify`"
-        raise Conflict(f"{text}, and restore it from a copy of the store", code="NOT_PROVEN")
+        raise Conflict(f"{text}, and put it back by `cellar restore REFERENCE`", code="NOT_PROVEN")
     if request is None or view is None:
         raise Refused("UNKNOWN_ARCHIVE", "no such archive or receipt; try `cellar list` and `cellar show REFERENCE`")
     findings = doubts(request)

@@ -81,7 +81,7 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
 def _remedy(findings: Sequence[FixityFinding]) -> str:
     if all(each.fault in (Fault.DIFFERS, Fault.STALE) for each in findings):
         return ConditionCode.ROWS_DIFFER.meaning.to_do
-    return "restore the archive from a copy of the store"
+    return "put it back by `cellar restore REFERENCE`"
 
 
 def finding_text(finding: FixityFinding) -> str:
@@ -184,9 +184,9 @@ def _compared(chunks: Iterable[bytes], sha256: str) -> Iterator[bytes]:
             yield held
         held = chunk
     if digest.hexdigest() != sha256:
-        raise Conflict(f"file {sha256} is damaged in the store; run `cellar verify`")
+        raise Conflict(f"file {sha256} is damaged in the store; run `cellar verify`", code="BODY_DAMAGED")
     yield held
 
 
 def _lost(sha256: str) -> Conflict:
-    return Conflict(f"the store has lost file {sha256}, or a part of it; run `cellar verify`")
+    return Conflict(f"the store has lost file {sha256}, or a part of it; run `cellar verify`", code="FILE_LOST")

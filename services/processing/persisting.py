@@ -1,6 +1,6 @@
 """Persists a receipt as the next version of its process's archive, or as a delivery if it says nothing new."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -47,15 +47,20 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
     log.warning("a damaged archive is repaired", receipt_id=known.receipt_id)
     if not _is_as_archived(known, staged):
         _seal_as_then(known, staged)
-    for path, sha256 in staged.digests().items():
-        checkpoint()
-        key = known.files.get(sha256)
-        if key and store().digest_of(key) != sha256:
-            store().overwrite(staged.content / path, key)
+    _replace_damaged(known.files, staged)
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
     if not replace(known).is_whole():
         raise Conflict(Sentence.not_repairable(receipt=known.receipt_id), code="NOT_REPAIRABLE")
+
+
+def _replace_damaged(files: Mapping[str, str], staged: Staged) -> None:
+    """Replace the contents that are damaged or lost, of keys by their digests, by what is staged."""
+    for path, sha256 in staged.digests().items():
+        checkpoint()
+        key = files.get(sha256)
+        if key and store().digest_of(key) != sha256:
+            store().overwrite(staged.content / path, key)
 
 
 def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
@@ -164,7 +169,12 @@ def _known(before: Inventory | None, staged: Staged) -> StoredRequest | None:
 
 
 def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
-    """Make the next version, or a delivery of a version that says the same, and return the version's number."""
+    """Make the next version, or a delivery of a version that says the same, and return the version's number. What an
+    earlier version has lost and this body has is replaced first, since both share it.
+    """
+    if before:
+        key = ocfl.object_key(reference)
+        _replace_damaged({sha256: f"{key}/{path}" for sha256, path in before.manifest.items()}, staged)
     for known in _comparable(reference, before) if before else ():
         if _statement(staged.scan.document, staged.cuts) == _statement_of_version(known):
             keep_delivery(reference, staged.receipt_id, known.version, staged.content)

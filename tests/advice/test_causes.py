@@ -27,7 +27,15 @@ from tests.advice.following import followed, ran
 from tests.cli.conftest import Cellar
 from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archive_of, archived, closed_url, damaged_file, database_that_is_away, finished
+from tests.installations import (
+    archive_of,
+    archived,
+    closed_url,
+    damaged_file,
+    database_that_is_away,
+    finished,
+    request_of,
+)
 from tests.samples import sample_body
 from tests.services.processing import test_repairing
 
@@ -92,10 +100,18 @@ def clamav_away(world: World) -> Situation:
 
 
 def conflict(world: World) -> Situation:
-    archived(R, BODY)
+    """A later cellar has written the archive."""
+    receipt_id = archived(R, BODY)
     restore = world.backed_up()
-    (world.store / ocfl.object_key(R) / "inventory.json").write_bytes(b"{}")
+    path = world.store / request_of(R, receipt_id).keys[CUTS]
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 99', 1))
     return ran(R), restore
+
+
+def file_lost(world: World) -> Situation:
+    archived(R, BODY)
+    (world.store / damaged_file(R)).unlink()
+    return ran(R), world.sent_again
 
 
 def interrupted(_world: World) -> Situation:
@@ -192,6 +208,7 @@ SITUATIONS: dict[str, Callable[[World], Situation]] = {
     "CLAMAV_AWAY": clamav_away,
     "CONFLICT": conflict,
     "CRASHED": crashed,
+    "FILE_LOST": file_lost,
     "INTERRUPTED": interrupted,
     "KEY_AWAY": key_away,
     "NOT_READ_BACK": not_read_back,
@@ -206,7 +223,7 @@ SITUATIONS: dict[str, Callable[[World], Situation]] = {
 }
 """What gives each cause. Each returns what a person does about it, besides the commands that the advice names."""
 
-VERIFIED_BEFORE = {"CONFLICT", "NOT_REPAIRABLE", "STORE_UNREADABLE"}
+VERIFIED_BEFORE = {"NOT_REPAIRABLE", "STORE_UNREADABLE"}
 """The advice is to look which files are damaged, before a person restores them."""
 
 OF_NO_FAILED_ARCHIVE = {

@@ -58,7 +58,7 @@ def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
 
 
 def damaged_delivery(receipt_id: str) -> Conflict:
-    return Conflict(Sentence.delivery_damaged(receipt=receipt_id))
+    return Conflict(Sentence.delivery_damaged(receipt=receipt_id), code="BODY_DAMAGED")
 
 
 def delivery_of(path: str) -> str | None:

@@ -137,7 +137,7 @@ class StoredRequest:
         try:
             archive = read_archive(parse_with_repeats(skeleton()), contents, zone, results)
         except (*_DAMAGE, JsonFault, Refused) as error:
-            raise self._gone() from error
+            raise self._gone(error) from error
         if (recorded := self._recorded()) is None:
             return archive
         return with_verdict(archive, *recorded, self.judgements)
@@ -151,7 +151,7 @@ class StoredRequest:
         try:
             return event_at_of(parse(self.skeleton()), self._zone())
         except (*_DAMAGE, JsonFault) as error:
-            raise self._gone() from error
+            raise self._gone(error) from error
 
     def verdict(self) -> Verdict | None:
         """Return the verdict on the signed document at its arrival; None where there was no document to judge."""
@@ -190,7 +190,7 @@ class StoredRequest:
                         raise self._gone()
                 yield from self._pieces(cuts, opened)
         except (FileNotFoundError, *_DAMAGE) as error:
-            raise self._gone() from error
+            raise self._gone(error) from error
 
     def size_bytes(self) -> int:
         """Return the size of the request. Needs no key.
@@ -203,7 +203,7 @@ class StoredRequest:
         try:
             return sum(len(chunk) for chunk in self._pieces(self.all_cuts(), seals.stand_in))
         except (FileNotFoundError, *_DAMAGE) as error:
-            raise self._gone() from error
+            raise self._gone(error) from error
 
     def is_whole(self) -> bool:
         """Return whether the store gives back the request, byte for byte.
@@ -272,11 +272,13 @@ class StoredRequest:
             if name not in self._parts:
                 self._parts[name] = b"".join(self._chunks(self.keys[name]))
         except FileNotFoundError as error:
-            raise self._gone() from error
+            raise self._gone(error) from error
         return self._parts[name]
 
-    def _gone(self) -> Conflict:
-        return Conflict(Sentence.part_damaged(receipt=self.receipt_id))
+    def _gone(self, error: Exception | None = None) -> Conflict:
+        if isinstance(error, FileNotFoundError):
+            return Conflict(Sentence.part_lost(receipt=self.receipt_id), code="FILE_LOST")
+        return Conflict(Sentence.part_damaged(receipt=self.receipt_id), code="BODY_DAMAGED")
 
 
 def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:

@@ -137,14 +137,15 @@ def test_one_archive_comes_back_whose_files_are_damaged_or_gone(cellar: Cellar, 
         shutil.rmtree(tmp_path / "old" / "data" / "store" / ocfl.object_key("torn") / "v2")
         back_up(str(place), datetime.now(UTC), nothing)
         store().remove_folder(ocfl.object_key("torn"))
-        assert cellar("restore", "--from", str(place), "torn").status == 0
+        taken = cellar("restore", "--from", str(place), "torn")
+        assert (taken.status, "no backup has 1 damaged or lost file" in taken.output) == (1, True)
         assert inventory_of("torn").head == 1  # its second version was not in the backup yet, and waits in the inbox
         finished("torn", acknowledged("torn", sample_body("torn", data=[])).receipt_id)
         damaged_file("a")
         store().remove_folder(ocfl.object_key("b"))
         assert cellar("verify").status == 1
         put_back = cellar("restore", "--from", str(place), "a", "b")
-        assert (put_back.status, "a: 1 files" in put_back.output) == (0, True), put_back
+        assert (put_back.status, "a: 1 file came back" in put_back.output) == (0, True), put_back
         assert cellar("verify").status == 0
         absent = cellar("restore", "--from", str(place), "c")
         assert (absent.status, "no backup has this archive" in absent.errors) == (1, True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from zipfile import ZipFile
 
@@ -24,7 +24,7 @@ from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action, Caller
 from models.archive.content import FileRow
-from models.errors import Conflict, Refused, Unreadable
+from models.errors import Code, Conflict, Refused, Unreadable
 from models.people import ActionKind
 from services.access.log import record
 from services.access.scope import check_loaded, check_visible
@@ -74,7 +74,7 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
     try:
         chunks = file_chunks(reference, sha256, file.size_bytes)
     except (Conflict, Unreadable) as error:  # by its status, the viewer tells damage from a store that is away
-        raise Refused("CONFLICT", error.said, where="sha256", status=409) from error
+        raise Refused(cast(Code, error.code), error.said, where="sha256", status=409) from error
     shows = preview_kind(file) == "image" and not download
     [name] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
