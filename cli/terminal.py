@@ -89,9 +89,20 @@ def print_fitted(
 ) -> None:
     """Print the columns of a table for which a terminal has room, and the names of the others."""
     table, left_out = fitted(heads, rows, terminal.width)
-    terminal.print(table)
+    print_rows(terminal, table)
     if left_out:
         terminal.print(Text(f"{all_by} also shows: {', '.join(left_out)}", style="dim"))
+
+
+def print_rows(terminal: Console, table: Table) -> None:
+    """Print a table; in a file or pipe, without the blanks that fill its last column."""
+    if terminal.is_terminal:
+        terminal.print(table)
+        return
+    with terminal.capture() as rows:
+        terminal.print(table)
+    for row in rows.get().splitlines():
+        terminal.print(Text(row.rstrip()), soft_wrap=True)
 
 
 def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int) -> tuple[Table, list[str]]:

@@ -110,12 +110,14 @@ class LetterRow(SQLModel, table=True):
 
 class ActionKind(StrEnum):
     """What a person did. `rerun`: ran the archive again. `export`: took a copy of it that proves itself.
-    `release`: released a refused body that names it.
+    `release`: released a refused body that names it. `whole`: a check found it whole again. A code of a condition is
+    what a check found; both are of cellar.
     """
 
     RERUN = "rerun"
     EXPORT = "export"
     RELEASE = "release"
+    WHOLE = "whole"
 
 
 class ActionRow(SQLModel, table=True):

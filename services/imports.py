@@ -68,7 +68,7 @@ def started_by(key: str | None, paths: Sequence[str], source: str | None) -> str
     for each in paths:
         place, root = (each, folder) if "://" in each + folder else (os.path.realpath(each), os.path.realpath(folder))
         if place != root and not place.startswith(f"{root}/"):
-            detail = f"expected a path below {folder}, as CELLAR_IMPORTS_URL says; `cellar import` reads any path"
+            detail = f"expected a path below {folder}, as CELLAR_IMPORTS_URL says; `cellar import PATH` reads any path"
             raise Refused("FORBIDDEN", detail, where="paths", status=403)
     return None
 

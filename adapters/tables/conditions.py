@@ -1,5 +1,6 @@
 """The conditions of archives and of the store. They are opened and ended here alone."""
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +9,14 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session, col, delete, select
 
-from adapters.database.transactions import pages, read_all, read_row, upsert, writing
+from adapters.database.noted import note_rows
+from adapters.database.transactions import insert_rows, pages, read_all, read_row, upsert, writing
 from adapters.search import entries
 from domain.search import facets_of
+from models.access import CELLAR
+from models.people import ActionKind, ActionRow
 from models.search import Kind
-from models.store.condition import ConditionCode, ConditionRow, StoredObjectRow, Subject
+from models.store.condition import OF_FILES, ConditionCode, ConditionRow, StoredObjectRow, Subject
 
 _ITS_KEY = ("kind", "subject", "code")
 _IS_QUICK = col(ConditionRow.values)["quick"].as_boolean()
@@ -41,6 +45,8 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
     A quick check ends only what a quick check has found, and leaves a finding of another check as it is. What was found
     after `begun_at` stays: a run that failed while a check was reading is no matter of that check.
     """
+    its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
+    before = set(session.exec(select(ConditionRow.code).where(*its)).all()) if OF_FILES.intersection(found) else set()
     is_own = _IS_QUICK if is_quick else sqlalchemy.true()
     for code, each in found.items():
         if each:
@@ -49,13 +55,29 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
             new = upsert(session, ConditionRow).values(**row)
             confirmed = new.on_conflict_do_update(index_elements=_ITS_KEY, set_=changed, where=is_own)
             session.connection().execute(confirmed)
-    its = col(ConditionRow.kind) == kind, col(ConditionRow.subject) == subject
     is_over = col(ConditionRow.code).in_([code for code, each in found.items() if not each])
     is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
     ended = session.connection().execute(delete(ConditionRow).where(*its, is_over, is_own, is_earlier))
     if kind is not Subject.STORE and (any(found.values()) or ended.rowcount > 0):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
         entries.set_facets(session, subject, facets_of(Kind.CONDITION, codes))
+        if kind is Subject.ARCHIVE:
+            _remember(session, subject, before & OF_FILES, set(codes) & OF_FILES, now)
+
+
+def _remember(session: Session, reference: str, before: set[str], after: set[str], now: datetime) -> None:
+    """Record damage that is new, and its end, for the timeline: the rows of conditions end with them."""
+    kinds = sorted(after - before) or [ActionKind.WHOLE] * bool(before and not after)
+    about = {"reference": reference, "by": CELLAR.name, "at": now}
+    rows = [{"action_id": secrets.token_hex(16), "kind": str(each), **about} for each in kinds]
+    insert_rows(session, ActionRow, rows)
+    note_rows(session, ActionRow, rows)
+
+
+def whole_since(reference: str) -> datetime | None:
+    """Return when a check found an archive whole again after damage, the last time; None if it was never damaged."""
+    its = select(ActionRow.at).where(ActionRow.reference == reference, ActionRow.kind == ActionKind.WHOLE)
+    return next(iter(read_all(its.order_by(col(ActionRow.at).desc()).limit(1))), None)
 
 
 def of_archive_within(session: Session, reference: str) -> list[ConditionRow]:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from adapters.settings.settings import settings
 from cli.results import print_found, say
-from cli.terminal import Json, print_json, time_text
+from cli.terminal import Json, cell, print_json, time_text
 from domain.people.letters import count_text
 from models.errors import WrongUse
 from models.store.backup import LastBackup, LastDrill, Restored
@@ -20,6 +20,8 @@ from services.backups.making import back_up, place_of_backups
 from services.custody.drilling import drill as drill_once
 from services.custody.restoring import acknowledged_since, restore_archives
 from services.custody.restoring import restore as restore_all
+
+_MOST_NAMED = 50
 
 
 def backup(
@@ -34,13 +36,12 @@ def backup(
 
     Only what is new is copied, encrypted. Exits with 1 if a file could not be read. A killed backup is made again.
     """
-    place = place_of_backups(to)
-    secret = settings().secret_path("backup")
-    is_new = not (settings().backup_password or secret.exists())
+    place = place_of_backups(to, "--to")
     with _bars() as on_progress:
         made = back_up(place, datetime.now(UTC), on_progress)
     print_found(made, _print_made, as_json=as_json)
-    if is_new:
+    secret = settings().secret_path("backup")
+    if not settings().backup_password:  # each time: the first was perhaps that of a worker, or was killed
         typer.echo(
             f"The password of the backups is in {secret}. Keep a copy elsewhere: nothing can be restored without it.",
             err=True,
@@ -65,7 +66,7 @@ def restore(
     Nothing starts before it is done. A killed restore goes on. With archives, only their damaged or lost files come
     back, into the running installation. Exits with 1 if something is not as it was.
     """
-    place = place_of_backups(source)
+    place = place_of_backups(source, "--from")
     if references and drill:
         raise WrongUse("a drill restores everything: leave out the archives")
     if references:
@@ -101,7 +102,10 @@ def _bars() -> Iterator[Callable[[str, float], None]]:
 def _print_made(made: LastBackup) -> None:
     for each in made.unread:
         typer.echo(f"cannot be read: {each}", err=True)
-    state = f"it lacks {made.lacks:,} files" if made.lacks else "whole"
+    state = f"it lacks {count_text(made.lacks, 'file')}" if made.lacks else "it has every file"
+    if made.damaged:
+        are = count_text(made.damaged, "file is", "files are")
+        state += f" as the store has it, where {are} damaged or missing: see `cellar verify`"
     say(
         f"Backup of {time_text(made.at)} at {made.location}: {decimal(made.size_bytes)}, of which "
         f"{decimal(made.added_bytes)} are new: {state}"
@@ -111,9 +115,10 @@ def _print_made(made: LastBackup) -> None:
 def _print_restored(found: Restored) -> None:
     for each in found.damaged:
         typer.echo(f"not rebuilt: {each}", err=True)
-    say(f"Restored the backup of {time_text(found.at)}: {found.archives:,} archives; {found.waiting:,} bodies wait.")
+    waiting = count_text(found.waiting, "body waits", "bodies wait")
+    say(f"Restored the backup of {time_text(found.at)}: {count_text(found.archives, 'archive')}; {waiting}.")
     if found.erased:
-        say(f"{found.erased:,} archives that were erased since are not in it.")
+        say(f"{count_text(found.erased, 'archive')} erased since: not in it.")
     success, failure = acknowledged_since(found.at)
     say(
         f"What was acknowledged after {time_text(found.at)} is not in it. Cellosign keeps it until "
@@ -123,10 +128,10 @@ def _print_restored(found: Restored) -> None:
     if found.is_whole:
         say("The restore is complete. Start cellar, then run `cellar doctor`.")
     else:
-        say(
-            f"NOT WHOLE: the backup lacks {found.lacks:,} files, the check found {found.findings:,} faults. Everything "
-            "that the backup has is there; `cellar verify` names the faults."
-        )
+        lacks = [f"the backup lacks {count_text(found.lacks, 'file')}"] * bool(found.lacks)
+        lacks += [f"{count_text(len(found.damaged), 'file')} could not be rebuilt from"] * bool(found.damaged)
+        lacks += [f"the check found {count_text(found.findings, 'fault')}: `cellar verify`"] * bool(found.findings)
+        say(f"NOT WHOLE: {'; '.join(lacks)}. Everything that the backup has is there.")
 
 
 def print_drill(found: LastDrill) -> None:
@@ -134,9 +139,14 @@ def print_drill(found: LastDrill) -> None:
         say(f"The drill broke off: {found.failure}")
         return
     say(
-        f"The backup of {time_text(found.of)} was restored in {found.took_s:,.0f} s: {found.archives:,} archives, of "
-        f"which {found.differing:,} differ. {found.later:,} versions came later and are not in it."
+        f"The backup of {time_text(found.of)} was restored in {found.took_s:,.0f} s: "
+        f"{count_text(found.archives, 'archive')}, of which {found.differing:,} differ or are damaged. "
+        f"{count_text(found.later, 'version')} came later: not in it."
     )
+    for each in found.names[:_MOST_NAMED]:
+        say(f"differs or is damaged: {cell(each)}")
+    if found.names:
+        say("Run `cellar verify`. What is damaged here too comes back by `cellar restore REFERENCE`.")
 
 
 def _restore_archives(place: str, references: list[str]) -> None:

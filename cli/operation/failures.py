@@ -3,7 +3,7 @@
 `cellar missing`: lists processes that should have been archived, and dismisses findings.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -104,12 +104,21 @@ def _head(group: FailureGroup) -> Text:
 
 
 def print_conditions(terminal: Console, groups: Iterable[ConditionGroup], now: datetime) -> None:
-    for each in groups:
+    for each in alike(groups):
         terminal.print(Text(cell(condition_text(each, now))))
 
 
-def condition_text(group: ConditionGroup, now: datetime) -> str:
-    """Return a line such as `FILE_EXTRA: 2 archives; see …`. Pure."""
+def alike(groups: Iterable[ConditionGroup]) -> list[list[ConditionGroup]]:
+    """Return conditions by code and kind, for a line each. Each system that is away has a line of its own. Pure."""
+    found: dict[object, list[ConditionGroup]] = {}
+    for each in groups:
+        found.setdefault((each.code, each.kind, each.code == DerivedCode.SYSTEM_AWAY and each.key), []).append(each)
+    return list(found.values())
+
+
+def condition_text(groups: Sequence[ConditionGroup], now: datetime) -> str:
+    """Return a line such as `FILE_EXTRA: 2 archives; see …` of conditions that are alike. Pure."""
+    group = groups[0]
     if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
         return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
     if group.code == ConditionCode.TIME_STAMP_ENDS:
@@ -118,16 +127,24 @@ def condition_text(group: ConditionGroup, now: datetime) -> str:
         return f"{group.code}: {MEANINGS[group.code].what}"
     if group.kind is Subject.STORE:
         return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
+    counted = count_text(sum(each.subjects for each in groups), *_NOUNS[group.kind])
+    if groups[1:]:
+        counted += f": {'; '.join(f'{each.subjects:,} {_about(each, now)}' for each in groups)}"
+    elif about := _about(group, now):
+        counted += f", {about}"
+    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
+    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key="NAME" if groups[1:] else group.key)
+    return f"{group.code}: {counted}; see `{shown_by}`"
+
+
+def _about(group: ConditionGroup, now: datetime) -> str:
     parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
     parts.append(group.values.get("why") or "")
     if deadline_at := group.values.get("deadline_at"):
         parts.append(f"the first with {left_text(deadline_at, now)}")
     if group.code == DerivedCode.ENDPOINT_FAILING:
         parts.append(count_text(group.count, "message waits", "messages wait"))
-    counted = ", ".join(filter(None, [count_text(group.subjects, *_NOUNS[group.kind]), *parts]))
-    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
-    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key=group.key)
-    return f"{group.code}: {counted}; see `{shown_by}`"
+    return ", ".join(filter(None, parts))
 
 
 @missing.command("list")

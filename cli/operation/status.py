@@ -20,9 +20,9 @@ from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import leases
-from cli.operation.failures import print_conditions
+from cli.operation.failures import alike, print_conditions
 from cli.results import print_found, say
-from cli.terminal import Folds, Json, cell, console, print_fitted, print_json
+from cli.terminal import Folds, Json, cell, console, print_fitted, print_json, print_rows
 from domain.people import letters
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
 from models.views.health import Check, Grade
@@ -43,6 +43,8 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "workers": prefect_facts.online_workers,
     "runs_in_progress": lambda: len(leases.claimed()),
 }
+_LACKING = {"last backup": "backup", "witness": "witness", "people": "address that hears of outages"}
+_OPEN = "condition is open", "conditions are open"
 _STYLES = {Grade.OK: "green", Grade.OFF: "dim", Grade.WARNING: "yellow", Grade.WRONG: "bold red"}
 
 
@@ -155,7 +157,7 @@ def print_checks(terminal: Console, checks: Iterable[Check]) -> None:
         if each.to_do:
             found.append(f"\n→ {cell(each.to_do)}")
         table.add_row(cell(each.name), Text(each.verdict, style=_STYLES[each.verdict]), found)
-    terminal.print(table)
+    print_rows(terminal, table)
 
 
 def is_wrong(checks: Iterable[Check]) -> bool:
@@ -166,12 +168,14 @@ def wrong_ones(conditions: Iterable[ConditionGroup] | None) -> list[ConditionGro
     return [each for each in conditions or [] if each.severity is Severity.WRONG]
 
 
-def _verdict(checks: Iterable[Check], conditions: Iterable[ConditionGroup] | None) -> str:
-    """Return what is not well, such as `1 check is wrong, 2 checks warn, 1 condition is open`."""
+def _verdict(checks: Sequence[Check], conditions: Iterable[ConditionGroup] | None) -> str:
+    """Return what is not well, such as `1 check is wrong, 2 checks warn, 1 condition is open, there is no backup`."""
     verdicts = [each.verdict for each in checks]
     counted = (
         (verdicts.count(Grade.WRONG), "check is wrong", "checks are wrong"),
         (verdicts.count(Grade.WARNING), "check warns", "checks warn"),
-        (len(wrong_ones(conditions)), "condition is open", "conditions are open"),
+        (len(alike(each for each in conditions or [] if each.severity is not Severity.INFO)), *_OPEN),
     )
-    return ", ".join(letters.count_text(*each) for each in counted if each[0]) or "all is well"
+    lacking = ", ".join(_LACKING[each.name] for each in checks if each.verdict is Grade.OFF and each.name in _LACKING)
+    found = [letters.count_text(*each) for each in counted if each[0]] + [f"there is no {lacking}"] * bool(lacking)
+    return ", ".join(found) or "all is well"

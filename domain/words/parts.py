@@ -60,7 +60,7 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "last drill": Meaning(
         "The last drill is old, or what it restored is not as here.",
-        "Run `cellar restore --drill`, and see the runs of restore-drill in Prefect.",
+        "Run `cellar restore --drill`, which names the archives, and see the runs of restore-drill in Prefect.",
     ),
     "seal key": CAUSES["KEY_AWAY"],
     "anchor key": Meaning(

@@ -22,12 +22,15 @@ class Backup:
 
 
 class LastBackup(BaseModel):
-    """The last backup that came to its end. `failure`: why a later backup did not."""
+    """The last backup that came to its end. `failure`: why a later backup did not. `damaged`: how many files of the
+    store a check had found damaged or missing, which are so in this backup too.
+    """
 
     at: datetime | None = None
     ended_at: datetime | None = None
     location: str = ""
     lacks: int = 0
+    damaged: int = 0
     size_bytes: int = 0
     added_bytes: int = 0
     unread: list[str] = []
@@ -37,7 +40,8 @@ class LastBackup(BaseModel):
 class Restored(BaseModel):
     """What a restore has restored, of the backup of `at`. What came until `ended_at` may be lost.
 
-    `findings`: what verify found. `is_whole`: nothing is damaged, and the backup lacked nothing.
+    `findings`: how much verify found, and `wrong` where: an archive by its reference, else a file by its key.
+    `is_whole`: nothing is damaged, and the backup lacked nothing.
     """
 
     at: datetime
@@ -48,17 +52,21 @@ class Restored(BaseModel):
     lacks: int
     damaged: list[str]
     findings: int
+    wrong: list[str]
     is_whole: bool
 
 
 class LastDrill(BaseModel):
-    """The last drill: the backup of `of` was restored elsewhere and compared. `failure`: why it broke off."""
+    """The last drill: the backup of `of` was restored elsewhere and compared. `failure`: why it broke off.
+    `names`: the archives that differ, which are not kept, since no erasure comes to this record.
+    """
 
     at: datetime
     of: datetime | None = None
     archives: int = 0
     later: int = 0
     differing: int = 0
+    names: list[str] = []
     took_s: float = 0
     failure: str = ""
 

@@ -66,8 +66,8 @@ class StoredObject:
     def interrupted(self, path: str, expected: str, found: str) -> FixityFinding:
         return FixityFinding(f"{self.key}/{path}", Fault.INTERRUPTED, expected, found)
 
-    def unreadable(self, path: str, found: str) -> FixityFinding:
-        return FixityFinding(f"{self.key}/{path}", Fault.UNREADABLE, "a file", found)
+    def unreadable(self, path: str, expected: str, found: str) -> FixityFinding:
+        return FixityFinding(f"{self.key}/{path}", Fault.UNREADABLE, expected, found)
 
     def differs(self, expected: str, found: str) -> FixityFinding:
         return FixityFinding(self.key, Fault.DIFFERS, expected, found)

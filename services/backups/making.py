@@ -20,10 +20,11 @@ from adapters.settings.settings import settings
 from adapters.store import happened, last_records
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
+from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import receipts
 from models.errors import CellarError, Conflict, Transient, WrongUse
 from models.store.backup import Backup, LastBackup
-from models.store.condition import ConditionCode, Subject
+from models.store.condition import OF_FILES, ConditionCode, Subject
 from services.backups import tombstones
 from services.health.probes import found_root
 from services.moving.files import Pair, bring, files, remove_surplus
@@ -36,8 +37,8 @@ _LONGEST = timedelta(days=7)
 """An unfinished backup may be made by another process that lives: its parts are not taken from it before."""
 
 
-def place_of_backups(given: str | None) -> str:
-    """Return the location of the backups: what was given, or what the settings name.
+def place_of_backups(given: str | None, option: str) -> str:
+    """Return the location of the backups: what was given by an option, or what the settings name.
 
     Raises WrongUse if neither is set.
     """
@@ -45,7 +46,7 @@ def place_of_backups(given: str | None) -> str:
         given = str(Path(given).absolute())
     found = given.rstrip("/") if given else settings().backup_location
     if not found:
-        raise WrongUse("no place of backups is set: give one, or set CELLAR_BACKUP_URL")
+        raise WrongUse(f"no place of backups is set: give one by {option}, or set CELLAR_BACKUP_URL")
     return found
 
 
@@ -90,6 +91,7 @@ def _backed_up(location: str, now: datetime, on_progress: OnProgress) -> LastBac
         ended_at=datetime.now(now.tzinfo),
         location=location,
         lacks=len(unread),
+        damaged=sum(each.count for each in open_conditions(OF_FILES)),
         size_bytes=size_bytes,
         added_bytes=added_bytes,
         unread=unread[:_MOST_NAMED],

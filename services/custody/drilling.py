@@ -50,7 +50,7 @@ def drill(location: str, now: datetime) -> LastDrill:
             made = _compared(restored, home, now).model_copy(update={"took_s": time.monotonic() - begun})
         except Transient as error:
             made = LastDrill(at=now, failure=str(error))
-    last_records.keep(made)
+    last_records.keep(made.model_copy(update={"names": []}))
     return made
 
 
@@ -103,24 +103,20 @@ def _restored(location: str, home: Path) -> Restored:
 def _compared(restored: Restored, home: Path, now: datetime) -> LastDrill:
     """Compare the versions of all archives with those of this installation. The restore has compared their rows."""
     there = connected(f"sqlite:///{home / 'data' / 'cellar.db'}")
-    unknown = {receipt_id for _, receipt_id, _ in _versions(there)}
+    unknown = {receipt_id: reference for reference, receipt_id, _ in _versions(there)}
     there.dispose()
     waits = storage_at(str(home / "data" / "inbox" / "waiting"))
-    later, differing = 0, set[str]()
+    later, differing = 0, set(restored.wrong)
     for reference, receipt_id, received_at in _versions(engine()):
         if receipt_id in unknown:
-            unknown.remove(receipt_id)
+            del unknown[receipt_id]
         elif received_at >= restored.at or waits.size(f"{receipt_id}.body") is not None:
             later += 1
         else:
             differing.add(reference)
-    return LastDrill(
-        at=now,
-        of=restored.at,
-        archives=restored.archives,
-        later=later,
-        differing=len(differing) + len(unknown) + restored.findings + len(restored.damaged),
-    )
+    names = sorted(differing.union(unknown.values()))
+    counts = {"archives": restored.archives, "later": later, "differing": len(names)}
+    return LastDrill(at=now, of=restored.at, names=names, **counts)
 
 
 def _versions(of: Engine) -> Iterator[tuple[str, str, datetime]]:

@@ -10,6 +10,7 @@ finding.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -189,7 +190,7 @@ def _wrong_contents(opened: Opened) -> Iterator[FixityFinding]:
         try:
             yield from _wrong_content(opened, path, sha256)
         except Unreadable as error:
-            yield FixityFinding(error.key, Fault.UNREADABLE, "a readable file", error.reason)
+            yield FixityFinding(error.key, Fault.UNREADABLE, _content_of(opened, sha256), error.reason)
 
 
 def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
@@ -210,13 +211,26 @@ def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
 
 def _wrong_content(opened: Opened, path: str, sha256: str) -> Iterator[FixityFinding]:
     if path in opened.stored.strange:
-        yield opened.stored.unreadable(path, opened.stored.strange[path])
+        yield opened.stored.unreadable(path, _content_of(opened, sha256), opened.stored.strange[path])
         return
     found = opened.files.digest(path)
     if found is None:
-        yield opened.stored.missing(path)
+        yield opened.stored.missing(path, _content_of(opened, sha256))
     elif found != sha256:
-        yield opened.stored.damaged(path, sha256, f"{found}, {opened.stored.sizes.get(path)} bytes")
+        size_bytes = opened.stored.sizes.get(path)
+        yield opened.stored.damaged(path, _content_of(opened, sha256), f"{found}, {size_bytes} bytes")
+
+
+def _content_of(opened: Opened, sha256: str) -> str:
+    """Name a content by its role and element, as a version says, and its archive. Its file name is people's data."""
+    its = f"with SHA-256 {sha256} of archive {opened.reference}"
+    for number in range(opened.inventory.head, 0, -1):
+        with suppress(Conflict, Unreadable):
+            for each in version_in(opened.inventory, number, opened.files.chunks).readable_archive().contents:
+                if each.stored and each.stored.sha256 == sha256:
+                    element = f" {each.element_id}" if each.element_id else ""
+                    return f"the {each.role.replace('_', ' ')}{element} {its}"
+    return f"the file {its}"
 
 
 def _is_rebuilt(opened: Opened, request: StoredRequest) -> bool:

@@ -8,7 +8,7 @@ of what was erased since; an empty database, which is rebuilt; a check of everyt
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -39,7 +39,7 @@ from models.archive.archive import State
 from models.errors import Conflict, Refused, Unreadable, WrongUse
 from models.runs.receipt import ReceiptRow
 from models.store.backup import Backup, Restored
-from models.store.fixity import Fault, StoredObject
+from models.store.fixity import Fault, FixityFinding, StoredObject
 from models.store.moving import Mark, Phase, Places
 from services.backups import tombstones
 from services.custody.objects import object_of, stored_objects
@@ -196,9 +196,11 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
     made = rebuild(stored_objects(), lambda _: advance("rebuild"), even_erased=True)
     erased = _erase_again()
     _keep_histories(backup.at)
-    findings = 0
+    findings: Sequence[FixityFinding] = ()
     if absent_store() is None:
-        findings = len(Memory().check_store(1, 0, lambda _, __: advance("verify"))[0].findings)
+        findings = Memory().check_store(1, 0, lambda _, __: advance("verify"))[0].findings
+    keys = [*(each.key for each in findings), *(key for key, _ in made.damaged)]
+    wrong = {ocfl.reference_at(ocfl.object_around(key)) or key for key in keys}
     damaged = [f"{key}: {reason}" for key, reason in made.damaged]
     return Restored(
         at=backup.at,
@@ -208,7 +210,8 @@ def _rebuilt(place: Repository, backup: Backup, settled: int, on_progress: OnPro
         erased=erased,
         lacks=backup.lacks,
         damaged=damaged,
-        findings=findings,
+        findings=len(findings),
+        wrong=sorted(wrong),
         is_whole=not (damaged or findings or backup.lacks),
     )
 

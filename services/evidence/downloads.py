@@ -2,21 +2,19 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from adapters.files.store import store
 from adapters.store import ocfl, seals
 from adapters.store.objects.requests import StoredRequest, stored_request
-from adapters.store.ocfl import FILES, REQUEST
+from adapters.store.ocfl import REQUEST
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict, Locked, Unreadable
 from models.store.condition import ConditionCode
-from models.store.fixity import Fault, FixityFinding, StoredObject
+from models.store.fixity import Fault, FixityFinding
 from services.anchors.anchors import against_newest
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
@@ -28,17 +26,15 @@ _MOST_NAMED = 3
 def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     """Return everything that speaks against a request and its archive; nothing if they prove.
 
-    Reads the whole object, rebuilds each request in it, and holds it against the anchors of the store. A finding names
-    a file by its digest and its role, since its name is people's data. A lost key speaks against nothing: it may have
-    been destroyed on purpose, and the stored parts prove without it. `is_locked` says that the request does not.
+    Reads the whole object, rebuilds each request in it, and holds it against the anchors of the store. A lost key
+    speaks against nothing: it may have been destroyed on purpose, and the stored parts prove without it. `is_locked`
+    says that the request does not.
     """
     stored = object_of(request.reference)
     key = seals.key_location(request.reference)
     findings = verify_object(stored).findings
     found = [each for each in findings if each.fault is not Fault.INTERRUPTED and each.key != key]
-    roles = _roles(request)
-    named = [_with_role(each, roles) for each in [*found, *_missing_files(stored, request)]]
-    named += against_newest(request.reference)
+    named = [*found, *against_newest(request.reference)]
     return tuple({each.key: each for each in reversed(named)}.values())[::-1]
 
 
@@ -94,30 +90,6 @@ def readable(request: StoredRequest) -> Archive | None:
         return request.readable_archive()
     except Conflict:
         return None
-
-
-def _missing_files(stored: StoredObject, request: StoredRequest) -> Iterator[FixityFinding]:
-    try:
-        cuts = request.cuts()
-    except Conflict:
-        return  # the digest of the cuts is a finding of its own
-    for sha256 in dict.fromkeys(cut.content.sha256 for cut in cuts):
-        if sha256 not in request.files or store().size(request.files[sha256]) is None:
-            key = request.files.get(sha256, f"{stored.key}/{FILES}/{sha256}")
-            yield FixityFinding(key, Fault.MISSING, "a file", "nothing")
-
-
-def _roles(request: StoredRequest) -> Mapping[str, str]:
-    archive = readable(request)
-    contents = archive.contents if archive else ()
-    return {each.stored.sha256: each.role for each in contents if each.stored}
-
-
-def _with_role(finding: FixityFinding, roles: Mapping[str, str]) -> FixityFinding:
-    sha256 = PurePosixPath(finding.key).name
-    if sha256 not in roles:
-        return finding
-    return replace(finding, expected=f"the {roles[sha256].replace('_', ' ')} with SHA-256 {sha256}")
 
 
 def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_damaged: bool = False) -> None:

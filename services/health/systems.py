@@ -297,6 +297,8 @@ def _last_backup() -> Found:
         return wrong(Sentence.backup_broke_off, last=last, why=found.failure)
     if found.lacks:
         return Found(Grade.WRONG, last)
+    if found.damaged:
+        return warning(Sentence.backup_damaged, last=last, count=found.damaged)
     is_recent = found.at and datetime.now(UTC) - found.at <= _OLD_BACKUP
     if is_recent and (erased := last_ended()):  # old backups end with a new one
         ends_at = erased + timedelta(days=settings().backup_keep_days)
@@ -309,8 +311,10 @@ def _last_drill() -> Found:
     found = last_records.find(LastDrill)
     if found is None:
         return off(Sentence.never_drilled)
-    if not found.is_well:
-        return wrong(Sentence.drill_failed, at=_minute(found.at), count=found.differing, why=found.failure)
+    if found.failure:
+        return wrong(Sentence.drill_failed, at=_minute(found.at), why=found.failure)
+    if found.differing:
+        return wrong(Sentence.drill_differs, at=_minute(found.at), count=found.differing)
     said = Sentence.drilled(at=_minute(found.at), count=found.archives, seconds=f"{found.took_s:,.0f}")
     return Found(Grade.WARNING if datetime.now(UTC) - found.at > _OLD_DRILL else Grade.OK, said)
 

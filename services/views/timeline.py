@@ -11,7 +11,7 @@ from adapters.tables.by_hour import IS_FAILED
 from adapters.tables.completeness import session_events
 from adapters.tables.messages import queues
 from domain.words.catalogue import named, word
-from models.access import Caller
+from models.access import CELLAR, Caller
 from models.archive.archive import WarningCode
 from models.columns import table_of
 from models.completeness.processes import Closing, MissingProcessRow
@@ -80,7 +80,7 @@ def _recent(session: Session) -> Iterator[tuple[Activity, str | None, TimelineEn
         if refused.code != WarningCode.SOURCES_DIFFER:
             yield "failed", refused.reference, _refused(refused)
     for action in _newest(session, ActionRow, ActionRow.at):
-        yield "acted", action.reference, _acted(action)
+        yield "failed" if action.by == CELLAR.name else "acted", action.reference, _acted(action)
     for hold in _newest(session, HoldRow, HoldRow.at):
         put = _entry(hold.at, TimelineKind.ACTION, Sentence.hold_put(), hold.hold_id, hold.by)
         yield "acted", hold.reference, put
@@ -224,4 +224,8 @@ def _events(session: Session, reference: str) -> Iterator[TimelineEntry]:
 
 
 def _acted(row: ActionRow) -> TimelineEntry:
-    return _entry(row.at, TimelineKind.ACTION, _DONE[ActionKind(row.kind)](), row.action_id, row.by)
+    if row.by != CELLAR.name:
+        return _entry(row.at, TimelineKind.ACTION, _DONE[ActionKind(row.kind)](), row.action_id, row.by)
+    is_over = row.kind == ActionKind.WHOLE
+    what = Sentence.archive_whole() if is_over else Sentence.archive_damaged(condition=named(row.kind))
+    return _entry(row.at, TimelineKind.FINDING, what, row.action_id)

@@ -208,7 +208,9 @@ def test_missing_file_is_named_by_digest_and_role(cellar: Cellar, tmp_path: Path
     done = cellar("export", "incomplete", "--to", str(tmp_path / "bag"))
 
     assert done.status == 1
-    assert f"expected the signed document with SHA-256 {PDF_SHA256}, found nothing" in " ".join(done.errors.split())
+    assert f"expected the signed document with SHA-256 {PDF_SHA256} of archive incomplete, found nothing" in " ".join(
+        done.errors.split()
+    )
 
 
 @pytest.mark.parametrize("is_missing", [True, False])

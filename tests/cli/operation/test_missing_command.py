@@ -100,10 +100,8 @@ def test_show_says_that_a_later_submission_is_missing(cellar: Cellar) -> None:
 def test_status_counts_missing_processes_as_wrong(cellar: Cellar) -> None:
     ended = cellar("status")
     assert ended.status == 1
-    assert (
-        "PROCESS_MISSING: 1 process, default, submitted, the first with 17 hours left; see `cellar missing list`"
-        in ended.output
-    )
+    assert "PROCESS_MISSING: 2 processes: " in ended.output
+    assert "1 default, submitted, the first with 17 hours left" in ended.output
     found = json.loads(cellar("status", "--json").output)
     missing = [each["subjects"] for each in found["conditions"] if each["code"] == "PROCESS_MISSING"]
     assert (found["is_well"], sum(missing)) == (False, 2)

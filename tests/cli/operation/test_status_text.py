@@ -26,6 +26,7 @@ AWAY = check(
     "Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
     "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
 )
+NONE = check("witness", Grade.OFF, "CELLAR_WITNESS_URL is not set")
 LATE = check("inbox", Grade.WARNING, "12 receipts wait, the oldest for 9 min", "see why")
 
 
@@ -78,24 +79,27 @@ def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
         group(DerivedCode.DELIVERY_REFUSED, Subject.DELIVERY, "NOT_JSON", 16, severity=Severity.WARNING),
         group(DerivedCode.ENDPOINT_FAILING, Subject.ENDPOINT, "erp", count=4, severity=Severity.WARNING),
         group(ConditionCode.RUN_FAILED, Subject.ARCHIVE, "CONFLICT", 12, values={"task": None}),
+        group(ConditionCode.RUN_FAILED, Subject.ARCHIVE, "FILE_LOST", values={"task": "persist-files"}),
         group(ConditionCode.FILE_EXTRA, Subject.ARCHIVE, subjects=2, count=5),
         group(ConditionCode.FILE_EXTRA, Subject.STORE, count=5),
         group(ConditionCode.TIME_STAMP_ENDS, Subject.SYSTEM, "2026-05-01", severity=Severity.WARNING),
     ]
 
-    shown = lines(lambda terminal: print_status(terminal, status(conditions=found, checks=[FINE, AWAY, LATE]), NOON))
+    shown = lines(
+        lambda terminal: print_status(terminal, status(conditions=found, checks=[FINE, AWAY, LATE, NONE]), NOON)
+    )
     assert shown[-11:] == [
         "ARCHIVE_FAILED: 1,200 archives, CONFLICT in load-metadata; see `cellar failures`",
         "PROCESS_MISSING: 2 processes, hr, submitted, the first with 4 hours left; see `cellar missing list`",
         "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
         "DELIVERY_REFUSED: 16 bodies, NOT_JSON; see `cellar quarantine list`",
         "ENDPOINT_FAILING: 1 endpoint, erp, 4 messages wait; see `cellar endpoints show erp`",
-        "RUN_FAILED: 12 archives, CONFLICT; see `cellar failures`",
+        "RUN_FAILED: 13 archives: 12 CONFLICT; 1 FILE_LOST in persist-files; see `cellar failures`",
         "FILE_EXTRA: 2 archives; see `cellar list --condition FILE_EXTRA`",
         "FILE_EXTRA: 5 files beside the archives; see `cellar verify`",
         "TIME_STAMP_ENDS: 2026-05-01. The certificates of the newest time stamps end within a year.",
         "",
-        "cellar 1.2: 1 check is wrong, 1 check warns, 5 conditions are open",
+        "cellar 1.2: 1 check is wrong, 1 check warns, 8 conditions are open, there is no witness",
     ]
 
 

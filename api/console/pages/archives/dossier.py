@@ -153,6 +153,7 @@ def _dossier(
         words=templates.words_of(archive.template_id),
         document=file.sha256 if file and preview_kind(file) == "pdf" else None,
         standing=standing(archive, newest, conditions.of_store()),
+        whole_since=conditions.whole_since(reference),
         signed=signers(newest, archive.people) if newest else None,
         verdict=_verdict_texts(newest, archive.people) if newest else None,
         judged_at=archive.judgements[0].at if archive.judgements else None,
