@@ -1,33 +1,37 @@
 """Reads the rows of a list that people export: CSV, xlsx, xlsb, xls or ods, told apart by content and never by name.
 
-The parser of workbooks is a process of its own; see `workbook_child.py`.
+The parser is a process of its own; see `workbook_child.py`.
 """
 
 import csv
 import io
+import os
 import re
 import subprocess
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, iterdecode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 from zipfile import BadZipFile, ZipFile
 
 import orjson
 
-from adapters.lists.workbook_child import DAMAGED, ENCRYPTED, TOO_LARGE
+from adapters.lists.workbook_child import DAMAGED, ENCRYPTED, MOST_CELLS, TOO_LARGE, TOO_WIDE
+from adapters.platform.durable import write_whole
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import Cell, SheetRow
 from models.errors import Code, Refused
 
 _DELIMITERS = ",;\t|"
 _SNIFFED_CHARACTERS = 64 << 10
-_CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1255": "cp1255"}
+_PIECE_BYTES = 64 << 10
+CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1255": "cp1255"}
 
 _SIGNS = r"=+@\-\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212"  # wide, small and typographic ones too
 _UNSEEN = r"\s\x22\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -35,47 +39,56 @@ _BEGINNING = re.compile(rf"(^|[;|\t\r\n])([{_UNSEEN}]*+)([{_SIGNS}])?")
 """The beginning of a cell, and what would begin one in a spreadsheet whose separator is not the comma."""
 
 
-def text_of(data: bytes, encoding: str | None) -> tuple[str, str]:
-    """Return the text of a file and the name of its encoding: the given one, or UTF-16 by its mark, UTF-8, else
-    windows-1255.
+def encoding_of(file: BinaryIO, encoding: str | None) -> str | None:
+    """Return the encoding of a text: the given one, or UTF-16 by its mark, UTF-8, else windows-1255.
 
-    Raises Refused if the file is no text in that encoding.
+    None if the file is no text in that encoding. It is read in pieces.
     """
-    wanted = (
-        [encoding] if encoding else ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8", "windows-1255"]
-    )
-    for name in wanted:
-        try:
-            text = data.decode(_CODECS[name])
-        except UnicodeError:
-            continue
-        if "\0" not in text:
-            return text, name
-    raise Refused("BAD_LIST_TYPE", f"expected a workbook (xlsx, xlsb, xls, ods) or CSV in {' or '.join(wanted)}")
+    begin = file.read(2)
+    for name in _wanted(encoding, begin):
+        file.seek(0)
+        with suppress(UnicodeError):
+            if not any("\0" in part for part in iterdecode(iter(lambda: file.read(_PIECE_BYTES), b""), CODECS[name])):
+                return name
+    return None
 
 
-def rows_of_csv(text: str, delimiter: str | None) -> Iterator[SheetRow]:
+def _wanted(encoding: str | None, begin: bytes = b"") -> list[str]:
+    if encoding:
+        return [encoding]
+    return ["utf-16"] if begin in (BOM_UTF16_LE, BOM_UTF16_BE) else ["utf-8", "windows-1255"]
+
+
+def rows_of_csv(
+    path: Path, encoding: str, delimiter: str, *, what: str = "row", stdin: int = subprocess.DEVNULL
+) -> Iterator[SheetRow]:
     """Yield the rows of a text. A cell with line breaks spans several lines; a row has the number of its first.
 
     Args:
-        delimiter: None means the comma, semicolon, tab or bar that `delimiter_of` finds.
+        what: what the place of an error is called.
+        stdin: the descriptor that the parser has as `/dev/stdin`.
 
     Raises:
-        Refused: a quoted cell is not closed, or longer than 128 KiB.
+        Refused: a quoted cell is not closed, or longer than 128 KiB; or a row has more than 16,384 cells.
     """
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or delimiter_of(text), strict=True)
-    number = 1
-    try:
-        for row in rows:
-            yield SheetRow(0, number, list(row))
-            number = rows.line_num + 1
-    except csv.Error as error:
-        raise Refused("BAD_CSV", "expected quoted cells to be closed", where=f"row {number}") from error
+    with _parsing(path, CODECS[encoding], delimiter, stdin=stdin) as lines:
+        for line in lines:
+            _, number, cells = orjson.loads(line)
+            if cells is None:
+                raise Refused("BAD_CSV", "expected quoted cells to be closed", where=f"{what} {number}")
+            yield SheetRow(0, number, cells)
+
+
+def rows_in_memory(data: bytes, encoding: str, delimiter: str) -> Iterator[SheetRow]:
+    """Yield the rows of a text that is on no disk, as `rows_of_csv` does."""
+    with open(os.memfd_create("csv"), "w+b", buffering=0) as file:  # noqa: PTH123 -- a descriptor
+        write_whole(file.fileno(), data)
+        yield from rows_of_csv(Path("/dev/stdin"), encoding, delimiter, what="line", stdin=file.fileno())
 
 
 def delimiter_of(text: str) -> str:
-    """Return the delimiter that cuts the most of the first lines into equally many cells, two at least."""
-    begin = text[:_SNIFFED_CHARACTERS].rpartition("\n")[0] or text[:_SNIFFED_CHARACTERS]
+    """Return the delimiter that cuts the most lines of a beginning into equally many cells, two at least."""
+    begin = text.rpartition("\n")[0] or text
     return max(_DELIMITERS, key=lambda each: _cut(begin, each))
 
 
@@ -117,6 +130,7 @@ _SAVE_AGAIN = "open it in a spreadsheet and save it as CSV"
 _REFUSALS: Mapping[int, tuple[Code, str]] = {
     ENCRYPTED: ("LIST_ENCRYPTED", "the file has a password; save it without a password"),
     DAMAGED: ("LIST_DAMAGED", "the file is damaged or no workbook; export it again"),
+    TOO_WIDE: ("LIST_TOO_LARGE", f"expected at most {MOST_CELLS:,} cells in a row"),
     TOO_LARGE: ("LIST_TOO_LARGE", f"the file needs more than 2 GiB or 120 s to be read; {_SAVE_AGAIN}"),
 }
 
@@ -154,13 +168,13 @@ def _check(path: Path) -> None:
 
 
 @contextmanager
-def _parsing(path: Path) -> Iterator[IO[bytes]]:
+def _parsing(path: Path, *form: str, stdin: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]:
     """Yield the output of the parser. It ends with the block, which may end before the last row.
 
     Raises Refused if the parser has failed.
     """
-    command = [sys.executable, "-P", "-m", "adapters.lists.workbook_child", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell
+    command = [sys.executable, "-P", "-m", "adapters.lists.workbook_child", str(path), *form]
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell
         try:
             yield cast(IO[bytes], parser.stdout)
         except BaseException:  # also where the caller stops before the last row
@@ -214,5 +228,15 @@ def rows_of_list(path: Path, form: ListFormat) -> ListRows:
         return ListRows("workbook", rows_of_workbook(path))
     if begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
         raise Refused("BAD_LIST_TYPE", "expected a workbook (xlsx, xlsb, xls, ods) or CSV, got HTML, XML, PDF or JSON")
-    text, encoding = text_of(path.read_bytes(), form.encoding)
-    return ListRows(f"csv in {encoding}", rows_of_csv(text, form.delimiter))
+    with path.open("rb") as file:
+        encoding = encoding_of(file, form.encoding)
+    if encoding is None:
+        wanted = " or ".join(_wanted(form.encoding, begin[:2]))
+        raise Refused("BAD_LIST_TYPE", f"expected a workbook (xlsx, xlsb, xls, ods) or CSV in {wanted}")
+    delimiter = form.delimiter or delimiter_of(_begin_of(path, encoding))
+    return ListRows(f"csv in {encoding}", rows_of_csv(path, encoding, delimiter))
+
+
+def _begin_of(path: Path, encoding: str) -> str:
+    with path.open(encoding=CODECS[encoding], newline="") as file:
+        return file.read(_SNIFFED_CHARACTERS)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,10 +17,12 @@ from pydantic import TypeAdapter
 
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
+from adapters.lists.list_files import encoding_of, rows_in_memory
 from adapters.platform.durable import digest_of_file
 from adapters.store import seals
 from domain.settlements.matching import coverage_of
 from domain.settlements.report import Fingerprint, entries_of
+from models.completeness.listed import SheetRow
 from models.errors import Conflict, Refused
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import Days, Entry
@@ -64,7 +67,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         Transient: the disk does not accept the report now.
     """
     with spooled(store().spool_folder) as spool:
-        covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
+        covers = coverage_of(_written(entries_of(_rows(data, form), form, fingerprint), spool), form.terms)
         days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
         write_spooled(spool, b"\n], " + orjson.dumps(days)[1:] + b"\n")
         path = Path(spool.name)
@@ -72,6 +75,13 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         if report.entries < 1:
             raise Refused("NO_ROWS", "expected a report with at least one row")
         yield report
+
+
+def _rows(data: bytes, form: ReportFormat) -> Iterator[SheetRow]:
+    encoding = encoding_of(BytesIO(data), form.encoding)
+    if encoding is None:
+        raise Refused("BAD_ENCODING", f"expected text in {form.encoding or 'UTF-8 or windows-1255'}")
+    return rows_in_memory(data, encoding, form.delimiter)
 
 
 @contextmanager

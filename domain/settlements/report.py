@@ -1,8 +1,6 @@
 """Reads a provider's settlement report: CSV in the format that the installation describes in a file."""
 
-import csv
 import hashlib
-import io
 import json
 import re
 import tomllib
@@ -17,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.payments.amounts import exponent_of, minor_units
 from domain.payments.identity import plain_authorisation
+from models.completeness.listed import SheetRow
 from models.errors import Code, Refused
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
@@ -40,7 +39,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 """A day outside these years is a typing error, or a spreadsheet's way to write no day."""
 
 
-def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
+def entries_of(rows: Iterable[SheetRow], form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
     """Return the entries of a report. Values that match them to payments become fingerprints and are not kept in clear.
 
     Skips blank lines, lines of sums, and everything above the heads of the columns.
@@ -49,7 +48,7 @@ def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Ite
         Refused: the report does not have the described format. The error names the line, the column and what was
             expected there. It never repeats a value.
     """
-    lines = _lines(_decoded(data, form.encoding), form.delimiter)
+    lines = _lines(rows)
     places, width = _places(lines, form.columns)
     reader = _Reader(form, fingerprint)
     seen: Counter[bytes] = Counter()
@@ -65,28 +64,12 @@ def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Ite
             seen[digest] += 1
 
 
-def _decoded(data: bytes, encoding: str | None) -> str:
-    wanted = {"utf-8": ["utf-8-sig"], "windows-1255": ["cp1255"], None: ["utf-8-sig", "cp1255"]}[encoding]
-    for codec in wanted:
-        try:
-            return data.decode(codec)
-        except UnicodeDecodeError:
-            continue
-    raise Refused("BAD_ENCODING", f"expected text in {encoding or 'UTF-8 or windows-1255'}")
-
-
-def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(rows: Iterable[SheetRow]) -> Iterator[tuple[int, list[str]]]:
     """Return the number and the cells of each row that is not blank. A cell with line breaks spans several lines."""
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    number = 1
-    try:
-        for row in rows:
-            cells = [_plain(cell) for cell in row]
-            if any(cells):
-                yield number, cells
-            number = rows.line_num + 1
-    except csv.Error as error:
-        raise Refused("BAD_CSV", "expected quoted cells to be closed", where=f"line {number}") from error
+    for row in rows:
+        cells = [_plain(str(cell)) for cell in row.cells]
+        if any(cells):
+            yield row.number, cells
 
 
 def _plain(cell: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from adapters.lists.list_files import delimiter_of, line_of_csv, plain_cell, rows_of_csv, rows_of_list
+from adapters.lists.list_files import delimiter_of, line_of_csv, plain_cell, rows_in_memory, rows_of_list
 from models.completeness.list_format import ListFormat
 from models.completeness.listed import SheetRow
 from models.errors import Refused
@@ -136,6 +136,7 @@ def test_row_of_a_csv_has_the_number_of_its_first_line(file: Path) -> None:
         (b"PK\x03\x04 dana.levi@example.com", "LIST_DAMAGED: the file is damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 dana.levi@example.com", "LIST_DAMAGED"),
         (b'#,Name\n1,"dana.levi@example.com\n2,x\n', "BAD_CSV at row 2: expected quoted cells to be closed"),
+        (b"#,Name\n" + b"," * 16_384, "LIST_TOO_LARGE: expected at most 16,384 cells in a row"),
     ],
 )
 def test_wrong_file_is_refused_without_its_content(
@@ -266,8 +267,9 @@ def test_any_other_cell_is_unchanged(text: str) -> None:
 
 def test_line_of_csv_is_read_back_as_plain_cells() -> None:
     line = line_of_csv(["=1+1", "a;=1", None, 7, -7, 'x "y", z', "\n@a"])
+    [read] = rows_in_memory(line.encode(), "utf-8", ",")
 
-    assert [each.cells for each in rows_of_csv(line, ",")] == [["'=1+1", "a;'=1", "", "7", "-7", 'x "y", z', "'\n'@a"]]
+    assert read.cells == ["'=1+1", "a;'=1", "", "7", "-7", 'x "y", z', "'\n'@a"]
 
 
 def test_long_cell_of_separators_takes_no_long_time() -> None:

@@ -22,6 +22,7 @@ from models.discrepancies import SETTLEMENT_CODES, DiscrepancyEventRow, Discrepa
 from models.payments import PaymentRow
 from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
 from tests.api.console.conftest import Browser, Console, csrf_of, posted
+from tests.api.senders import peak_bytes
 from tests.installations import installed
 from tests.lists import DESTINATION, HEADS, local, workbook
 from tests.records import all_of, change
@@ -130,6 +131,18 @@ def bomb() -> bytes:
     return made.getvalue()
 
 
+def test_millions_of_cells_in_one_row_cost_the_receiver_no_memory(office: Console) -> None:
+    commas, pid = b"," * 7_000_000, office.receiver.process.pid
+    with office.person() as person:
+        for _ in range(2):  # what parsing an upload takes for its bytes
+            posted(person, LIST, {}, b"x" * len(commas))
+        before_bytes = peak_bytes(pid)
+        answers = [posted(person, path, {}, commas) for path in (LIST, REPORTS)]
+
+    assert [(each.status_code, "LIST_TOO_LARGE" in each.text) for each in answers] == [(422, True)] * 2
+    assert peak_bytes(pid) - before_bytes < 25_000_000
+
+
 def test_wrong_upload_is_refused_on_the_page_and_changes_nothing(office: Console, tmp_path: Path) -> None:
     sheet = workbook(tmp_path / "x.xlsx", [HEADS]).read_bytes()
     with office.person() as person:
@@ -137,6 +150,7 @@ def test_wrong_upload_is_refused_on_the_page_and_changes_nothing(office: Console
         wrong: list[tuple[str, tuple[bytes, ...], int, str]] = [
             (REPORTS, (b"",), 422, "Choose a file that is not empty."),
             (REPORTS, (sheet,), 422, "BAD_ENCODING"),
+            (REPORTS, (FIRST + b'"c1',), 422, "BAD_CSV"),
             (REPORTS, (FIRST, report(line("c1", amount="x"))), 422, "file 2, line 2, column amount"),
             (REPORTS, (bytes(9 << 20),), 413, "TOO_LARGE"),
             (LIST, (sheet[:-200],), 422, "LIST_DAMAGED"),

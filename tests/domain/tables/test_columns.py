@@ -17,6 +17,7 @@ from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
 from domain.tables.names import form_table, taken_by
 from domain.tables.values import Seen
+from models.completeness.listed import SheetRow
 from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names, PartWords, TemplateWords
 
@@ -280,8 +281,9 @@ def test_id_by_which_a_card_is_guessed_without_a_key_is_personal() -> None:
     form = read_format(f"fee_tolerance_minor = 0\nlate_after_days = 7\n{heads}")
 
     def ids(card: str) -> list[str]:
-        report = f"day,amount,card,currency,id\n2026-01-01,1.00,{card},ILS,\n"
-        return [each.entry_id for each in entries_of(report.encode(), form, str)]
+        lines = (["day", "amount", "card", "currency", "id"], ["2026-01-01", "1.00", card, "ILS", ""])
+        rows = [SheetRow(0, number, list(cells)) for number, cells in enumerate(lines, 1)]
+        return [each.entry_id for each in entries_of(rows, form, str)]
 
     assert ids("0042") == ids("0042") != ids("0043")
     its = {(table, each.name) for table in SOURCES for each in columns_of(table) if each.is_personal}
