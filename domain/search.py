@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 
 from domain.archive.rows import Rows, label_text
 from domain.payments.amounts import amount_text, exponent_of
+from domain.personal import is_personal
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, State, WarningCode, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import InvitationRow, LabelRow, SessionRow
@@ -207,7 +208,7 @@ def is_public(placed: Placed, words: TemplateWords) -> bool:
     """Return whether a value that `q` looks in is not personal. Of labels and fields, people say so."""
     if placed.place in (Kind.LABEL, Kind.FIELD):
         return words.is_public(f"{placed.place}:{placed.name}")
-    return placed.place not in ("author", Kind.SIGNER, Kind.FILENAME, "mail", "card")
+    return not is_personal("", placed.place)
 
 
 SEARCHED = (

@@ -14,8 +14,9 @@ from itertools import chain
 from operator import and_
 from typing import Any
 
+from domain.personal import CHOSEN_TYPES
 from domain.retention import field_of
-from domain.tables.values import CHOSEN_TYPES, narrowest
+from domain.tables.values import narrowest
 from models.shapes import DriftCode, DriftView, ShapeMemberRow
 from models.templates import PERSON, TemplateWords, name_in
 

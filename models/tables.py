@@ -43,7 +43,7 @@ class Treatment(StrEnum):
 class Column:
     """A column of a table. `place` is where its values stand in the payload; empty: cellar itself knows them.
 
-    `names` are those that people gave to a field, for comments and dictionaries.
+    `names` are those that people gave to a field, for comments and dictionaries. `table` is that of the catalogue.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Column:
     place: str = ""
     is_personal: bool = False
     names: Names = NO_NAMES
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class FormColumnRow(SQLModel, table=True):
 
     `key` is the digest of the field's id and of its `occurrence` among fields of the same id in an archive, from 0.
     `number` orders the columns. `type` is None as long as no archive has a value beside coordinates; if `is_location`,
-    there are columns of these. What has looked personal counts so for good (`is_personal`), unless people deny it.
+    there are columns of these. `is_personal`: a value of it is personal, unless people deny it.
     """
 
     __tablename__ = "form_column"

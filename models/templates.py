@@ -47,8 +47,8 @@ class TemplateName(Names):
 
 
 class PartWords(BaseModel):
-    """What people say about a field or a label. `personal`: null if nobody says; then its values decide. `values`: what
-    its values are called in the other language, such as branches.
+    """What people say about a field or a label. `personal`: null if nobody says; then its declared type decides.
+    `values`: what its values are called in the other language, such as branches.
     """
 
     model_config = _WORDS

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _PUBLISHER = Caller("publish-tables", Role.DATA)
 _MOST_CHANGED, _ARCHIVES_PER_COMMIT = 200_000, 10_000
 """With more archives, all tables are written anew, which takes as long."""
+_FORM = 2
+"""Grows when what is personal is decided in another way, so that all tables are written anew."""
 _LAST, _ARCHIVE = "archives", "_archive"
 _UNFIT = schema_of(UNFIT, row_of(UNFIT_VALUES))
 _NOTHING = f"{_ARCHIVE} = ''"
@@ -136,7 +138,7 @@ def _manner() -> str:
     """Return a digest of what all tables follow from beside rows: with another one, they are written anew."""
     how = read_treatments(settings().tables_personal).get(_PUBLISHER.role, Treatment.WHOLE)
     key = seals.fingerprint("table:") if how is Treatment.KEYED else ""
-    return sha256(json.dumps([how, key, settings().dossier_url("")]).encode()).hexdigest()[:16]
+    return sha256(json.dumps([_FORM, how, key, settings().dossier_url("")]).encode()).hexdigest()[:16]
 
 
 def _everything(place: "_Place", to: tuple[str, int]) -> _Changed:

@@ -21,7 +21,6 @@ from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.tables import form_columns
 from domain.access import read_treatments
-from domain.masking import Personal
 from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
 from domain.tables.columns import FieldId, Fields, Values, columns_of_form, entries, filled, see, settled, shown_columns
 from domain.tables.columns import described as described_columns
@@ -35,8 +34,7 @@ from models.messages.notification import EventRow, EventType
 from models.tables import NO_NAMES, Column, ColumnType, Described, FormColumnRow, Treatment
 from models.templates import Names
 from services.access.scope import facets_of_scope, findings_seen, messages_seen
-from services.templates import called, name_of, personal_parts, words_of
-from services.views.masks import personal_of
+from services.templates import called, chosen_parts, name_of, words_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -195,13 +193,12 @@ def _decision(
     """Return the columns of a template's table so far, what archives have in their fields, and what follows of it."""
     kept = [] if caller.is_scoped else form_columns.kept(form_table(template_id))
     seen = _seen(template_id, caller, references, _full(kept))
-    words, learned = words_of(template_id), personal_parts(template_id)
-    return kept, seen, partial(settled, template_id, seen=seen, words=words, learned=learned)
+    return kept, seen, partial(settled, template_id, seen=seen, words=words_of(template_id))
 
 
 def _full(kept: Sequence[FormColumnRow]) -> set[FieldId]:
-    """Return the fields that nothing widens."""
-    return {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT}
+    """Return the fields that nothing widens, and nothing makes more personal."""
+    return {(each.element, each.occurrence) for each in kept if each.type == ColumnType.TEXT and each.is_personal}
 
 
 def _seen(
@@ -212,10 +209,10 @@ def _seen(
     elements: Collection[str | None] | None = None,
 ) -> dict[FieldId, Seen]:
     """Return what the archives of a template have in their fields, or in some of these."""
-    seen, where = dict[FieldId, Seen](), _scope(caller)
+    seen, where, chosen = dict[FieldId, Seen](), _scope(caller), chosen_parts(template_id)
     for own in _own(table_rows.ARCHIVE.reference, references):
         for page in table_rows.forms(template_id, own, where, elements):
-            see(seen, (fields for _, fields in page), full)
+            see(seen, (fields for _, fields in page), full, chosen)
     return seen
 
 
@@ -286,21 +283,10 @@ def _form(
     where, parts = _scope(caller), _own(table_rows.ARCHIVE.reference, references)
     for page in (page for own in parts for page in table_rows.forms(template_id, own, where)):
         archives: list[Fields] = [fields for _, fields in page]
-        if caller.is_masked:
-            people = personal_of([lead[0] for lead, _ in page])
-            archives = [_masked(its, people[lead[0]]) for (lead, _), its in zip(page, archives, strict=True)]
         lead = _lead(list(zip(*(each for each, _ in page), strict=True)))
         values, unfit = filled(rows, archives)
         lost = [(*(its[at] for its in lead), template_id, column, place) for at, column, place in unfit]
         yield [*lead, *values], [[row[number] for row in lost] for number in range(len(UNFIT))]
-
-
-def _masked(fields: Fields, personal: Personal) -> Fields:
-    """Return the fields of an archive with a mask in place of each value that viewers do not see."""
-    return [
-        (position, id_, declared, personal.shown(f"field:{id_}", value, declared))
-        for position, id_, declared, value in fields
-    ]
 
 
 def _table(name: str, columns: Sequence[Column], values: Iterator[Values], caller: Caller) -> OpenTable:

@@ -14,7 +14,16 @@ from adapters.search import templates as said
 from adapters.settings.settings import settings
 from adapters.store import templates as kept
 from domain.masking import Personal, masked
-from domain.templates import SignedFile, learned_name, learned_parts, usual_file
+from domain.templates import (
+    Seen,
+    SignedFile,
+    chosen_among,
+    learned_name,
+    learned_parts,
+    looking_personal,
+    seen_parts,
+    usual_file,
+)
 from domain.titles import masked_title
 from models.access import CELLAR, Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow
@@ -25,7 +34,7 @@ from models.errors import Refused
 from models.search import MOST_FACETS
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
 from models.titles import Title, TitleView
-from models.views.templates import PartView, Templates, TemplateSummary, TemplateView
+from models.views.templates import Templates, TemplateSummary, TemplateView
 from services import derived, shapes
 from services.access.scope import facets_of_scope
 
@@ -37,10 +46,10 @@ _MOST_PEOPLE = 50
 _HELD_FOR_S, _HELD_PER_FILE_S = 20.0, 2.0
 _Place = tuple[str, str, tuple[int, ...]]
 Learned = TypeVar("Learned")
-_personal: dict[_Place, tuple[float, frozenset[PartId]]] = {}
+_chosen: dict[_Place, tuple[float, frozenset[PartId]]] = {}
 _learned: dict[_Place, tuple[float, TemplateName]] = {}
-"""Learned names, and personal parts, by database, template and scope, until when each need not be learned again: the
-longer, the more archives it was learned from. Learning the names of 500 templates takes 1.6 s.
+"""Learned names, and parts that are chosen, by database, template and scope, until when each need not be learned
+again: the longer, the more archives it was learned from. Learning the names of 500 templates takes 1.6 s.
 """
 
 
@@ -92,18 +101,18 @@ def titled(text: str | None, template_id: str | None, template: Names, caller: C
     return TitleView(**dict(title), template=template)
 
 
-def personal_parts(template_id: str | None) -> frozenset[PartId]:
-    """Return the fields and labels of a template that are personal, as its page says. Held for a time."""
+def chosen_parts(template_id: str | None) -> frozenset[PartId]:
+    """Return the fields of a template whose values are chosen from a few in its newest archives. Held for a time."""
     if template_id is None:
         return frozenset()
     place = settings().database_location, template_id, ()
-    until_s, found = _personal.get(place, (0.0, frozenset[PartId]()))
+    until_s, found = _chosen.get(place, (0.0, frozenset[PartId]()))
     if time.monotonic() < until_s:
         return found
     with reading() as session:
         references = said.newest_of(session, template_id)
-        parts = _parts(session, references, said.held(session).of(template_id))
-    return _hold(_personal, place, frozenset(each.part for each in parts if each.personal), len(references))
+        found = chosen_among(_seen(session, references))
+    return _hold(_chosen, place, found, len(references))
 
 
 def words_of(template_id: str | None) -> TemplateWords:
@@ -138,7 +147,7 @@ def view(template_id: str, caller: Caller) -> TemplateView:
         words = TemplateWords.model_validate(row.words if row else {})
         references = said.newest_of(session, template_id)
         file_name = usual_file(_signed_files(session, references))
-        parts = _parts(session, references, words)
+        parts = learned_parts(_seen(session, references), len(references), words)
     filled = {id(each) for each in sorted(parts, key=lambda each: -each.filled)[:_MOST_PARTS]}
     summary = _summary(caller, {template_id: words} if row else {}, *(counted or (template_id,)))
     found = TemplateView(
@@ -184,8 +193,8 @@ def _check_facets(template_id: str, words: TemplateWords) -> None:
     if not shown:
         return
     with reading() as session:
-        parts = _parts(session, said.newest_of(session, template_id), words)
-    if personal := sorted(each.part for each in parts if each.personal and each.part in shown):
+        seen = _seen(session, said.newest_of(session, template_id))
+    if personal := sorted(looking_personal(seen, words).intersection(shown)):
         detail = f"a facet, or a name of a value, is shown to all; these are personal: {', '.join(personal)}"
         raise Refused("PERSONAL_FACET", detail, where="facets")
 
@@ -235,21 +244,20 @@ def _signed_files(session: Session, references: Sequence[str]) -> list[SignedFil
     return [SignedFile(filename, tuple(sorted(people[each])), tuple(sorted(others[each]))) for each, filename in found]
 
 
-def names_in(
-    session: Session, references: Sequence[str], *columns: Any, most: int = _MOST_PEOPLE
-) -> defaultdict[str, set[str]]:
+def names_in(session: Session, references: Sequence[str], *columns: Any) -> defaultdict[str, set[str]]:
     """Return the names in some columns of archives, by reference: in the first rows of each table."""
     names = defaultdict[str, set[str]](set)
     for column in columns:
         its = column.table.c
-        first = its.reference.in_(references), its.position < most, column.is_not(None)
+        first = its.reference.in_(references), its.position < _MOST_PEOPLE, column.is_not(None)
         for reference, name in session.connection().execute(select(its.reference, column).where(*first)):
             names[reference].add(name)
     return names
 
 
-def _parts(session: Session, references: Sequence[str], words: TemplateWords) -> list[PartView]:
-    return learned_parts(_found(session, references), len(references), words.parts)
+def _seen(session: Session, references: Sequence[str]) -> dict[PartId, Seen]:
+    people = names_in(session, references, *RECIPIENTS)
+    return seen_parts(_found(session, references), people)
 
 
 def _found(session: Session, references: Sequence[str]) -> Iterator[tuple[str, PartId, str | None, Any]]:

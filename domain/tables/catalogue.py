@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Boolean, Date, Float, FromClause, Integer, LargeBinary, func, select
 from sqlmodel import SQLModel
 
+from domain.personal import is_personal
 from domain.tables.meanings import meaning_of
 from models.archive.archive import ArchiveRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
@@ -32,17 +33,6 @@ _HIDDEN = frozenset(
     }
 )
 """Columns that nobody exports, beside secrets, texts of any length, and what has no columns of its own."""
-_PERSONAL = frozenset(
-    {
-        *("author", "recipient_id", "recipient_name", "sessions.latitude", "sessions.longitude"),
-        *("signer_id", "signer_name", "filename", "media_type", "card_last4"),
-        *("expected", "found", "discrepancies.transaction_id"),
-        *("entry_id", "discrepancy_id"),  # digests without a key, of a card or of what was typed too
-    }
-)
-"""Columns that may be about people, as `masked` of `domain/masking.py` has it."""
-
-
 _PLACES = {
     "_archive": "reference",
     "reference": "reference",
@@ -159,4 +149,4 @@ def _columns(table: str, source: TableSource) -> Iterator[Column]:
         if not is_hidden:
             type_ = next((found for kind, found in _TYPES if isinstance(each.type, kind)), ColumnType.TEXT)
             place = _PLACES.get(whole) or _PLACES.get(name, "")
-            yield Column(name, type_, meaning_of(table, name), place, bool({name, whole} & _PERSONAL))
+            yield Column(name, type_, meaning_of(table, name), place, is_personal(table, name), table=table)

@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 from domain.archive.reading import coordinates
 from domain.masking import MASK
+from domain.personal import hides, is_part_personal, may_hide, part_of
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
 from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
 from models.tables import MOST_COLUMNS, Column, ColumnType, Described, FormColumnRow, Treatment
-from models.templates import PartId, PartWords, TemplateWords, is_part
+from models.templates import PartId, PartWords, TemplateWords
 
 FieldId: TypeAlias = tuple[str | None, int]
 """The id of a field, and its number among the fields of an archive with the same id."""
@@ -24,6 +25,8 @@ Fields: TypeAlias = Iterable[tuple[int, str | None, str | None, Any]]
 """The fields of an archive, each with its place, its id, its declared type and its JSON value."""
 Unfit: TypeAlias = tuple[int, str | None, str]
 """A value that its column cannot take: the number of its archive, the column, and the place in the payload."""
+
+_NOTHING_SAID = TemplateWords()
 
 
 def by_field(archives: Iterable[Fields]) -> dict[FieldId, list[Cell]]:
@@ -41,17 +44,27 @@ def by_field(archives: Iterable[Fields]) -> dict[FieldId, list[Cell]]:
     return found
 
 
-def see(seen: dict[FieldId, Seen], archives: Iterable[Fields], full: Collection[FieldId] = ()) -> None:
+def see(
+    seen: dict[FieldId, Seen],
+    archives: Iterable[Fields],
+    full: Collection[FieldId] = (),
+    chosen: Collection[PartId] = (),
+) -> None:
     """Add the values of some archives to what was seen of the fields of a template.
 
     Args:
-        full: the fields that are known to have texts: nothing widens these.
+        full: the fields that are known to have personal texts: nothing widens these.
+        chosen: the fields whose values are chosen from a few.
     """
     for id_, cells in by_field(archives).items():
         if id_ not in seen and len(seen) >= MOST_COLUMNS:
             continue
         its = seen.setdefault(id_, Seen())
         if id_ not in full:
+            part = part_of(id_[0])
+            its.is_personal = bool(its.is_personal) or any(
+                is_part_personal(_NOTHING_SAID, part, value, declared, chosen) for _, _, declared, value in cells
+            )
             located, others = _located(cells)
             its.is_location = its.is_location or bool(located)
             its.add(cells[-1][2], (value for _, _, _, value in others))
@@ -76,28 +89,22 @@ def settled(
     kept: Sequence[FormColumnRow],
     seen: Mapping[FieldId, Seen],
     words: TemplateWords,
-    learned: Collection[PartId],
 ) -> list[FormColumnRow]:
-    """Return the columns that are new, wider or more personal than those that are kept, after what all archives have.
-
-    A field looks personal if those of its template's newest archives do (`learned`), or those of all, if it is a
-    location, or if nobody can say. Dates do not, since most look like numbers of people.
-    """
+    """Return the columns that are new, or other than those that are kept, after what all archives have."""
     table, rows = form_table(template_id), {each.key: each for each in kept}
     taken = {name for each in kept for name in taken_by(each.name)}
     changed = []
     for (element, occurrence), its in seen.items():
-        key, part = field_key(element, occurrence), f"field:{element}"
+        key = field_key(element, occurrence)
         row = rows.get(key)
         type_ = wider(ColumnType(row.type) if row and row.type else None, its.type)
-        looks_so = (part in learned or its.looks_personal) and type_ is not ColumnType.DATE
-        is_personal = looks_so or its.is_location or element is None or not is_part(part)
+        is_personal = its.is_personal
         if row is not None:
-            now = {"type": type_, "is_personal": row.is_personal or is_personal}
+            now = {"type": type_, "is_personal": row.is_personal if is_personal is None else is_personal}
             if now != row.model_dump(include={*now}):
                 changed.append(FormColumnRow(**row.model_dump() | now))
         elif len(rows) < MOST_COLUMNS:
-            name = column_name(words.parts.get(part, PartWords()).name.en, element, occurrence, taken)
+            name = column_name(words.parts.get(part_of(element), PartWords()).name.en, element, occurrence, taken)
             taken |= taken_by(name)
             rows[key] = FormColumnRow(
                 table_name=table,
@@ -109,7 +116,7 @@ def settled(
                 number=len(rows),
                 type=type_,
                 is_location=its.is_location,
-                is_personal=is_personal,
+                is_personal=is_personal is not False,
             )
             changed.append(rows[key])
     return changed
@@ -118,10 +125,10 @@ def settled(
 def columns_of_form(rows: Iterable[FormColumnRow], words: TemplateWords) -> Iterator[Column]:
     """Yield the columns of a form table: two of degrees for a location, and one of any other values that it has.
 
-    A field is personal as people say; where nobody says, as it has looked.
+    A field is personal as people say; where nobody says, if a value of it is.
     """
     for row in rows:
-        part = f"field:{row.element}"
+        part = part_of(row.element)
         said = words.parts.get(part, PartWords())
         its = Column(
             name=row.name,
@@ -171,7 +178,7 @@ def shown_columns(columns: Iterable[Column], how: Treatment) -> tuple[Column, ..
     return tuple(replace(each, type=ColumnType.TEXT) if each.is_personal and is_text else each for each in columns)
 
 
-def shown_values(columns: Iterable[Column], values: Values, how: Treatment, key: Callable[[str], str]) -> Values:
+def shown_values(columns: Sequence[Column], values: Values, how: Treatment, key: Callable[[str], str]) -> Values:
     """Return the values of `columns`, which are not hidden yet, as a role gets them.
 
     A mask also stands where there is no value, as for viewers elsewhere.
@@ -179,14 +186,27 @@ def shown_values(columns: Iterable[Column], values: Values, how: Treatment, key:
     Args:
         key: returns the key of a value.
     """
-    shown = []
+
+    def hidden(value: Any) -> Any:
+        if how is Treatment.MASKED:
+            return MASK
+        return None if value is None or how is Treatment.LEFT_OUT else key(plain_text(value))
+
+    if how is Treatment.WHOLE:
+        return values
+    codes = next((its for column, its in zip(columns, values, strict=True) if column.name == "code"), ())
+    shown = list[Sequence[Any]]()
     for column, its in zip(columns, values, strict=True):
-        if not column.is_personal or how is Treatment.WHOLE:
+        of = column.table, column.name
+        if not column.is_personal and may_hide(*of):
+            of_each = codes or [""] * len(its)
+            shown.append(
+                [hidden(each) if hides(*of, each, code) else each for each, code in zip(its, of_each, strict=True)]
+            )
+        elif not column.is_personal:
             shown.append(its)
-        elif how is Treatment.MASKED:
-            shown.append([MASK] * len(its))
-        elif how is Treatment.KEYED:
-            shown.append([None if each is None else key(plain_text(each)) for each in its])
+        elif how is not Treatment.LEFT_OUT:
+            shown.append([hidden(each) for each in its])
     return shown
 
 

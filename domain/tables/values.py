@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from domain.masking import PERSONAL, PERSONAL_TYPES
+from domain.personal import CHOSEN_TYPES
 from models.tables import ColumnType
 
 Typed: TypeAlias = str | int | Decimal | date | bool | None
@@ -46,7 +46,6 @@ _MOST_INTEGER, MOST_DIGITS, SCALE = (1 << 63) - 1, 38, 18
 _LEAST_YEAR, _LONGEST = 1000, 60
 """No longer text is a number, a flag or a day."""
 _SCALARS = (ColumnType.BOOLEAN, ColumnType.INTEGER, ColumnType.DECIMAL, ColumnType.DATE)
-CHOSEN_TYPES = frozenset({"select", "radio", "dropdown", "list", "checkbox", "combo"})
 MOST_CHOICES, _STRAYS = 20, 100
 
 
@@ -176,14 +175,14 @@ class Seen:
     types: Counter[ColumnType] = field(default_factory=Counter)
     texts: set[str] = field(default_factory=set)
     is_chosen: bool = False
-    is_of_people: bool = False
     is_of_ids: bool = False
     is_location: bool = False
+    is_personal: bool | None = None
+    """Whether a value is personal where nobody says; None if no value was looked at."""
 
     def add(self, declared: str | None, values: Iterable[Any]) -> None:
         """Add values of the field, the last of which the payload declares as a type."""
         self.is_chosen = self.is_chosen or (declared or "").lower() in CHOSEN_TYPES
-        self.is_of_people = self.is_of_people or (declared or "").lower() in PERSONAL_TYPES
         for value in values:
             found, _ = narrowest(value)
             if found is not None:
@@ -192,12 +191,6 @@ class Seen:
                     self.is_of_ids = True
                 if len(self.texts) <= MOST_CHOICES:
                     self.texts.add(text_of(value)[:100])
-
-    @property
-    def looks_personal(self) -> bool:
-        """Whether these values look personal, by type or like more than half of the first different ones."""
-        alike = sum(PERSONAL.fullmatch(each) is not None for each in self.texts)
-        return self.is_of_people or alike * 2 > len(self.texts)
 
     @property
     def type(self) -> ColumnType | None:

@@ -16,7 +16,7 @@ class PartView(BaseModel):
     type: str | None
     filled: float
     choices: list[str] = Field(description="the values, if there are few and they are not personal")
-    personal: bool = Field(description="what people say, else whether its values look personal")
+    personal: bool = Field(description="what people say, else whether its declared type may be of a person")
 
 
 class TemplateSummary(BaseModel):

@@ -19,6 +19,7 @@ from adapters.search.templates import held
 from adapters.tables import conditions, holds
 from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
+from domain.personal import part_of
 from domain.search import facet, is_public, placed_texts, terms_of
 from models.access import Caller
 from models.archive.archive import ArchiveRow, FormFieldRow, WarningRow
@@ -177,7 +178,7 @@ def field_values(references: Sequence[str], caller: Caller) -> dict[str, dict[st
     its = FormFieldRow
     found = select(its.reference, its.id, its.value, its.type).where(col(its.reference).in_(references))
     for reference, name, value, type_ in read_all(found.order_by(its.reference, col(its.position))):
-        shown = personal[reference].shown(f"field:{name}", value, type_) if personal else value
+        shown = personal[reference].shown(part_of(name), value, type_) if personal else value
         values[reference].setdefault(name or "", []).append(shown)
     return values
 

@@ -2,7 +2,7 @@
 
 from adapters.store.objects.requests import stored_version
 from domain.archive.difference import differences
-from domain.masking import masked_difference, with_versions
+from domain.masking import declared_types, masked_difference
 from models.access import Caller
 from models.archive.archive import Difference
 from models.errors import Refused
@@ -36,5 +36,5 @@ def version_differences(
     found = differences(*versions, other.payment_terms)
     if not caller.is_masked:
         return found
-    personal = with_versions(personal_of([reference])[reference], versions)
-    return [masked_difference(each, personal) for each in found]
+    personal, types = personal_of([reference])[reference], declared_types(versions)
+    return [masked_difference(each, personal, types) for each in found]

@@ -8,14 +8,13 @@ from sqlmodel import col, select
 
 from adapters.database.transactions import reading
 from adapters.search.templates import held
-from domain.masking import Personal, masked, words_of_names
+from domain.masking import Personal, masked
 from models.access import Caller
 from models.archive.archive import ArchiveRow
 from models.templates import TemplateWords
 from models.views.parameters import Page
-from services.templates import OTHER_PEOPLE, RECIPIENTS, names_in, personal_parts
+from services.templates import chosen_parts
 
-_MOST_PEOPLE = 500
 Found = TypeVar("Found", bound=BaseModel)
 
 
@@ -24,13 +23,8 @@ def personal_of(references: Sequence[str]) -> Mapping[str, Personal]:
     its = select(ArchiveRow.reference, ArchiveRow.template_id).where(col(ArchiveRow.reference).in_(references))
     with reading() as session:
         templates, words = dict(session.exec(its).all()), held(session)
-        people = names_in(session, references, *RECIPIENTS, *OTHER_PEOPLE, most=_MOST_PEOPLE)
-    learned = {each: personal_parts(each) for each in {*templates.values(), None}}
-    return {
-        reference: Personal(words.of(template), learned[template], words_of_names(people[reference]))
-        for reference in references
-        for template in [templates.get(reference)]
-    }
+    found = {each: Personal(words.of(each), chosen_parts(each)) for each in {*templates.values(), None}}
+    return {each: found[templates.get(each)] for each in references}
 
 
 def shown_to(caller: Caller, found: Found) -> Found:

@@ -24,15 +24,16 @@ _HOUR = timedelta(hours=1)
 _NOTHING = object()
 _counting = Lock()
 """Held until a value is on record, so that requests at the same time do not each count the same."""
-_PLACE = re.compile(rf"({'|'.join(UNMASKABLE)})\[(\d{{1,9}})\]\.(\w+)(?:\.(.+))?", re.DOTALL)
+_PLACE = re.compile(rf"({'|'.join(UNMASKABLE)})\[(\d{{1,9}})\]\.(.+)", re.DOTALL)
+_NUMBERED = re.compile(r"(.+?)\[(\d{1,9})\](?:\.(.+))?", re.DOTALL)
 
 
 def unmask(reference: str, place: str, why: str, caller: Caller, now: datetime) -> Unmasked:
     """Return a masked value of an archive, once the reason is recorded. The record never has the value. That there is
-    none is an answer too, and counts: a mark does not tell.
+    none, or that there are members, is an answer too, and counts: a mark does not tell.
 
     Raises:
-        Refused: there is no such archive, or no such place in it; or the caller was given too many values.
+        Refused: there is no such archive, or no single value at this place; or the caller was given too many values.
         Transient: the reason cannot be recorded.
     """
     with _counting:
@@ -41,6 +42,9 @@ def unmask(reference: str, place: str, why: str, caller: Caller, now: datetime) 
             raise Refused("TOO_MANY_REQUESTS", detail, where="place", status=429)
         value = _value(reference, place, caller)
         record(caller, Action.UNMASK, reference=reference, detail={"place": place, "why": why})
+    if isinstance(value, list | dict) and value:
+        detail = "members are there; name a single one, like sessions[0].recipient.invitations[0].address"
+        raise Refused("BAD_PARAMETER", detail, where="place", status=404)
     return Unmasked(place=place, value=value)
 
 
@@ -53,15 +57,32 @@ def _given(caller: Caller, since: datetime) -> int:
 
 def _value(reference: str, place: str, caller: Caller) -> Any:
     if found := _PLACE.fullmatch(place):
-        name, number, member, key = found[1], int(found[2]), found[3], found[4]
+        name, number = found[1], int(found[2])
         unmasked = replace(caller, role=Role.OWNER)
         page = archive_view.items(reference, unmasked, name, cursor_after(number - 1, number - 1), 1)
         if page is None:
             raise unknown_reference(reference)
-        value: Any = page.items[0].model_dump(mode="json") if page.items else {}
-        for each in (member, *([key] if key else ())):
-            value = value.get(each, _NOTHING) if isinstance(value, dict) else _NOTHING
+        item = page.items[0].model_dump(mode="json") if page.items else {}
+        value = _within(item, found[3])
         if value is not _NOTHING:
             return value
     detail = "nothing is there; a place is like fields[0].value or sessions[0].recipient.name"
     raise Refused("BAD_PARAMETER", detail, where="place", status=404)
+
+
+def _within(value: Any, path: str | None) -> Any:
+    """Return what a value has at a path of members, each with a number if it is a list. A member may have any name."""
+    if path is None:
+        return value
+    if not isinstance(value, dict):
+        return _NOTHING
+    if path in value:
+        return value[path]
+    name, dot, rest = path.partition(".")
+    if dot and name in value:
+        return _within(value[name], rest)
+    numbered = _NUMBERED.fullmatch(path)
+    its = value.get(numbered[1]) if numbered else None
+    if numbered and isinstance(its, list) and int(numbered[2]) < len(its):
+        return _within(its[int(numbered[2])], numbered[3])
+    return _NOTHING

@@ -165,7 +165,11 @@ def test_single_value_is_read_for_a_reason_that_is_recorded_without_the_value_an
     assert viewer.unmask("fields[0].latitude").json() == {"place": "fields[0].latitude", "value": None}
     assert viewer.records()[-1]["place"] == "fields[0].latitude"
     assert viewer.unmask("files[1].filename").json()["value"]
-    assert viewer.unmask("fields[4].meta").json()["value"] == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
+    assert viewer.unmask("fields[4].meta.geocoder").json()["value"] == "Arlozorov St 160, Tel Aviv-Yafo, Israel"
+    assert viewer.unmask("sessions[0].recipient.invitations[0].address").json()["value"]
+    for place in ("sessions[0].recipient", "sessions[0].recipient.invitations", "fields[4].meta", "sessions[0].labels"):
+        assert viewer.unmask(place).json()["error"]["where"] == "place"  # each is several values, also of nobody
+        assert viewer.records()[-1]["place"] == place
     for place in ("sessions[9].author", "sessions[0].nothing", "sessions[0].labels.other", "runs[0].url", "x", "\0"):
         assert viewer.unmask(place).json()["error"]["code"] == "BAD_PARAMETER"
     assert viewer.unmask("sessions[0].author", " ").status_code == 422

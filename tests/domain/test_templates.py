@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.templates import SignedFile, learned_name, learned_parts, usual_file
-from models.templates import PartWords, TemplateName
+from domain.templates import SignedFile, learned_name, learned_parts, looking_personal, seen_parts, usual_file
+from models.templates import PartWords, TemplateName, TemplateWords
 from models.views.templates import PartView
 
 
@@ -46,10 +46,13 @@ def test_usual_file_name_is_the_most_frequent() -> None:
     assert usual_file([]) is None
 
 
-def learned(part: str, type_: str | None, *values: Any, words: PartWords | None = None) -> PartView:
+def learned(part: str, type_: str | None, *values: Any, words: PartWords | None = None) -> tuple[PartView, bool]:
+    """Return a part whose values are those of different people, and whether it looks personal or is said to be so."""
     found = ((f"r{number}", part, type_, value) for number, value in enumerate(values))
-    (view,) = learned_parts(found, len(values), {part: words} if words else {})
-    return view
+    seen = seen_parts(found, {f"r{number}": [f"p{number}"] for number in range(len(values))})
+    said = TemplateWords(parts={part: words} if words else {})
+    (view,) = learned_parts(seen, len(values), said)
+    return view, part in looking_personal(seen, said)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +66,13 @@ def learned(part: str, type_: str | None, *values: Any, words: PartWords | None 
         ("field:PAD", "signature", ["x"]),
     ],
 )
-def test_mails_phones_identity_numbers_signatures_and_coordinates_are_personal(
+def test_mails_phones_identity_numbers_signatures_and_coordinates_look_personal(
     part: str, type_: str | None, values: list[str]
 ) -> None:
-    assert learned(part, type_, *values).personal
-    assert learned(part, type_, *values, words=PartWords(personal=False)).personal is False
+    view, looks_so = learned(part, type_, *values)
+    assert (view.personal, looks_so, view.choices) == (True, True, [])
+    view, looks_so = learned(part, type_, *values, words=PartWords(personal=False))
+    assert (view.personal, looks_so) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +89,32 @@ def test_mails_phones_identity_numbers_signatures_and_coordinates_are_personal(
 def test_choices_are_the_values_of_a_part_that_takes_few(
     type_: str | None, values: list[Any], choices: list[str]
 ) -> None:
-    found = learned("field:F", type_, *values)
-    assert (found.choices, found.personal, found.type) == (choices, False, type_)
+    found, looks_so = learned("field:F", type_, *values)
+    assert (found.choices, looks_so, found.type) == (choices, False, type_)
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "is_personal"),
+    [
+        ("select", ["car", "home"] * 3, False),
+        ("select", ["car", "home"] * 2, True),  # what few people chose, they may have typed
+        ("combo", ["car", "home"] * 3, True),
+        ("text", ["car", "home"] * 3, True),
+        ("checkbox", [True], False),
+        ("amount", ["1,200"], False),
+        ("date", ["2026-01-01"], True),
+        (None, ["x"] * 9, True),
+    ],
+)
+def test_part_of_which_nobody_says_is_personal_unless_its_type_is_of_nobody(
+    type_: str | None, values: list[Any], is_personal: bool
+) -> None:
+    assert learned("field:F", type_, *values)[0].personal is is_personal
+
+
+def test_what_one_person_chose_again_and_again_is_personal() -> None:
+    seen = seen_parts(((f"r{number}", "field:F", "select", "Herzl 5") for number in range(9)), {})
+    assert learned_parts(seen, 9, TemplateWords())[0].personal
 
 
 def test_share_of_archives_with_a_value_is_counted_by_archive() -> None:
@@ -95,4 +124,5 @@ def test_share_of_archives_with_a_value_is_counted_by_archive() -> None:
         ("r2", "label:B", None, " "),
         ("r3", "field:A", "t", []),
     ]
-    assert [(each.part, each.filled) for each in learned_parts(rows, 4, {})] == [("label:B", 0.25), ("field:A", 0)]
+    found = learned_parts(seen_parts(rows, {}), 4, TemplateWords())
+    assert [(each.part, each.filled) for each in found] == [("label:B", 0.25), ("field:A", 0)]

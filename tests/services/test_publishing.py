@@ -41,13 +41,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def places(tmp_path: Path, configure: Configure, postgres_installation: str) -> Path:
     """Return the folder of a lake beside a share."""
-    configure(lake_url=str(tmp_path / "lake"), share=True, database_url=postgres_installation)
+    whole = "data=whole"
+    configure(lake_url=str(tmp_path / "lake"), share=True, tables_personal=whole, database_url=postgres_installation)
     return tmp_path / "lake"
 
 
 @pytest.fixture
 def lake(tmp_path: Path, configure: Configure, sqlite_installation: None) -> Path:
-    configure(lake_url=str(tmp_path / "lake"))
+    configure(lake_url=str(tmp_path / "lake"), tables_personal="data=whole")
     return tmp_path / "lake"
 
 
@@ -66,6 +67,8 @@ def written() -> dict[str, int | None]:
 @pytest.mark.usefixtures("installation")
 def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, configure: Configure) -> None:
     configure(lake_url=str(tmp_path / "lake"), share=(settings().database_url or "").startswith("postgres"))
+    public = {f"field:{each}": PartWords(personal=False) for each in ("RENT", "DAY", "NAME")}
+    templates.name({"lease": TemplateWords(parts=public)}, "a test", NOON)
     for number in range(3):
         lease(number, ("RENT", "1,200"), ("DAY", "5/3/2026"), ("NAME", "Dana"))
     assert written() == dict.fromkeys([*SOURCES, UNFIT_VALUES, DICTIONARY, LEASE])
@@ -83,10 +86,8 @@ def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, 
 
     lease(2, ("RENT", "much"), ("DAY", "5/3/2026"), version=2)  # one of few: the column is a text now
     assert written()[LEASE] is None
-    words = TemplateWords(
-        parts={"field:RENT": PartWords(name=Names(en="Rent")), "field:NAME": PartWords(personal=True)}
-    )
-    templates.name({"lease": words}, "a test", NOON)
+    words = public | {"field:RENT": PartWords(name=Names(en="Rent"), personal=False), "field:NAME": PartWords()}
+    templates.name({"lease": TemplateWords(parts=words)}, "a test", NOON)
     lease(0, ("RENT", "5"), ("NAME", "Dana"), version=2)
     assert written()[LEASE] is None
     assert "Dana" not in "".join(texts())
@@ -231,12 +232,11 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
 
     change(update(ChangeRow).where(col(ChangeRow.position) == 0).values(reference="of.another.server"))
     assert {*written().values()} == {None}  # a new epoch
-    configure(lake_url=str(lake), tables_personal="data=whole")
-    assert {*written().values()} == {None}
     assert any("'client'" in each for each in texts())
-    configure(lake_url=str(lake), tables_personal="data=left_out")
-    assert {*written().values()} == {None}
-    assert not any("'client'" in each for each in texts())
+    for how in ("keyed", "left_out"):
+        configure(lake_url=str(lake), tables_personal=f"data={how}")
+        assert {*written().values()} == {None}
+        assert not any("'client'" in each for each in texts())
 
 
 @pytest.mark.usefixtures("places")
@@ -252,6 +252,9 @@ def test_widest_rows_and_templates_that_are_called_like_indexes_are_in_the_share
 @pytest.mark.usefixtures("places")
 def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure) -> None:
     long = random.Random(7).randbytes(4000).hex()
+    configure(share=True, tables_personal="data=keyed", database_url=settings().database_url)
+    rent = TemplateWords(parts={"field:RENT": PartWords(personal=False)})  # stays an integer
+    templates.name({"lease": rent}, "a test", NOON)
     for number in range(4):
         lease(number, ("RENT", number), ("NAME", "Dana"), ("CITY", "Haifa"), ("NOTE", long))
     written()

@@ -84,7 +84,7 @@ def test_template_without_a_person_is_named_by_its_documents_and_says_what_it_ha
     parts = {each.part: (each.filled, each.choices, each.personal) for each in view.parts}
     assert parts["field:KIND"] == (1, ["Large flat"], False)
     assert parts["field:MAIL"] == (1, [], True)
-    assert parts["label:סניף"] == (1, [], False)
+    assert parts["label:סניף"] == (1, [], True)
     assert templates.name_of(LEASE).is_public
     assert {each.id: each.archives for each in templates.listed(CELLAR).items} == {LEASE: 3, SAMPLE: 1}
     assert titles()["p-1"] == "דייר1 · Lease of · ₪21 verified"

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.personal import hides
 from domain.settlements.report import entries_of, read_format
 from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
 from domain.tables.columns import FieldId, columns_of_form, filled, see, settled, shown_columns, shown_values
 from domain.tables.names import form_table, taken_by
 from domain.tables.values import Seen
 from models.completeness.listed import SheetRow
+from models.discrepancies import DiscrepancyCode
 from models.tables import MOST_COLUMNS, Column, ColumnType, FormColumnRow, Treatment
 from models.templates import Names, PartWords, TemplateWords
 
@@ -34,14 +36,14 @@ Fields = list[tuple[int, str | None, str | None, Any]]
 def rows_after(
     *archives: Fields,
     kept: list[FormColumnRow] | None = None,
-    learned: Collection[str] = (),
+    chosen: Collection[str] = (),
     full: Collection[FieldId] = (),
 ) -> list[FormColumnRow]:
     """Return the columns of a template after what some archives have."""
     seen = dict[FieldId, Seen]()
-    see(seen, archives, full)
+    see(seen, archives, full, chosen)
     rows = {each.key: each for each in kept or []}
-    rows |= {each.key: each for each in settled("lease", list(rows.values()), seen, WORDS, learned)}
+    rows |= {each.key: each for each in settled("lease", list(rows.values()), seen, WORDS)}
     return sorted(rows.values(), key=lambda each: each.number)
 
 
@@ -158,19 +160,52 @@ def test_template_has_a_bounded_number_of_columns() -> None:
     assert unfit == [(0, None, f"data[{each}]") for each in (MOST_COLUMNS, MOST_COLUMNS + 1)]
 
 
-def test_personal_columns_are_what_people_say_else_what_looks_so_but_dates() -> None:
-    archive = [
-        *of(("RENT", 1), ("MAIL", 2), ("PHONE", "050-1"), ("BORN", "1/2/1980"), (None, 5)),
-        (5, "PLACE", "location", "1,2"),
+def test_columns_are_personal_unless_people_or_the_declared_types_of_all_values_deny_it() -> None:
+    its: dict[str | None, tuple[str, Any]]
+    its = {"RENT": ("text", 1), "MAIL": ("select", "a"), "PLACE": ("location", "1,2"), "TICKED": ("checkbox", True)}
+    its |= {
+        "SUM": ("amount", "₪1,200.50"),
+        "TERM": ("select", "12 months"),
+        "CITY": ("select", "Herzl 5"),
+        None: ("", 5),
+    }
+    archive: Fields = [(at, name, type_, value) for at, (name, (type_, value)) in enumerate(its.items())]
+    typed_: Fields = [
+        (0, "TICKED", "text", "Dana"),
+        (1, "SUM", "amount", "050-1234567"),
+        (2, "TERM", "text", "12 months"),
     ]
-    rows = rows_after(archive, learned={"field:PHONE", "field:BORN", "field:PLACE"})
-    later = rows_after(archive, of(("BORN", "-")), kept=rows)
-    first = rows_after(archive)
-    then = rows_after(archive, kept=first, learned={"field:PHONE"}, full={("PHONE", 0)})
+    chosen = {"field:MAIL", "field:TERM"}
+    rows = rows_after(archive, chosen=chosen)
+    personal = {"Monthly_rent", "MAIL", "CITY", "field"}
 
-    for each in (rows, later, then):  # what has looked personal stays so
-        found = columns_of_form(each, WORDS)
-        assert {column.name for column in found if column.is_personal} == {"MAIL", "PHONE", "field"}
+    def found(rows: list[FormColumnRow]) -> set[str]:
+        return {column.name for column in columns_of_form(rows, WORDS) if column.is_personal}
+
+    assert found(rows) == found(rows_after(archive, kept=rows, chosen=chosen)) == personal
+    assert found(rows_after(archive, typed_, kept=rows, chosen=chosen)) == personal | {"TICKED", "SUM", "TERM"}
+    assert found(rows_after(archive, kept=rows_after(archive, typed_), chosen=chosen)) == personal
+    assert found(rows_after(kept=rows_after(archive, chosen=chosen), full={("TERM", 0)})) == personal
+
+
+def test_finding_and_media_type_are_personal_by_what_they_are() -> None:
+    columns = (*columns_of("discrepancies"), *columns_of("files"))
+    at = {(each.table, each.name): number for number, each in enumerate(columns)}
+    codes = ["FIELD_WITHOUT_PAYMENT", "CARD_CONFLICT", "AMOUNT_MISMATCH"]
+    values: list[list[Any]] = [["v"] * len(codes) for _ in columns]
+    values[at["discrepancies", "code"]] = codes
+    values[at["files", "media_type"]] = ["image/png", "image/png; name=Dana", None]
+
+    shown = shown_values(columns, values, Treatment.KEYED, "key of {}".format)
+    seen = {
+        name: shown[at["discrepancies", name]] for name in ("transaction_id", "expected", "discrepancy_id", "state")
+    }
+    hidden = "key of v"
+    assert seen["transaction_id"] == seen["discrepancy_id"] == [hidden, "v", "v"]
+    assert (seen["expected"], seen["state"]) == (["v", hidden, "v"], ["v"] * 3)
+    assert shown[at["files", "media_type"]] == ["image/png", "key of image/png; name=Dana", None]
+    masked = shown_values(columns, values, Treatment.MASKED, str)
+    assert masked[at["files", "media_type"]] == ["image/png", "•••", None]
 
 
 def test_each_treatment_hides_personal_values_of_any_type() -> None:
@@ -287,4 +322,6 @@ def test_id_by_which_a_card_is_guessed_without_a_key_is_personal() -> None:
 
     assert ids("0042") == ids("0042") != ids("0043")
     its = {(table, each.name) for table in SOURCES for each in columns_of(table) if each.is_personal}
-    assert {("settlements", "entry_id"), ("discrepancies", "discrepancy_id")} <= its
+    assert ("settlements", "entry_id") in its
+    codes = DiscrepancyCode.MISSING_IN_ARCHIVE, DiscrepancyCode.AMBIGUOUS_MATCH
+    assert all(hides("discrepancies", "discrepancy_id", "", code) for code in codes)

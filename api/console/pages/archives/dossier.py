@@ -143,7 +143,7 @@ def _dossier(
     if archive is None:
         return _without_archive(request, reference, caller)
     numbered_from_0 = [each for each in UNMASKABLE if each not in begin]
-    may_read_access = is_allowed(caller.role, Action.READ_ACCESS)
+    may_read_access, may_unmask = (is_allowed(caller.role, each) for each in (Action.READ_ACCESS, Action.UNMASK))
     file = archive_view.signed_document(reference, caller) if is_allowed(caller.role, Action.DOWNLOAD_FILE) else None
     newest = archive.judgements[0].verdict if archive.judgements else archive.signed_document_verdict
     return render(
@@ -160,7 +160,7 @@ def _dossier(
         public_link=None if after and name == "versions" else _public_link(archive),
         numbered=list(enumerate(archive.fields, id_of_cursor(after) + 2 if after and name == "fields" else 1)),
         list_behind=name if after else None,
-        hidden=list(hidden_values(archive, numbered_from_0)) if caller.is_masked else (),
+        hidden=list(hidden_values(archive, numbered_from_0)) if caller.is_masked and may_unmask else (),
         unmasked=unmasked,
         opened=access_list.page(AccessQuery(reference=reference, limit=_OPENED)).items if may_read_access else (),
     )
