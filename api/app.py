@@ -277,8 +277,10 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 @app.exception_handler(Exception)
 async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
-    """Answer in the documented shape, so that the sender sends again. The server logs the error with its trace."""
-    return _failure(request, 500, "INTERNAL", "an unexpected error of cellar; its log has the trace")
+    """Answer in the documented shape, so that the sender sends again. The server logs the error, and closes."""
+    answer = _failure(request, 500, "INTERNAL", "an unexpected error of cellar; its log has the trace")
+    answer.headers["connection"] = "close"  # else the next request on the connection is lost
+    return answer
 
 
 def _failure(request: Request, status: int, code: str, told: str | Said, where: str = "") -> JSONResponse:

@@ -106,7 +106,9 @@ async def _http_exception(request: Request, error: HTTPException) -> Response:
 
 @console.exception_handler(Exception)
 async def _unexpected(request: Request, _error: Exception) -> Response:
-    return _failure(request, 500, "INTERNAL", _UNEXPECTED)
+    answer = _failure(request, 500, "INTERNAL", _UNEXPECTED)
+    answer.headers["connection"] = "close"  # as `_unexpected` of the API
+    return answer
 
 
 def _failure(request: Request, status: int, code: str, said: str | Said) -> Response:

@@ -5,11 +5,14 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
-from starlette.types import Message, Receive, Scope, Send
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.database.migration import migrate
+from api.app import app
 from api.console.console import application
 from models.views.messages import NewEndpoint
 from services.messages import endpoints
@@ -18,27 +21,41 @@ from tests.api.console.conftest import PERSON, posted
 from tests.installations import installed
 
 
-async def _without_body(scope: Scope, _receive: Receive, send: Send) -> None:
-    """The console behind a server that fails to read the body of a request."""
+def _without_body(served: ASGIApp) -> Any:
+    """An application behind a server that fails to read the body of a request."""
 
     async def _fail() -> Message:
         raise OSError("the body cannot be read")
 
-    await application(scope, _fail, send)
+    async def _served(scope: Scope, _receive: Receive, send: Send) -> None:
+        await served(scope, _fail, send)
+
+    return _served
 
 
-async def _answer(path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(_without_body, raise_app_exceptions=False)
+async def _answer(served: ASGIApp, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(_without_body(served), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar") as client:
         seen = await client.get(path)
-        return await client.post(path, headers={"cookie": seen.headers["set-cookie"].partition(";")[0]})
+        return await client.post(path, headers={"cookie": seen.headers.get("set-cookie", "").partition(";")[0]})
+
+
+def _posted(served: ASGIApp, path: str) -> httpx.Response:
+    with ThreadPoolExecutor() as threads:  # the browser of this folder holds this thread's event loop
+        return threads.submit(asyncio.run, _answer(served, path)).result()
+
+
+@pytest.mark.parametrize(("served", "path"), [(application, "/login"), (app, "/oauth/token")])
+def test_unexpected_error_says_that_the_connection_ends(served: ASGIApp, path: str) -> None:
+    """The server closes it: the next request on it would be lost."""
+    answer = _posted(served, path)
+
+    assert (answer.status_code, answer.headers["connection"]) == (500, "close")
 
 
 def test_page_of_an_unexpected_error_has_the_headers_of_all_pages() -> None:
-    with ThreadPoolExecutor() as threads:  # the browser of this folder holds this thread's event loop
-        answer = threads.submit(asyncio.run, _answer("/login")).result()
+    answer = _posted(application, "/login")
 
-    assert answer.status_code == 500
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
 
