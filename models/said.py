@@ -213,7 +213,7 @@ class Sentence(Enum):
     no_revocation_data = "no OCSP answer and no CRL for the certificate was found in the document"
     old_revocation_data = "the OCSP answers and CRLs in the document are older than the signature"
     password_needed = "it opens with a password only"  # noqa: S105 -- a sentence
-    no_pdf = "it is no PDF, or its structure is damaged"
+    no_pdf = "it is not a PDF, or its structure is damaged"
     too_expensive = "its examination would take more time or memory than one document may"
     stray_signature = "it has a signature that no form field leads to"
     fields_not_compared = "its form fields cannot be compared"
@@ -311,7 +311,7 @@ class Sentence(Enum):
     nothing_came = "nothing came within %(seconds)s s"
     bad_certificate = "the certificate is wrong: %(fault)s"
     no_listener = "the connection is refused: no server listens at the port"
-    bad_url = "the endpoint is no URL; expected http or https and a host"
+    bad_url = "the endpoint is not a URL; expected http or https and a host"
     private_address = (
         "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private addresses"
     )
@@ -335,7 +335,7 @@ class Sentence(Enum):
     database_silent = "the database does not answer: %(reason)s"
     database_busy = "every connection to the database is in use"
     database_denies = "the database denies access to a table: grant its user all rights on every table"
-    database_no_file = "the database is no SQLite file"
+    database_no_file = "the database is not an SQLite file"
     database_absent = "the database does not exist"
     database_differs = "the database has other tables than this cellar expects: run `cellar migrate`"
     version_differs = "version %(number)s is another receipt in the database than in the store; see `cellar rebuild`"
@@ -365,7 +365,7 @@ class Sentence(Enum):
     examiner_not_started = "the examination of a signed document could not be started: %(reason)s"
     no_trust_root = "a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER"
     no_trust_list = (
-        "a file of CELLAR_TRUST_LISTS is no trust list, or is not signed with a certificate beside it; see "
+        "a file of CELLAR_TRUST_LISTS is not a trust list, or is not signed with a certificate beside it; see "
         "docs/archives.md"
     )
     trust_unreadable = "a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: %(reason)s"

@@ -98,7 +98,7 @@ _LETTERS: Mapping[NoticeKind, _Letter] = {
     NoticeKind.DELIVERIES_REFUSED: _Letter(
         NN_("1 delivery was refused", "%(count)s deliveries were refused"),
         N_(
-            "%(detail)s\n%(when)s\nThe bodies are in quarantine: `cellar quarantine list`. For what needs nobody: "
+            "%(detail)s\n%(when)s\nThe bodies are in quarantine: `cellar quarantine list`. To dismiss one: "
             "`cellar quarantine dismiss RECEIPT --why WHY`.\n%(cellar)s/console/refused"
         ),
         N_("no delivery is refused any longer"),
@@ -139,13 +139,13 @@ _LETTERS: Mapping[NoticeKind, _Letter] = {
         N_("endpoint %(key)s is disabled"),
         N_(
             "Since %(since)s: %(detail)s. It gets no messages.\n"
-            "`cellar endpoints enable %(key)s` once it is well.\n%(cellar)s/console/endpoints"
+            "`cellar endpoints enable %(key)s` once it works again.\n%(cellar)s/console/endpoints"
         ),
         N_("endpoint %(key)s is enabled again"),
     ),
     NoticeKind.MESSAGES_DEAD: _Letter(
         NN_("1 message to %(key)s is given up", "%(count)s messages to %(key)s are given up"),
-        N_("%(when)s\nOnce the endpoint is well: `cellar endpoints redeliver %(key)s`.\n%(cellar)s/console/endpoints"),
+        N_("%(when)s\nOnce the endpoint works again: `cellar endpoints redeliver %(key)s`.\n%(cellar)s/console/endpoints"),
         N_("no message to %(key)s is given up any longer"),
         NN_("1 message had been.", "%(count)s messages had been."),
     ),

@@ -20,7 +20,7 @@ REFUSALS: Mapping[str, Meaning] = {
     "EMPTY_BODY": Meaning("The body is empty.", _FROM_CELLOSIGN, says_all=True),
     "EVENT_MISSING": Meaning("The body does not name its event.", _FORM, says_all=True),
     "FORM_FIELD_CHANGED": Meaning(
-        "This event expects data for the open form, which cellar does not give.", _TAKE_OFF, says_all=True
+        "This event asks for data to fill in the open form, and cellar sends none.", _TAKE_OFF, says_all=True
     ),
     "NOT_AN_OBJECT": Meaning("The body is JSON, but not an archive.", _FROM_CELLOSIGN),
     "NOT_BASE64": Meaning("The content of a file is damaged: it is not base64.", _FORM),
@@ -144,7 +144,7 @@ _REMOVE_SETTING = "Change CELLAR_NOTIFY_URLS instead."
 ANSWERS: Mapping[str, Meaning] = {
     **CAUSES,
     "BAD_ENDPOINT": Meaning(
-        "The address of the endpoint is no URL.", "Write an address that begins with https://.", says_all=True
+        "The address of the endpoint is not a URL.", "Write an address that begins with https://.", says_all=True
     ),
     "BAD_PARAMETER": Meaning("A value that was sent is missing or not valid.", "Go back and correct it."),
     "BAD_SECRET": Meaning("The secret of the endpoint is not valid.", "Leave it out: cellar makes a secret."),
@@ -174,7 +174,7 @@ ANSWERS: Mapping[str, Meaning] = {
         says_all=True,
     ),
     "SECOND_PERSON": Meaning(
-        "Whoever has planned an erasure may not confirm it.",
+        "A person may not confirm an erasure that they planned.",
         "Let another person look at the plan and confirm it. For a day, a new login counts as its maker's.",
         says_all=True,
     ),

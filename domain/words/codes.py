@@ -92,7 +92,7 @@ WORDS: Mapping[str, str] = {
     "listed": "On Cellosign's list",
     # verdicts of checks
     **_spelled("off warning wrong"),
-    "ok": "Well",
+    "ok": "OK",
     # outcomes of a verdict
     **_spelled("sound fields_changed broken unsigned unreadable unaltered"),
     "covered": "Words covered by a stamp",
@@ -135,6 +135,11 @@ WORDS: Mapping[str, str] = {
     "action_act_in_prefect": "Act in Prefect",
     "action_enter": "Use an own login",
     "title_process": "Process %(number)s",
+    # types of form fields, as Cellosign names them
+    **_spelled("text checkbox date number phone payment location signature initials", "type_"),
+    **dict.fromkeys(("type_select", "type_radio", "type_dropdown", "type_list", "type_combo"), "Choice"),
+    "type_email": "Mail address",
+    "type_geolocation": "Location",
     # what runs wait for
     "waits_store": "the store",
     "waits_database": "the database",
@@ -153,7 +158,7 @@ WORDS: Mapping[str, str] = {
     "named_in_archive": "Archive",
     "named_in_event": "Session event",
     "named_in_refused": "Refused delivery",
-    "named_in_waiting": "Delivery that is no archive yet",
+    "named_in_waiting": "Delivery that is not an archive yet",
     # names of filters, and orders of a list
     **_spelled("reference references process_number transaction_number session label template source", "filter_"),
     **_spelled("state cause condition discrepancy warning verdict signer file_name due", "filter_"),

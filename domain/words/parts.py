@@ -85,7 +85,7 @@ PARTS: Mapping[str, Meaning] = {
     ),
     "receiver_lacks_processes": Meaning(
         "Some processes of the receiver do not run.",
-        "They are started again. If this stays so, see the log of the receiver.",
+        "They are started again. If this lasts, see the log of the receiver.",
     ),
     "inbox_is_late": Meaning(
         "Archives wait in the inbox for too long.",

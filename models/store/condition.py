@@ -139,7 +139,7 @@ class DerivedCode(FindingCode):
     )
     ENDPOINT_FAILING = finding("An endpoint does not confirm its messages.", _CONFIRM, short="Endpoints that fail")
     ENDPOINT_DISABLED = finding(
-        "An endpoint is disabled, and gets no messages.", "Enable it once it is well.", short="Disabled endpoints"
+        "An endpoint is disabled, and gets no messages.", "Enable it once it works again.", short="Disabled endpoints"
     )
     BREAK_GLASS_USED = finding(
         "Somebody signed in by break-glass, past the provider.",
@@ -153,7 +153,7 @@ class DerivedCode(FindingCode):
     )
     ERASED_RETURNED = finding(
         "Something of an erased archive has come again, and was removed.",
-        "Ask whoever sends it why it is there still. This ends a day after the last delivery.",
+        "Ask the sender why it is still there. This ends a day after the last delivery.",
         short="Erased archives that came again",
     )
     RETENTION_DUE = finding(
@@ -163,7 +163,7 @@ class DerivedCode(FindingCode):
     )
     FIELD_VANISHED = finding(
         "What titles, facets, the retention or payments are read from has vanished from the archives of a template.",
-        "Ask whoever changed the form. Name the new field on the page of the template, or say there that it was seen.",
+        "Ask the person who changed the form. Name the new field on the page of the template, or say there that it was seen.",
         short="Fields that vanished",
     )
     TEMPLATE_DRIFTED = finding(
@@ -172,7 +172,7 @@ class DerivedCode(FindingCode):
         short="Templates that changed",
     )
     MESSAGES_DEAD = finding(
-        "Messages were given up.", "Send them again once their endpoint is well.", short="Messages given up"
+        "Messages were given up.", "Send them again once their endpoint works again.", short="Messages given up"
     )
 
 

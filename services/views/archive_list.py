@@ -39,7 +39,8 @@ from services.views.masks import personal_of
 
 MOST_COUNTED = 10_000
 """The newest matches that are counted or sorted."""
-_MOST_VALUES = 8
+_MOST_VALUES, _MOST_CHOICES = 8, 200
+_CHOSEN = (Kind.TEMPLATE, Kind.SOURCE)
 _MOST_ROWS_SEARCHED = 100
 _PLAIN = (Kind.TEMPLATE, Kind.STATE, Kind.STANDING, Kind.SOURCE)
 _STANDINGS = {facet(Kind.STANDING, each): each.value for each in Standing}
@@ -135,6 +136,21 @@ def facets(query: views.ArchiveFilter, caller: Caller) -> views.FacetCounts:
         for part in [parts.get(f"{kind}:{name}", PartWords())]
     ]  # fmt: skip
     return views.FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
+
+
+def choices(caller: Caller) -> dict[str, list[tuple[str, Names]]]:
+    """Return the templates and sources of the newest 10,000 archives that a caller sees, the most frequent first, with
+    the names of the templates, by their filters. Raises Transient if the database does not answer.
+    """
+    with reading() as session:
+        ids = newest(session, Wanted(facets_of_scope(caller)), MOST_COUNTED)
+        found = sorted(pages.counted(session, ids, _CHOSEN), key=lambda each: -each.archives)
+        values = _values(session, found)
+    known = {kind: [values[each.facet] for each in found if each.kind == kind][:_MOST_CHOICES] for kind in _CHOSEN}
+    return {
+        kind: [(each, called(each if kind == Kind.TEMPLATE else None, caller)) for each in its]
+        for kind, its in known.items()
+    }
 
 
 def arrived(query: views.ArchiveFilter, caller: Caller, since: datetime, most: int) -> int:

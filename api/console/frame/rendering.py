@@ -73,7 +73,14 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     **{
         each.__name__.removesuffix("_text"): each
         for each in (
-            *(telling.shown, telling.plain, telling.plain_lines, telling.value_text, languages.worded),
+            *(
+                telling.shown,
+                telling.plain,
+                telling.plain_lines,
+                telling.value_text,
+                telling.said_value,
+                languages.worded,
+            ),
             *(formats.moment_text, formats.short_moment_text, formats.day_text, formats.day_in_zone_text),
             *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
             *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),

@@ -185,6 +185,13 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.splitlines())
 
 
+def said_value(value: Any) -> str:
+    """Return a value of a payload as pages show it: yes and no are words."""
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    return value_text(value)
+
+
 def value_text(value: Any) -> str:
     """Return a value of a payload as text: a text as it is, everything else as JSON."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

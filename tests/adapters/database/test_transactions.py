@@ -285,7 +285,7 @@ def test_file_of_another_kind_is_refused(configure: Configure, tmp_path: Path) -
     configure(database_url=f"sqlite:///{tmp_path}/notes.txt")
     (tmp_path / "notes.txt").write_text("notes " * 500)
 
-    expected = f"the database is no SQLite file {tmp_path}/notes.txt; check CELLAR_DATABASE_URL"
+    expected = f"the database is not an SQLite file {tmp_path}/notes.txt; check CELLAR_DATABASE_URL"
     assert expected in error_of_reading()
     with pytest.raises(Unusable) as refused:
         migrate()

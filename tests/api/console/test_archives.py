@@ -348,6 +348,16 @@ def test_choices_of_discrepancies_and_warnings_have_words_and_codes(person: http
     assert ">Failed</option>" in page
 
 
+def test_a_search_that_finds_nothing_says_what_is_searched_and_templates_and_sources_are_choices(
+    browser: Browser,
+) -> None:
+    for language, said in (("en", "Searched: Reference, Process number"), ("he", "החיפוש נעשה ב: מזהה, מספר תהליך")):
+        page = browser.open("/console/archives?q=nothing-has-this", language)
+        assert said in page.locator("#results").inner_text()
+        assert page.locator("select#filter-template option").count() > 1
+        assert page.locator("select#filter-source option[value=default]").count() == 1
+
+
 def test_hostile_search_is_text(browser: Browser) -> None:
     page = browser.open("/console/archives")
 

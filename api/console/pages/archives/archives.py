@@ -99,12 +99,14 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
     template = query.template if query and (page.items or not caller.is_scoped) else None
     # Saved views are of all archives, and people name them as they like.
     views = [] if caller.is_scoped or caller.is_masked else saved_views.links_of(request)
+    is_part = request.headers.get("hx-target") == "results"  # which has no filters
     chosen, explained = columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
         asked=found.asked,
         page=page,
+        chosen=archive_list.choices(caller) if found.page and not is_part else {},
         searched=searched_places(in_public=caller.is_masked),
         matched=archive_list.matched(query.q, page.items, caller) if query else {},
         template_names={template: called(template, caller)} if template else {},
