@@ -175,7 +175,9 @@ def _archive_shown(shown: Shown, terms: PaymentTerms, language: Language, texts:
         "files": shown.files,
         "signed_document": _signed_document(archive, verdict, judged_at, texts),
         "parties": _each_once(each.recipient_name for each in archive.sessions),
-        "paid": _each_once(f"{each.amount_text()} {_worded(each.standing, texts)}" for each in booked(archive, terms)),
+        "paid": _each_once(
+            f"{each.amount_text(texts)} {_worded(each.standing, texts)}" for each in booked(archive, terms)
+        ),
         "sessions": [(each, _integration_rows(each)) for each in archive.sessions],
         "payments": [_payment_row(each, texts) for each in booked(archive, terms)],
         "discrepancies": [
@@ -261,7 +263,7 @@ def _payment_row(payment: BookedPayment, texts: NullTranslations) -> _Row:
         masked(attempt.type or ""),
         attempt.status,
         _worded(payment.standing, texts),
-        payment.amount_text(),
+        payment.amount_text(texts),
         masked(card),
         attempt.provider_reference,
     )

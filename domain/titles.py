@@ -81,13 +81,13 @@ def title_text(title: TitleView, language: Language = "en", texts: NullTranslati
 
 def _paid(payment: TitlePayment, texts: NullTranslations) -> str:
     standing = texts.gettext(WORDS[payment.standing]).lower() if payment.standing in WORDS else payment.standing
-    return f"{_money(payment.amount_minor, payment.currency)} {standing}" if payment.amount_minor else standing
+    return f"{_money(payment.amount_minor, payment.currency, texts)} {standing}" if payment.amount_minor else standing
 
 
-def _money(amount_minor: int, currency: str | None) -> str:
+def _money(amount_minor: int, currency: str | None, texts: NullTranslations) -> str:
     exponent = exponent_of(currency)
     if exponent is None or currency not in _SIGNS:
-        return amount_text(amount_minor, currency, exponent)
+        return amount_text(amount_minor, currency, exponent, texts)
     whole, rest = divmod(abs(amount_minor), 10**exponent)
     fraction = f".{rest:0{exponent}}" if rest else ""
     return f"{'-' if amount_minor < 0 else ''}{_SIGNS[currency]}{whole:,}{fraction}"

@@ -37,6 +37,7 @@ from domain.runs import age_text, heals_by_rerun
 from domain.titles import title_text
 from domain.words.catalogue import word
 from domain.words.causes import CAUSES
+from domain.words.wording import ENGLISH
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.retention import DueAction
@@ -289,7 +290,7 @@ def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
         (
             each.transaction_id or "–",
             each.standing,
-            amount_text(each.amount_minor, each.currency, exponent_of(each.currency)),
+            amount_text(each.amount_minor, each.currency, exponent_of(each.currency), ENGLISH),
             each.status or "–",
             each.type or "–",
             each.card_last4 or "–",

@@ -10,6 +10,7 @@ from domain.payments.booking import BookedPayment, booked
 from domain.payments.discrepancies import shown_transaction
 from domain.secrets.cards import masked
 from domain.words.catalogue import warned, word
+from domain.words.wording import ENGLISH
 from models.archive.archive import Archive
 from models.completeness.processes import MissingProcessRow
 from models.messages.notification import NotificationRow, NotificationState
@@ -113,7 +114,7 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
 def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     attempt = payment.attempt
     card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
-    return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
+    return (payment.standing, payment.amount_text(ENGLISH), masked(card), masked(attempt.type or ""))
 
 
 def _transaction(found: DiscrepancyView) -> str | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import MAX_PREC, ROUND_DOWN, Context, Decimal
+from gettext import NullTranslations
 
 from iso4217 import Currency
 
@@ -31,12 +32,15 @@ def minor_units(amount: Decimal, exponent: int, unit: AmountUnit) -> int | None:
     return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 else None
 
 
-def amount_text(amount_minor: int | None, currency: str | None, exponent: int | None) -> str:
-    """Return an amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
+def amount_text(
+    amount_minor: int | None, currency: str | None, exponent: int | None, texts: NullTranslations | None = None
+) -> str:
+    """Return an amount as people write it: 2100 minor units of ILS are `21.00 ILS`; without `texts`, as records do."""
     if amount_minor is None:
         return "–"
     if exponent is None:
-        return f"{amount_minor} minor units"
+        unknown = texts.gettext("%(amount)s (smallest unit, currency unknown)") if texts else "%(amount)s minor units"
+        return unknown % {"amount": amount_minor}
     whole, rest = divmod(abs(amount_minor), 10**exponent)
     fraction = f".{rest:0{exponent}}" if exponent else ""
     return f"{'-' if amount_minor < 0 else ''}{whole}{fraction} {currency}"

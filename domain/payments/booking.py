@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from functools import partial
+from gettext import NullTranslations
 from itertools import count
 
 from domain.payments.amounts import Amounts, Instalments, amount_text, amounts_of, instalments_of
@@ -32,12 +33,12 @@ class BookedPayment:
     paid_on: date | None
     others: tuple["BookedPayment", ...] = ()
 
-    def amount_text(self) -> str:
-        return self.text_of(self.amounts.amount_minor)
+    def amount_text(self, texts: NullTranslations | None = None) -> str:
+        return self.text_of(self.amounts.amount_minor, texts)
 
-    def text_of(self, amount_minor: int | None) -> str:
-        """Return an amount in this payment's currency, as people write it."""
-        return amount_text(amount_minor, self.attempt.currency, self.amounts.exponent)
+    def text_of(self, amount_minor: int | None, texts: NullTranslations | None = None) -> str:
+        """Return an amount in this payment's currency, as `amount_text` words it."""
+        return amount_text(amount_minor, self.attempt.currency, self.amounts.exponent, texts)
 
 
 def booked(archive: Archive, terms: PaymentTerms) -> list[BookedPayment]:

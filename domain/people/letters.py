@@ -145,7 +145,7 @@ _LETTERS: Mapping[NoticeKind, _Letter] = {
     ),
     NoticeKind.MESSAGES_DEAD: _Letter(
         NN_("1 message to %(key)s is given up", "%(count)s messages to %(key)s are given up"),
-        N_("%(when)s\nOnce the endpoint works again: `cellar endpoints redeliver %(key)s`.\n%(cellar)s/console/endpoints"),
+        N_("%(when)s\nOnce it works again: `cellar endpoints redeliver %(key)s`.\n%(cellar)s/console/endpoints"),
         N_("no message to %(key)s is given up any longer"),
         NN_("1 message had been.", "%(count)s messages had been."),
     ),

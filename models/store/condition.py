@@ -163,7 +163,7 @@ class DerivedCode(FindingCode):
     )
     FIELD_VANISHED = finding(
         "What titles, facets, the retention or payments are read from has vanished from the archives of a template.",
-        "Ask the person who changed the form. Name the new field on the page of the template, or say there that it was seen.",
+        "Ask the person who changed the form. Name the new field on the template's page, or say there that it is seen.",
         short="Fields that vanished",
     )
     TEMPLATE_DRIFTED = finding(

@@ -138,19 +138,18 @@ def facets(query: views.ArchiveFilter, caller: Caller) -> views.FacetCounts:
     return views.FacetCounts(groups=groups, counted=min(len(ids), MOST_COUNTED), is_all=len(ids) <= MOST_COUNTED)
 
 
-def choices(caller: Caller) -> dict[str, list[tuple[str, Names]]]:
-    """Return the templates and sources of the newest 10,000 archives that a caller sees, the most frequent first, with
-    the names of the templates, by their filters. Raises Transient if the database does not answer.
+def choices(caller: Caller) -> dict[str, list[str]]:
+    """Return the templates and sources of the newest 10,000 archives that a caller sees, the most frequent first, by
+    their filters. Raises Transient if the database does not answer.
     """
     with reading() as session:
-        ids = newest(session, Wanted(facets_of_scope(caller)), MOST_COUNTED)
-        found = sorted(pages.counted(session, ids, _CHOSEN), key=lambda each: -each.archives)
+        found = pages.counted(session, newest(session, Wanted(facets_of_scope(caller)), MOST_COUNTED), _CHOSEN)
         values = _values(session, found)
-    known = {kind: [values[each.facet] for each in found if each.kind == kind][:_MOST_CHOICES] for kind in _CHOSEN}
-    return {
-        kind: [(each, called(each if kind == Kind.TEMPLATE else None, caller)) for each in its]
-        for kind, its in known.items()
+    found.sort(key=lambda each: -each.archives)
+    of = {
+        kind: [values[each.facet] for each in found if each.kind == kind and each.facet in values] for kind in _CHOSEN
     }
+    return {kind: its[:_MOST_CHOICES] for kind, its in of.items()}
 
 
 def arrived(query: views.ArchiveFilter, caller: Caller, since: datetime, most: int) -> int:

@@ -65,7 +65,7 @@ def test_title_has_what_people_chose(rows: Rows | None, words: TemplateWords, la
         ([payment("verified", 100), payment("failed", 900), payment("charged", 5)], "₪0.05 charged"),
         ([payment("charged", 5), payment("charged", 700), payment("charged")], "₪7 charged"),
         ([payment("charged", 123_456, "JPY")], "123456 JPY charged"),
-        ([payment("charged", 500, None)], "500 minor units charged"),
+        ([payment("charged", 500, None)], "500 (smallest unit, currency unknown) charged"),
         ([payment("verified", 0)], "verified"),
         ([payment("unknown", None, None)], "unknown"),
         ([], ""),

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from adapters.settings.settings import settings
+from adapters.store.sources import RECORDS
 from api.access import asks_by_itself
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
@@ -24,6 +25,7 @@ from domain.access import is_allowed
 from domain.runs import heals_by_rerun
 from domain.words.wording import N_, Language
 from models.access import Action
+from models.runs.receipt import DEFAULT_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     **{
         each.__name__.removesuffix("_text"): each
         for each in (
-            *(
-                telling.shown,
-                telling.plain,
-                telling.plain_lines,
-                telling.value_text,
-                telling.said_value,
-                languages.worded,
-            ),
+            *(telling.shown, telling.plain, telling.plain_lines, languages.worded),
             *(formats.moment_text, formats.short_moment_text, formats.day_text, formats.day_in_zone_text),
             *(formats.hour_text, formats.duration_text, formats.age_text, formats.size_text, formats.number_text),
             *(formats.money_text, telling.code_text, telling.code_or_value, telling.filter_name, telling.choice_text),
@@ -89,6 +84,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
             *(telling.english, telling.titled, telling.titled_plain, telling.named),
         )
     },
+    "value": telling.said_value,
     "part": partial(telling.code_text, kind="part"),
     "missing_why": partial(telling.code_text, kind="missing"),
     "waits_for": partial(telling.code_text, kind="waits"),
@@ -182,4 +178,5 @@ def environment() -> Environment:
     made.tests["in_both_languages"] = languages.is_in_both_languages
     made.tests["healed_by_rerun"] = heals_by_rerun
     made.globals.update(root=ROOT, static_url=static_url, archive_url=archive_url)
+    made.globals.update(known_sources=lambda: [DEFAULT_SOURCE, *sorted(RECORDS.known())])
     return made

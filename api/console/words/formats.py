@@ -10,6 +10,7 @@ from babel.numbers import format_currency, format_decimal, is_currency
 from babel.units import format_unit
 
 from adapters.settings.settings import settings
+from adapters.words.languages import texts
 from api.console.words.languages import language
 from domain.payments.amounts import amount_text, exponent_of
 
@@ -90,7 +91,7 @@ def size_text(size_bytes: int) -> str:
 def money_text(amount_minor: int | None, currency: str | None) -> str:
     exponent = exponent_of(currency)
     if amount_minor is None or exponent is None or currency is None or not is_currency(currency):
-        return amount_text(amount_minor, currency, exponent)
+        return amount_text(amount_minor, currency, exponent, texts(language()))
     amount = Decimal(amount_minor).scaleb(-exponent)  # of some currencies, CLDR would round minor units away
     return format_currency(amount, currency, locale=_locale(), decimal_quantization=False)
 

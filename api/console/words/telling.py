@@ -187,9 +187,7 @@ def plain_lines(text: str) -> str:
 
 def said_value(value: Any) -> str:
     """Return a value of a payload as pages show it: yes and no are words."""
-    if isinstance(value, bool):
-        return gettext("Yes") if value else gettext("No")
-    return value_text(value)
+    return (gettext("Yes") if value else gettext("No")) if isinstance(value, bool) else value_text(value)
 
 
 def value_text(value: Any) -> str:

@@ -44,7 +44,7 @@ def test_size_reads_from_the_left_in_its_largest_unit(size_bytes: int, text: str
         (1_234_567, "KWD", "KWD1,234.567"),
         (12_34, "IDR", "IDR12.34"),
         ((1 << 63) - 1, "ILS", "₪92,233,720,368,547,758.07"),
-        (7, "XXZ", "7 minor units"),
+        (7, "XXZ", "7 (smallest unit, currency unknown)"),
         (None, "ILS", "–"),
     ],
 )
@@ -52,13 +52,23 @@ def test_money_is_exact(amount_minor: int | None, currency: str, text: str) -> N
     assert formats.money_text(amount_minor, currency) == text
 
 
-def test_words_of_a_constant_are_in_the_language_of_each_page() -> None:
-    page = environment().from_string("{{ 'denied'|code('outcome') }}")
+@pytest.mark.parametrize(
+    ("said", "english", "hebrew"),
+    [
+        ("'denied'|code('outcome')", "Denied", "נדחתה הגישה"),
+        ("'checkbox'|code('type')", "Checkbox", "תיבת סימון"),
+        ("'unheard-of'|code('type')", "unheard-of", "unheard-of"),
+        ("false|value", "No", "לא"),
+        ("2100|money(none)", "2100 (smallest unit, currency unknown)", "2100 (ביחידה הקטנה, מטבע לא ידוע)"),
+    ],
+)
+def test_words_of_a_constant_are_in_the_language_of_each_page(said: str, english: str, hebrew: str) -> None:
+    page = environment().from_string(f"{{{{ {said} }}}}")
 
     with languages.speaking("en"):
-        assert page.render() == "Denied"
+        assert page.render() == english
     with languages.speaking("he"):
-        assert page.render() == "נדחתה הגישה"
+        assert page.render() == hebrew
 
 
 @given(st.text())

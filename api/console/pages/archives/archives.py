@@ -100,16 +100,17 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
     # Saved views are of all archives, and people name them as they like.
     views = [] if caller.is_scoped or caller.is_masked else saved_views.links_of(request)
     is_part = request.headers.get("hx-target") == "results"  # which has no filters
+    choices = archive_list.choices(caller) if found.page and not is_part else {}
     chosen, explained = columns_of(request), request.query_params.get("explained")
     return render(
         request,
         "archives.html",
         asked=found.asked,
         page=page,
-        chosen=archive_list.choices(caller) if found.page and not is_part else {},
+        chosen=choices,
         searched=searched_places(in_public=caller.is_masked),
         matched=archive_list.matched(query.q, page.items, caller) if query else {},
-        template_names={template: called(template, caller)} if template else {},
+        template_names={each: called(each, caller) for each in (template, *choices.get("template", ())) if each},
         since=page.items[0].received_at if page.items and not (found.is_later or is_sorted) else None,
         is_sorted=is_sorted,
         most_counted=archive_list.MOST_COUNTED,
