@@ -63,9 +63,9 @@ def test_release_says_what_became_of_each_body(after_a_bad_night: Running) -> No
 def test_failures_groups_them_by_cause_and_says_what_to_do(after_a_bad_night: Running) -> None:
     said = _said(after_a_bad_night, "failures")
 
-    assert "CONFLICT" in said
+    assert "NOT_REPAIRABLE" in said
     assert "3 archives" in said
-    assert "do what the detail says" in said.lower()
+    assert "cellar restore" in said.lower()
 
 
 def test_list_finds_a_failed_archive_by_its_process_number(after_a_bad_night: Running) -> None:
@@ -81,12 +81,12 @@ def test_list_finds_everything_that_needs_a_person(after_a_bad_night: Running) -
 def test_show_begins_with_the_cause(after_a_bad_night: Running) -> None:
     said = _said(after_a_bad_night, "show", FAILED[0])
 
-    assert said.index("CONFLICT") < said.index("deliveries")
-    assert f"cellar rerun {FAILED[0]}" in said
+    assert said.index("NOT_REPAIRABLE") < said.index("deliveries")
+    assert "cellar restore REFERENCE" in said
 
 
 def test_status_says_that_something_failed(after_a_bad_night: Running) -> None:
-    assert "CONFLICT" in _said(after_a_bad_night, "status", status=1)
+    assert "NOT_REPAIRABLE" in _said(after_a_bad_night, "status", status=1)
 
 
 def test_logs_show_the_way_of_one_process(after_a_bad_night: Running) -> None:
@@ -98,18 +98,18 @@ def test_logs_show_the_way_of_one_process(after_a_bad_night: Running) -> None:
 
 
 def test_dry_run_shows_what_a_bulk_re_run_would_do(after_a_bad_night: Running) -> None:
-    said = _said(after_a_bad_night, "rerun", "--failed", "--cause", "CONFLICT", "--dry-run")
+    said = _said(after_a_bad_night, "rerun", "--failed", "--cause", "NOT_REPAIRABLE", "--dry-run")
 
     assert any(line.startswith("3 ") for line in said.splitlines())
     assert {after_a_bad_night.read(each)["state"] for each in FAILED} == {"failed"}
 
 
 def test_rerun_repairs_all_archives_of_a_cause_and_the_record_says_so(after_a_bad_night: Running) -> None:
-    _said(after_a_bad_night, "rerun", "--failed", "--cause", "CONFLICT", "--yes")
+    _said(after_a_bad_night, "rerun", "--failed", "--cause", "NOT_REPAIRABLE", "--yes")
 
     wait_until(
         lambda: all(after_a_bad_night.read(each)["state"] == "completed" for each in FAILED),
     )
     record = _said(after_a_bad_night, "bulk", "list")
     assert "done" in record
-    assert "CONFLICT" not in _said(after_a_bad_night, "failures")
+    assert "NOT_REPAIRABLE" not in _said(after_a_bad_night, "failures")

@@ -217,7 +217,7 @@ def test_archive_that_fails_waits_in_the_inbox_for_a_run_of_its_own(saved: Path)
     progress = run(saved)
 
     assert str(progress) == "6 imported, 0 already known, 0 refused, 1 failed"
-    assert (progress.problems[0].path, progress.problems[0].code) == (f"{saved}/2019/may/one.json", "CONFLICT")
+    assert (progress.problems[0].path, progress.problems[0].code) == (f"{saved}/2019/may/one.json", "NOT_REPAIRABLE")
     [waiting] = inbox.deliveries()
     [failed] = [each for each in rows(RunRow) if each["state"] == "Failed"]
     [delivery] = [each for each in rows(DeliveryRow) if each["delivery_id"] == waiting.delivery_id]

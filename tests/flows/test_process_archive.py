@@ -71,11 +71,11 @@ def test_re_run_that_meets_damage_is_a_condition_until_a_re_run_succeeds(sqlite_
     assert ended.is_failed()
     assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True), CELLAR).items] == ["process-1"]
     [group] = failures().items
-    assert (group.condition, group.code, group.task) == ("RUN_FAILED", "CONFLICT", "persist-files")
+    assert (group.condition, group.code, group.task) == ("RUN_FAILED", "NOT_REPAIRABLE", "persist-files")
     [condition] = overview.overview(datetime.now(UTC)).attention.conditions
     assert (condition.code, condition.subjects) == ("RUN_FAILED", 1)
     shown = archive_of("process-1")
-    assert (shown.state, shown.conditions[0].values["cause"]) == ("completed", "CONFLICT")
+    assert (shown.state, shown.conditions[0].values["cause"]) == ("completed", "NOT_REPAIRABLE")
 
     store().overwrite_bytes(before, key)
     assert archived("process-1").conditions == []
