@@ -38,8 +38,7 @@ TOO_MANY_WRONG_TOKENS = "TOO_MANY_WRONG_TOKENS"
 _LIMITS = parse_many("200/day; 60/hour; 20/minute")
 """How many wrong tokens of an address are answered as such. Going on costs ever longer pauses."""
 _COMPARED = parse("50/minute")
-"""How many passwords for a name are checked, from all addresses, and how many wrong tokens and links of an address are
-compared at all: at most 100 in any 60 seconds."""
+"""How many wrong tokens and links of an address are compared at all: at most 100 in any 60 seconds."""
 _MOST_COUNTS = 3000
 _MOST_RIGHT = 1000
 _EXCHANGE_S = 1.0
@@ -201,41 +200,37 @@ class Unauthorized:
             self._end.cancel()
             self._end = None
 
-    def guess(self, address: str, name: str = "", browser: str = "") -> int:
+    def guess(self, address: str, browser: str = "") -> int:
         """Count a wrong token, or a password before it is checked. Return for how many seconds such a guess has come
         too often, 0 if it has not.
 
-        A browser in which the user of a name has signed in before counts for itself. Else the address counts, and the
-        name, whatever address it comes from. What comes too often is not counted: a flood costs no query, and makes no
-        pause longer than its span of time.
+        A browser in which the user of a name has signed in before counts for itself, else the address. A name counts
+        nothing: guesses would lock its user out. What comes too often is not counted: a flood costs no query, and
+        makes no pause longer than its span of time.
         """
-        limiter, counted = FixedWindowRateLimiter(self._counts), self._counted(address, name, browser)
-        for each, subject in counted:
+        limiter, subject = FixedWindowRateLimiter(self._counts), self._subject(address, browser)
+        for each in _LIMITS:
             if not limiter.test(each, subject):
                 return math.ceil(limiter.get_window_stats(each, subject).reset_time - time.time())
-        for each, subject in counted:
+        for each in _LIMITS:
             limiter.hit(each, subject)
             self._new[each.key_for(subject)] += 1
         if self._exchanging is None:
             self._exchanging = asyncio.create_task(self._exchange())
         return 0
 
-    def was_right(self, address: str, name: str = "", browser: str = "") -> None:
+    def was_right(self, address: str, browser: str = "") -> None:
         """Take back a guess that `guess` has counted."""
-        for counted in self._counted(address, name, browser):
-            self._take_back(*counted)
+        for each in _LIMITS:
+            self._take_back(each, self._subject(address, browser))
 
     def _take_back(self, limit: RateLimitItem, subject: str) -> None:
         key = limit.key_for(subject)
         self._counts.decr(key)
         self._new[key] -= 1
 
-    def _counted(self, address: str, name: str, browser: str) -> list[tuple[RateLimitItem, str]]:
-        if browser:
-            return [(each, f"browser {browser}") for each in _LIMITS]
-        network = self._network(address)
-        counted = [(each, network) for each in _LIMITS]
-        return [*counted, (_COMPARED, f"name {_digest(name)}")] if name and network != _FURTHER else counted
+    def _subject(self, address: str, browser: str) -> str:
+        return f"browser {browser}" if browser else self._network(address)
 
     async def _exchange(self) -> None:
         """Tell the other receivers of the wrong tokens of a second, and learn of theirs: all share the database."""
@@ -257,7 +252,7 @@ class Unauthorized:
 
 
 def _digest(text: str) -> str:
-    """Return what stands for a name, since somebody may have typed a password in its place, or for a secret."""
+    """Return what stands for a secret."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

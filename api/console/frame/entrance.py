@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from adapters.peers import oidc
 from adapters.settings.settings import settings
 from api.access import open_to_anybody
-from api.authorization import Unauthorized, address_of, caller_with
+from api.authorization import Unauthorized, address_of, caller_with, network_of
 from api.console.frame import cookies
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.rendering import render, see
@@ -45,11 +45,11 @@ async def login(request: Request, form: PostedByAnybody, visitor: AnyVisitor) ->
             return _denied(request, then, "token", again_s)
         session_id = await in_thread(logins.begin, caller, SignedInBy.TOKEN, now, token)
         return await _enter(request, visitor, session_id, then)
-    guess = (address, name, cookies.known_browser(request, name))
+    guess = (address, cookies.known_browser(request, name))
     if again_s := _unauthorized(request).guess(*guess):
         return _denied(request, then, "password", again_s, name)
     typed = (name, form.text("password"), form.text("code"))
-    signed_in = await in_thread_of_passwords(users.sign_in, *typed, address, now)
+    signed_in = await in_thread_of_passwords(guess[1] or network_of(address), users.sign_in, *typed, address, now)
     if signed_in is None:
         await in_thread(users.record_denied, name, address)
         return _denied(request, then, "password", 0, name)
@@ -112,14 +112,15 @@ async def set_password(request: Request, link: str, form: PostedByAnybody, visit
     if form.text("password") != form.text("again"):
         return await in_thread(_password_page, request, link, 422, "again")
     now, address = datetime.now(UTC), address_of(request)
+    sharer = network_of(address)
     try:
-        user = await in_thread_of_passwords(users.set_password_by, link, form.text("password"), now)
+        user = await in_thread_of_passwords(sharer, users.set_password_by, link, form.text("password"), now)
     except Refused as refused:
         return await in_thread(_password_page, request, link, refused.status, "length")
     caller = Caller(user.name, user.role, user.scope, address)
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
     typed = (user.name, form.text("password"), "")
-    signed_in = await in_thread_of_passwords(users.sign_in, *typed, address, now)
+    signed_in = await in_thread_of_passwords(sharer, users.sign_in, *typed, address, now)
     if signed_in is None:
         return see(f"{ROOT}/login?said=password")
     return await _enter(request, visitor, signed_in, f"{ROOT}/")

@@ -6,6 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from domain.words.wording import N_
+from models.errors import Refused
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -27,5 +31,22 @@ in_thread = _Threads(4, "console")
 """Actions of people."""
 in_thread_of_exports = _Threads(2, "export")
 """Exports, which may take minutes: no other action waits for them."""
-in_thread_of_passwords = _Threads(2, "password")
-"""Checks of passwords, each of which takes 64 MiB and 0.1 s of a core."""
+_of_passwords = _Threads(2, "password")
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+_MOST_TURNS = 100
+_TOO_MANY = N_("Many people sign in at this moment. Try again in some seconds.")
+
+
+async def in_thread_of_passwords(sharer: str, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """Return what a check of a password returns. Each takes 64 MiB and 0.1 s of a core.
+
+    A sharer, an address or a browser, has one check under way: its next check waits behind those of all others. So
+    nobody waits for the guesses that others have sent at once.
+
+    Raises Refused while 100 sharers wait.
+    """
+    if sharer not in _turns and len(_turns) >= _MOST_TURNS:
+        raise Refused("TOO_MANY_PASSWORDS", _TOO_MANY, status=503)
+    turn = _turns.setdefault(sharer, asyncio.Lock())
+    async with turn:
+        return await _of_passwords(work, *args, **kwargs)

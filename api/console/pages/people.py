@@ -81,7 +81,7 @@ async def change_password(request: Request, form: Posted, caller: CallerOf) -> R
         return await in_thread(_own, request, caller, 422, "again" if user else "old")
     try:
         kept = request.state.visitor.visitor_id
-        await in_thread_of_passwords(users.change_password, user, form.text("new"), now, kept)
+        await in_thread_of_passwords(caller.name, users.change_password, user, form.text("new"), now, kept)
     except Refused as refused:
         return await in_thread(_own, request, caller, refused.status, "new")
     await in_thread(record, caller, Action.ENTER, detail={"does": "set_password"})
@@ -102,13 +102,12 @@ async def turn_codes_on(request: Request, form: Posted, caller: CallerOf) -> Res
 async def _shown_again(request: Request, form: Form, caller: Caller) -> User | None:
     """Return the user who shows their password again: a browser that was left open is not enough. Guesses are few."""
     unauthorized: Unauthorized = request.app.state.unauthorized
-    guess = (caller.address, caller.name)
-    if unauthorized.guess(*guess):
+    if unauthorized.guess(caller.address):
         return None
     shown = (caller.name, form.text("password"), form.text("code"))
-    user = await in_thread_of_passwords(users.checked, *shown, datetime.now(UTC))
+    user = await in_thread_of_passwords(caller.name, users.checked, *shown, datetime.now(UTC))
     if user:
-        unauthorized.was_right(*guess)
+        unauthorized.was_right(caller.address)
     return user
 
 

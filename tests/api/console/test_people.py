@@ -193,6 +193,8 @@ def test_person_changes_the_password_and_turns_codes_on_by_showing_the_old_one(s
         first = pyotp.TOTP(secret).now()
         assert posted(person, "/console/me/code", {"password": new, "first": first}).status_code == 303
         assert tried(visitor, "data", new, "192.0.2.4") == 403
+        guesses = [tried(visitor, "data", "wrong", f"203.0.114.{number}") for number in range(51)]
+        assert guesses == [403] * 51  # the name is locked for nobody
         assert (
             tried(visitor, "data", new, "192.0.2.4", pyotp.TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30)))
             == 303
