@@ -143,7 +143,7 @@ def test_checks_of_passwords_take_turns_by_address_and_wait_for_few_addresses() 
 
     assert order.index("b") < 5
     assert order.count("c") == 100
-    assert [getattr(each, "code", each) for each in refused] == ["TOO_MANY_PASSWORDS"]
+    assert [getattr(each, "code", each) for each in refused] == ["TOO_MANY_REQUESTS"]
 
 
 def test_right_password_counts_as_no_guess() -> None:

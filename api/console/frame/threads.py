@@ -46,7 +46,7 @@ async def in_thread_of_passwords(sharer: str, work: Callable[P, Result], *args: 
     Raises Refused while 100 sharers wait.
     """
     if sharer not in _turns and len(_turns) >= _MOST_TURNS:
-        raise Refused("TOO_MANY_PASSWORDS", _TOO_MANY, status=503)
+        raise Refused("TOO_MANY_REQUESTS", _TOO_MANY, status=503)
     turn = _turns.setdefault(sharer, asyncio.Lock())
     async with turn:
         return await _of_passwords(work, *args, **kwargs)
