@@ -46,9 +46,7 @@ def summary(  # noqa: PLR0913 -- one for each section
         f"# Archive {_cell(archive.reference)}, version {version}",
         f"Process {'–' if archive.process_number is None else archive.process_number}, "
         f"template {_cell(archive.template_id)}, "
-        f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
-        f"[The whole archive]({archive_url})",
-        section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
+        f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.",
         section(
             "Payments",
             ("standing", "amount", "card", "type"),
@@ -62,8 +60,10 @@ def summary(  # noqa: PLR0913 -- one for each section
             discrepancies_in_all,
         ),
         section("Warnings", ("code", "where", "detail"), warnings),
+        section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
         # Endpoints are left out, because a URL may contain a token.
         section("Notifications", ("event", "message", "state"), messages),
+        f"[The whole archive]({archive_url})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -81,14 +81,6 @@ def test_summary_of_the_sample() -> None:
 # Archive f51c66ba-d33a-4c59-b63a-aa270383fb9e, version 2
 
 Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures: 1, fields: 5.
-[The whole archive]({URL})
-
-## Files
-
-| role | element | type | size | file |
-| --- | --- | --- | --- | --- |
-| signed\\_document | – | application/pdf | 11.0 kB | [{signed[:12]}…]({URL}/files/{signed}/view) |
-| attachment | ATTACHMENT\\_FIELD\\_ID | image/png | 1.0 kB | [{attached[:12]}…]({URL}/files/{attached}/view) |
 
 ## Payments
 
@@ -106,11 +98,20 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 None.
 
+## Files
+
+| role | element | type | size | file |
+| --- | --- | --- | --- | --- |
+| signed\\_document | – | application/pdf | 11.0 kB | [{signed[:12]}…]({URL}/files/{signed}/view) |
+| attachment | ATTACHMENT\\_FIELD\\_ID | image/png | 1.0 kB | [{attached[:12]}…]({URL}/files/{attached}/view) |
+
 ## Notifications
 
 | event | message | state |
 | --- | --- | --- |
 | archive.completed | msg\\_1 | pending |
+
+[The whole archive]({URL})
 """
     )
 
