@@ -274,6 +274,16 @@ def open_numbers(code: AnyCode) -> dict[str, int]:
     return dict(sorted((each.key, each.subjects) for each in open_conditions((code,))))
 
 
+def newest_of(code: AnyCode, key: str, most: int) -> list[str]:
+    """Return the references of the newest archives that have a condition of runs with a key."""
+    its, at = ConditionRow.subject, ConditionRow.found_at
+    if code == DerivedCode.ARCHIVE_FAILED:
+        its, at = ArchiveRow.reference, ArchiveRow.received_at
+    where = (*_ROWS[code].where, _ROWS[code].key.is_not_distinct_from(None if key == NOT_KEPT else key))
+    with reading() as session:
+        return [*session.scalars(select(its).where(*where).order_by(col(at).desc()).limit(most))]
+
+
 def every_label() -> list[tuple[str, str, str]]:
     """Return subject, code and severity of every condition that can be open."""
     of_rows: list[tuple[str, str, str]] = [(each.kind, code, each.severity) for code, each in _ROWS.items()]

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from adapters.tables.open_conditions import NOT_KEPT, open_conditions, open_numbers
+from adapters.tables.open_conditions import NOT_KEPT, newest_of, open_conditions, open_numbers
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
@@ -112,10 +112,12 @@ def list_failed(request: Request, caller: CallerOf) -> Response:
 
 
 def _newest(group: FailureGroup, caller: Caller, most: int) -> list[ArchiveSummary]:
-    """Return the newest archives of a cause; none where no filter finds them."""
-    if group.condition or group.code == NOT_KEPT:
-        return []
-    return archive_list.page(ArchiveQuery(state=State.FAILED, cause=group.code, limit=most), caller).items
+    """Return the newest archives of a cause."""
+    query = ArchiveQuery(state=State.FAILED, cause=group.code, limit=most)
+    if group.condition or group.code == NOT_KEPT:  # no filter finds them
+        found = newest_of(group.condition or DerivedCode.ARCHIVE_FAILED, group.code, most)
+        query = ArchiveQuery(references=found or ["-"], limit=most)
+    return archive_list.page(query, caller).items
 
 
 @router.post("/failed/plan", dependencies=[acts(Action.RERUN)])
