@@ -1,7 +1,6 @@
 // Makes the pages pleasant: keys, copying, choosing rows. Every page works without it.
 (() => {
   document.documentElement.classList.add("has-script");
-  document.querySelector(".console-places [aria-current]")?.scrollIntoView({ block: "nearest" }); // a telephone has a line of them
   const typed = "input:not([type=checkbox]), textarea, select, [contenteditable]";
   const lead = "a, summary, button, input";
   const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector(lead));

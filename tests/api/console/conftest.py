@@ -41,6 +41,24 @@ _IN_THE_DARK = """() => {
     document.documentElement.dataset.bsTheme = "dark";
     for (const each of document.getAnimations()) each.finish(); // colours change little by little
 }"""
+_MISPLACED = r"""() => {
+    const found = [], isWide = innerWidth > 1000, box = (each) => each.getBoundingClientRect();
+    const all = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+    const isWithin = (inner, outer) => box(inner).left > box(outer).left - 1 && box(inner).right < box(outer).right + 1;
+    for (const each of all(isWide ? "main .table-responsive" : "main .table-responsive:has(> .rows)"))
+        if (each.scrollWidth > each.clientWidth + 1) found.push(`cut: ${each.ariaLabel ?? each.className}`);
+    for (const each of all(".rows :is(.title > div, .title > div > *, .state, time, .reference > bdi:last-child)"))
+        for (let outer = each.parentElement; outer.tagName !== "TBODY"; outer = outer.parentElement)
+            if (!isWithin(each, outer)) found.push(`beyond its ${outer.tagName}: ${each.textContent.trim()}`);
+    for (const each of all(".rows .reference > bdi:last-child:not(:only-child)"))
+        if (each.scrollWidth > each.clientWidth + 1 && isWide) found.push(`no amount: ${each.textContent}`);
+    for (const each of all("main .halves > .card"))
+        if (box(each).bottom - box(each.lastElementChild).bottom > 300) found.push(`white below ${each.id}`);
+    if (!isWide) found.push(...all("kbd, .keys").map((each) => `a key: ${each.textContent}`));
+    if (!isWide) found.push(...all(".console-side").map((each) => box(each).height).filter((each) => each > 60));
+    return found.map((each) => `${String(each).slice(0, 90)} at ${innerWidth}`);
+}"""
+"""What is cut or hidden beside a desk's width or a telephone's: in lists, and at a desk in every table."""
 _COME_LATER = {"#pdf": ".pdf-page[data-drawn]", "#parts": "#parts table"}
 """Cards whose content comes after the page."""
 
@@ -193,14 +211,17 @@ class Browser:
         return px
 
     def excess(self) -> list[str]:
-        """Return of which windows, a desk's and a telephone's, the page is wider, all its details open."""
+        """Return of which windows, desks' and a telephone's, the page is wider, and what is cut there, all its details
+        open.
+        """
         wide = self.page.viewport_size
         assert wide
         self.page.evaluate("for (const each of document.querySelectorAll('main details')) each.open = true")
         found = list[str]()
-        for width, height in ((360, 740), (wide["width"], wide["height"])):
+        for width, height in ((360, 740), (1280, 800), (wide["width"], wide["height"])):
             self.page.set_viewport_size({"width": width, "height": height})
             found += [f"{px} px wider than {width}" for px in [self.overflow_px()] if px]
+            found += self.page.evaluate(_MISPLACED)
         return found
 
     def faults(self, path: str) -> list[str]:

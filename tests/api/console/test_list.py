@@ -107,7 +107,9 @@ def test_keys_walk_choose_and_open_rows_in_each_layout(page: Page, browser: Brow
 
 def test_boxes_choose_a_range_with_shift_and_the_plan_has_these_archives(page: Page, browser: Browser) -> None:
     boxes = page.locator("tbody input[type=checkbox]")
+    assert page.locator(".acts .reason:visible").count() == 0  # nothing can be erased before something is chosen
     boxes.nth(1).click()
+    assert page.locator(".acts .reason:visible").count() == 2
     boxes.nth(4).click(modifiers=["Shift"])
 
     browser.follow(page.get_by_role("button", name="Plan a re-run"))

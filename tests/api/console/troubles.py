@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import SQLModel
 
@@ -38,7 +39,7 @@ def fill_with_troubles() -> None:
         [
             *(_failed_run(number, hours) for number, hours in ((1, 3), (2, 5), (3, 5))),
             _refusal("a", 2, reference="process-a", process_number=7),
-            _refusal("b", 30, where=HOSTILE, code="NOT_BASE64"),
+            _refusal("b", 30, where=HOSTILE, code="NOT_BASE64", reference=str(UUID(int=5)), process_number=1_234_567),
             missing("m", 5, "submitted", reference="process-m"),
             missing("n", 50, "listed", transaction_number=31),
             missing(
