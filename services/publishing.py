@@ -138,7 +138,8 @@ def _manner() -> str:
     """Return a digest of what all tables follow from beside rows: with another one, they are written anew."""
     how = read_treatments(settings().tables_personal).get(_PUBLISHER.role, Treatment.WHOLE)
     key = seals.fingerprint("table:") if how is Treatment.KEYED else ""
-    return sha256(json.dumps([_FORM, how, key, settings().dossier_url("")]).encode()).hexdigest()[:16]
+    its = [_FORM, how, key, settings().dossier_url(""), settings().zone.key]
+    return sha256(json.dumps(its).encode()).hexdigest()[:16]
 
 
 def _everything(place: "_Place", to: tuple[str, int]) -> _Changed:

@@ -134,7 +134,8 @@ def dictionary(caller: Caller, ids: Collection[str]) -> OpenTable:
     def values() -> Iterator[Values]:
         for name, template_id in tables:
             with suppress(Refused):  # no archive has the template any longer
-                yield entries(name or form_table(template_id or ""), described(name, template_id, caller))
+                its = described(name, template_id, caller)
+                yield entries(name or form_table(template_id or ""), its, settings().zone.key)
 
     return _table(DICTIONARY, ENTRY, values(), caller)
 

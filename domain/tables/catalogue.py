@@ -127,7 +127,7 @@ ENTRY = (
         Column(name, type_, meaning_of("dictionary", name))
         for name, type_ in (
             *((each, ColumnType.TEXT) for each in ("table_name", "column_name", "type", "place", "description")),
-            *((each, ColumnType.TEXT) for each in ("name_en", "name_he")),
+            *((each, ColumnType.TEXT) for each in ("name_en", "name_he", "zone")),
             ("is_personal", ColumnType.BOOLEAN),
             ("filled", ColumnType.NUMBER),
             ("counted_rows", ColumnType.INTEGER),

@@ -230,11 +230,11 @@ def described(columns: Sequence[Column], pages: Iterable[Values], how: Treatment
     return [Described(each, shares.get(each.name), rows) for each in shown_columns(columns, how)]
 
 
-def entries(table: str, described: Iterable[Described]) -> Values:
-    """Return the values of `dictionary` for the columns of a table."""
+def entries(table: str, described: Iterable[Described], zone: str) -> Values:
+    """Return the values of `dictionary` for the columns of a table. `zone` is that of the installation's days."""
     found = []
     for each in described:
         its = each.column
-        about = its.type, its.place, its.description, its.names.en, its.names.he, its.is_personal
+        about = its.type, its.place, its.description, its.names.en, its.names.he, zone, its.is_personal
         found.append((*[None] * 5, table, its.name, *about, each.filled, each.rows))
     return list(zip(*found, strict=True))

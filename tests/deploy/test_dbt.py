@@ -43,9 +43,8 @@ for command in map(json.loads, sys.argv[1:]):
     if not done.success and "freshness" not in command:  # which fails where something is stale
         sys.exit(f"dbt {command} failed: {done.exception or ''}")
 """
-DAY, NEXT = date(2026, 1, 1), date(2026, 1, 2)
-LATE = datetime(2026, 1, 1, 22, 31, tzinfo=UTC)
-"""On the next day in Jerusalem, where the models count."""
+BEFORE, DAY = date(2025, 12, 31), date(2026, 1, 1)
+ZONE = "America/New_York"
 MODELS = {
     "processes_by_day": "day, branch, processes, completed, failed",
     "money_by_day": "day, currency, standing, payments, amount_minor, revenue_minor",
@@ -87,8 +86,8 @@ def fill() -> None:
             "a-4",
             "Jaffa",
             [("verify_credit_card", "success", 70)],
-            "2026-01-01T22:30:00",
-            NOON.replace(hour=22, minute=31),
+            "2026-01-01T03:30:00",
+            NOON.replace(hour=3, minute=31),
         ),
     ):
         receipt_id = received(reference, body(reference, city, *payments, submitted=submitted), at)
@@ -132,7 +131,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, postgres_server: str, migrat
     url = url_of(postgres_server, "dbt_test")
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE dbt_test TEMPLATE {migrated_database} STRATEGY FILE_COPY".encode())
-    with installed(folder, lake_url=lake, database_url=url, share=True):
+    with installed(folder, lake_url=lake, database_url=url, share=True, business_timezone=ZONE):
         fill()
         publishing.publish()
     shutil.copytree(PACKAGE, package)
@@ -162,24 +161,24 @@ TARGETS = pytest.mark.parametrize("target", ["lake", "share"])
 
 @TARGETS
 def test_models_tell_what_was_archived(built: Built, target: str) -> None:
-    today = datetime.now(ZoneInfo("Asia/Jerusalem")).date()
+    today = datetime.now(ZoneInfo(ZONE)).date()
     found = {name: sorted(built.rows[target, name], key=str) for name in MODELS}
 
     assert found["processes_by_day"] == [
+        (BEFORE, "Jaffa", 1, 1, 0),
         (DAY, "Haifa", 2, 2, 0),
         (DAY, "unknown", 102, 1, 0),
-        (NEXT, "Jaffa", 1, 1, 0),
         (today, "unknown", 1, 0, 1),
     ]
     assert found["money_by_day"] == [
+        (BEFORE, "ILS", "verified", 1, 70, None),
         (DAY, "ILS", "charged", 3, 3100, 3100),
         (DAY, "ILS", "failed", 1, 50, None),
-        (DAY, "ILS", "verified", 1, 70, None),
     ]
     assert found["time_to_archive"] == [
+        (BEFORE, "lease", 1, 60.0, 60.0, 9.0),
         (DAY, "lease", 3, 180.0, 300.0, 9.0),
         (DAY, "order", 100, pytest.approx(29.7), pytest.approx(59.4), None),
-        (NEXT, "lease", 1, 60.0, 60.0, 9.0),
     ]
     assert found["open_exceptions"] == [
         ("discrepancy", "STATUS_CONFLICT", "a-3", None),

@@ -233,8 +233,8 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
     change(update(ChangeRow).where(col(ChangeRow.position) == 0).values(reference="of.another.server"))
     assert {*written().values()} == {None}  # a new epoch
     assert any("'client'" in each for each in texts())
-    for how in ("keyed", "left_out"):
-        configure(lake_url=str(lake), tables_personal=f"data={how}")
+    for how, zone in (("keyed", "UTC"), ("left_out", "UTC"), ("left_out", "Asia/Tokyo")):
+        configure(lake_url=str(lake), tables_personal=f"data={how}", business_timezone=zone)
         assert {*written().values()} == {None}
         assert not any("'client'" in each for each in texts())
 

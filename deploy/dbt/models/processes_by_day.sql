@@ -10,7 +10,7 @@ with named as (
 )
 
 select
-    cast(archives.received_at at time zone '{{ var("zone") }}' as date) as day,
+    {{ day_of('archives.received_at') }} as day,
     coalesce(named.branch, 'unknown') as branch,
     count(*) as processes,
     sum(case when archives.state = 'completed' then 1 else 0 end) as completed,

@@ -6,7 +6,7 @@ with submitted as (
 
 timed as (
     select
-        cast(archives.received_at at time zone '{{ var("zone") }}' as date) as day,
+        {{ day_of('archives.received_at') }} as day,
         archives.template_id,
         cast(extract(epoch from archives.received_at - submitted.submitted_at) as double precision) as arrival_s,
         cast(extract(epoch from archives.completed_at - archives.received_at) as double precision) as completion_s
