@@ -152,7 +152,7 @@ console-vendor: .venv/development
 
 # The locks are for Python 3.11 to 3.13. uv resolves them in seconds, pip in minutes.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build
-READERS := dbt-core<1.12 dbt-duckdb dbt-postgres deltalake duckdb pyarrow psycopg[binary] openapi-python-client polars pandas \
+READERS := $(shell cat deploy/dbt/requirements.txt) duckdb psycopg[binary] openapi-python-client polars pandas \
   nbclient ipykernel
 lock:
 	$(LOCK) --output-file requirements.lock pyproject.toml

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from domain.masking import MASK
+from domain.personal import may_hide
 from domain.tables.catalogue import ENTRY, LEAD, SOURCES, UNFIT, columns_of
 from domain.tables.meanings import row_of
 from models.archive.archive import State
@@ -28,6 +30,8 @@ _VALUES: dict[str, type[StrEnum]] = {
 _FRESH = {"archives": "received_at", "deliveries": "received_at", "runs": "started_at", "events": '"at"'}
 """The tables that have a new row for each archive, with the moment of the row."""
 _FRESHNESS = {"warn_after": {"count": 1, "period": "day"}, "error_after": {"count": 4, "period": "day"}}
+_NEWEST = "select coalesce(max({}), current_timestamp) from {{{{ this }}}}"
+"""Nothing is late in an empty table, of which dbt would take the year 1."""
 
 
 def sources() -> str:
@@ -53,7 +57,7 @@ def _table(name: str, columns: tuple[Column, ...]) -> dict[str, Any]:
         meta["materialization"] = "table"  # a macro reads it, and views of the plugin are not there for macros
     config: dict[str, Any] = {"meta": meta}
     if name in _FRESH:
-        config |= {"loaded_at_field": _FRESH[name], "freshness": _FRESHNESS}
+        config |= {"loaded_at_query": _NEWEST.format(_FRESH[name]), "freshness": _FRESHNESS}
     key = SOURCES[name].key if name in SOURCES else ()
     found: dict[str, Any] = {"name": name, "description": row_of(name), "config": config}
     if len(key) > 1:
@@ -66,7 +70,9 @@ def _column(table: str, column: Column, key: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": str(column.name), "description": column.description + place}
     tests: list[Any] = []
     if column.name in key and not column.is_personal:
-        tests += ["not_null", *(["unique"] if len(key) == 1 else [])]
+        is_whole = not may_hide(table, column.name)  # else null or the mask stands in some rows, as the setting says
+        unique = "unique" if is_whole else {"unique": {"config": {"where": f"{column.name} <> '{MASK}'"}}}
+        tests += [*(["not_null"] if is_whole else []), *([unique] if len(key) == 1 else [])]
     if f"{table}.{column.name}" in _VALUES:
         tests.append({"accepted_values": {"arguments": {"values": [*map(str, _VALUES[f"{table}.{column.name}"])]}}})
     if column.name == "_archive" and table != "archives":
