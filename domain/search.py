@@ -98,7 +98,7 @@ def field_text(value: Any) -> str:
 
 def named_facet(kind: Kind, name: str, value: str) -> int:
     """Return the facet of a value of a label or a field."""
-    return facet(kind, value if kind is Kind.LABEL else field_text(value), name)
+    return facet(kind, value if kind == Kind.LABEL else field_text(value), name)
 
 
 def short(value: Any) -> str:

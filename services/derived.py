@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sqlmodel import Session, col, select
 
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import read_row, reading, upsert, writing
 from adapters.search import entries
 from adapters.store import ocfl, seals, tombstones
 from adapters.store.sources import terms_of
@@ -20,6 +20,8 @@ from models.search import DerivedRow
 
 SEARCH = "search"
 """The key of the row that says how far it is."""
+_REBUILD = "rebuild"
+"""The key of the mark of a database that is being rebuilt. A rebuild that was killed leaves it."""
 _AT_ONCE = 50
 _DIGESTS_AT_ONCE = 1000
 
@@ -78,13 +80,45 @@ def _is_due() -> bool:
 
 def _fill(session: Session, references: Sequence[str]) -> int:
     """Fill in those of a batch that lack it, and return their number."""
-    from adapters.tables.settlements import payments_by_standing  # noqa: PLC0415 -- slow, and for workers alone
-
     lacking = entries.lacking_of(session, references)
     if lacking:
         archives.lock(session, lacking)
-        entries.write(session, lacking, payments_by_standing(session, lacking), terms_of)
+        _write(session, lacking)
     return len(lacking)
+
+
+def _write(session: Session, references: Sequence[str]) -> None:
+    from adapters.tables.settlements import payments_by_standing  # noqa: PLC0415 -- slow, and for workers alone
+
+    entries.write(session, references, payments_by_standing(session, references), terms_of)
+
+
+def differing(references: Sequence[str], *, is_mended: bool = False) -> set[tuple[str, str]]:
+    """Return the archives that have something else than what follows from their rows, each with the table that differs.
+    `is_mended`: it is made again, whatever they have.
+    """
+    with writing() as session:
+        archives.lock(session, references)
+        before = entries.written(session, references)
+        with session.begin_nested() as tried:
+            _write(session, sorted({each[0] for each in before}))
+            session.flush()
+            after = entries.written(session, references)
+            if not is_mended:
+                tried.rollback()
+    return {(each[0], each[1]) for each in before ^ after | set(filter(entries.is_other_value, before))}
+
+
+def mark_rebuild(*, is_over: bool) -> None:
+    with writing() as session:
+        mark = session.merge(DerivedRow(kind=_REBUILD, version=0, last="", lacking=0))
+        if is_over:
+            session.delete(mark)
+
+
+def is_being_rebuilt() -> bool:
+    """Return whether a rebuild of the database goes on, or was killed."""
+    return read_row(DerivedRow, _REBUILD) is not None
 
 
 def fill_digests() -> int:

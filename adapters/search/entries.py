@@ -398,6 +398,30 @@ def write(
     _add_values(session, values)
 
 
+def written(session: Session, references: Iterable[str]) -> set[tuple[Any, ...]]:
+    """Return what `write` has written of archives: each row after its reference and the name of its table. Archives
+    whose entries have another version are left out: these are made again anyway.
+    """
+    its, values = table_of(ArchiveRow).c, table_of(FacetValueRow)
+    is_its = its.reference.in_(references), func.coalesce(_ENTRY.c.version, version(session)) == version(session)
+    asked = select(its.reference).join(_ENTRY, _ENTRY.c.reference == its.reference, isouter=True).where(*is_its)
+    faceted = asked.join(_FACET, _FACET.c.entry_id == _ENTRY.c.id)
+    made = {
+        ArchiveRow.__tablename__: asked.add_columns(its.due_action, its.due_at),
+        _ENTRY.name: asked.add_columns(_ENTRY.c.id, _ENTRY.c.text, _ENTRY.c.title),
+        _FACET.name: faceted.add_columns(_FACET.c.kind, _FACET.c.facet),
+        values.name: faceted.join(values, values.c.facet == _FACET.c.facet).add_columns(*values.c),
+    }
+    rows = ((name, row) for name, each in made.items() for row in session.connection().execute(each))
+    return {(row[0], name, *row[1:]) for name, row in rows}
+
+
+def is_other_value(written: Sequence[Any]) -> bool:
+    """Return whether a row of what is `written` is a value that has another facet. `write` leaves it."""
+    _, table, *row = written
+    return bool(table == FacetValueRow.__tablename__ and search.named_facet(*row[1:]) != row[0])
+
+
 def _write_texts(session: Session, archives: Iterable[ArchiveRow], texts: _Texts, version: int) -> dict[str, int]:
     """Make texts, titles and versions of entries the given ones, lock the entries, and return their ids."""
     names = (_ENTRY.c.reference, _ENTRY.c.id, _ENTRY.c.text, _ENTRY.c.title)

@@ -1,13 +1,13 @@
 """Compares the database with the store: whoever rewrites a row rewrites no receipt.
 
-Only complete receipts count, so a run that is at work causes no finding. Warnings are not compared, since they are the
-opinion of the build that loaded the archive. What the store says follows from its histories and requests.
+Only complete receipts count, so a run that is at work causes no finding. What the store says follows from its histories
+and requests.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -20,28 +20,41 @@ from adapters.store.objects import history
 from adapters.store.objects.deliveries import delivered
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.store.ocfl import SKELETON
+from adapters.store.tombstones import known_digest
 from adapters.tables.archives.recorded import Recorded, Row, key_columns, recorded
 from domain.archive.difference import row_differences
 from domain.archive.rows import judged_rows, rows_of
 from domain.archive.versions import Age, age_of, newest_first, repeated
-from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureRow, State
+from models.archive.archive import Archive, ArchiveRow, FormFieldRow, SignatureRow, State, WarningRow
 from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.columns import table_of
 from models.errors import Conflict, Locked, Unreadable
-from models.messages.notification import NotificationRow
+from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
-from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, ReceiptRow, RunRow, VersionRow
+from models.runs.receipt import DEFAULT_SOURCE, CauseColumns, DeliveryRow, ReceiptRow, RunRow, VersionRow
 from models.store.fixity import FixityFinding
+from services import derived
 from services.custody.objects import Opened
 from services.custody.verifying_records import OTHER_ZONE, has_other_discrepancies
 
+
+def _all_but(table: type[SQLModel], *names: str) -> Sequence[str]:
+    return [each.name for each in table_of(table).c if each.name not in names]
+
+
 _OF_HISTORIES: Mapping[type[SQLModel], Sequence[str]] = {
-    ReceiptRow: ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source"),
-    DeliveryRow: ("delivery_id", "receipt_id", "received_at", "outcome", "headers", "source"),
-    RunRow: ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", "cause_code"),
-    NotificationRow: ("message_id", "receipt_id", "endpoint", "event", "planned_at"),
+    ReceiptRow: _all_but(ReceiptRow),
+    DeliveryRow: _all_but(DeliveryRow, "flow_run_id"),  # a sweep that starts a run again names the new one
+    RunRow: _all_but(RunRow),
+    EventRow: _all_but(EventRow),
+    NotificationRow: ("message_id", "reference", "receipt_id", "endpoint", "event", "planned_at"),
+    NotificationAttemptRow: _all_but(NotificationAttemptRow),
 }
-"""What never changes of receipts, and of their deliveries, ended runs and messages."""
+"""What never changes of complete receipts, and of their deliveries, ended runs, events, messages and attempts."""
+_MADE_AT = {RunRow: "ended_at", EventRow: "at", NotificationRow: "planned_at", NotificationAttemptRow: "attempted_at"}
+_KEPT_WITHIN = timedelta(hours=1)
+"""A row reaches the database before the history. A writer that was killed in between is continued within this time."""
 
 
 def said_by_histories(opened: Opened, table: type[SQLModel]) -> list[Row]:
@@ -72,7 +85,7 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
                 row["content_root"] = version_in(opened.inventory, number, opened.files.chunks).content_root()
             expected, age = _ages(opened, number, recorded), found.get(version.message)
             is_right = not expected or (age and any(_is_same_age(age, each) for each in expected))
-            aged = {} if is_right else {name: getattr(expected[0], name) for name in ("event_at", "is_set_aside")}
+            aged = {} if is_right else {name: getattr(expected[0], name) for name in _AGE}
             said.append(row | aged)
     return said
 
@@ -82,7 +95,11 @@ def said_archive(opened: Opened, recorded: Recorded) -> dict[str, Any]:
     of the newest receipt, and the current version is the newest version, by the times of the store.
     """
     newest = max(recorded[ReceiptRow], key=lambda row: (row["received_at"], row["receipt_id"]), default=None)
-    said = {"state": newest["state"], "completed_at": newest["completed_at"]} if newest else {}
+    said = {name: newest[name] for name in ("state", "completed_at", *CauseColumns.model_fields) if newest}
+    arrivals = (row["received_at"] for row in (*recorded[ReceiptRow], *recorded[DeliveryRow]))
+    said["received_at"] = min(arrivals, default=None)
+    if (digest := known_digest(opened.reference)) and all(row["digest"] for row in recorded[ArchiveRow]):
+        said["digest"] = digest  # it is filled in where an earlier build, or a key that was away, has left it out
     theirs = {*(version.message for version in opened.inventory.versions), *delivered(opened.stored.sizes)}
     if theirs <= complete_ids(recorded).keys():
         ages = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
@@ -117,9 +134,10 @@ def _is_same_age(found: Age, expected: Age) -> bool:
     """Return whether two ages are equal, or their times may be the same clock time in two time zones. The setting may
     have changed since, and a new run does not read the time of an older version again.
     """
-    if found.is_set_aside != expected.is_set_aside or found.event_at is None or expected.event_at is None:
-        return (found.event_at, found.is_set_aside) == (expected.event_at, expected.is_set_aside)
-    return abs(found.event_at - expected.event_at) <= OTHER_ZONE
+    is_alike = (found.is_from_future, found.is_set_aside) == (expected.is_from_future, expected.is_set_aside)
+    if found.event_at is None or expected.event_at is None:
+        return is_alike and found.event_at == expected.event_at
+    return is_alike and abs(found.event_at - expected.event_at) <= OTHER_ZONE
 
 
 def _ages(opened: Opened, number: int, recorded: Recorded) -> list[Age]:
@@ -157,33 +175,42 @@ def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
     row = {"source": DEFAULT_SOURCE} | dict(row)
     said = {name: row[name] for name in names if name in row}
     return {
-        name: datetime.fromisoformat(text) if name.endswith("_at") and text else text for name, text in said.items()
+        name: datetime.fromisoformat(text) if text and (name == "at" or name.endswith("_at")) else text
+        for name, text in said.items()
     }
 
 
-_OF_THE_PAYLOAD = (
-    *(FileRow, FormFieldRow, PaymentKeyRow, PaymentRow, SignatureRow, SignedDocumentRow),
+OF_THE_PAYLOAD = (
+    *(FileRow, FormFieldRow, PaymentKeyRow, PaymentRow, SignatureRow, SignedDocumentRow, WarningRow),
     *(SessionRow, IntegrationRow, InvitationRow, LabelRow),
 )
+_AGE = ("event_at", "is_from_future", "is_set_aside")
 _MOST_NAMED = 3
 
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:
     """Find the rows of the database that say otherwise than the store, by the key of the object."""
-    tables: list[type[SQLModel]] = [ArchiveRow, VersionRow, *_OF_HISTORIES, *_OF_THE_PAYLOAD]
+    tables: list[type[SQLModel]] = [ArchiveRow, VersionRow, *_OF_HISTORIES, *OF_THE_PAYLOAD]
     rows = recorded([each.reference for each in opened], tables)
     fingerprints = cache(seals.previewed_fingerprints)
 
     def fingerprint(text: str) -> str:
         return fingerprints()(text)
 
-    return {each.stored.key: list(_differing(each, rows[each.reference], fingerprint)) for each in opened}
+    found = {each.stored.key: list(_differing(each, rows[each.reference], fingerprint)) for each in opened}
+    stored = {each.reference: each.stored for each in opened}
+    for reference, table in sorted(derived.differing([*stored])):
+        its = stored[reference]
+        found[its.key].append(its.differs(f"table {table} as the other tables say", "another row"))
+    return found
 
 
 def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str]) -> Iterator[FixityFinding]:
     checkpoint()
     if not found[ArchiveRow]:
-        return  # the database is new, or was rebuilt without this archive
+        if opened.complete_receipts:
+            yield opened.stored.differs("an archive in the database", "none; cellar rebuild restores it")
+        return
     differing = list(_differing_tables(opened, found, fingerprint))
     if differing:
         with suppress(ValueError, KeyError, TypeError, OSError):  # no terms that cellar has written
@@ -194,8 +221,7 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
                 differing = [*others, opened.stored.stale(f"rows that were read with {terms}")]
     yield from differing
     for path, rows in opened.histories.items():
-        key = f"{opened.stored.key}/{path}"
-        if "/discrepancies/" in path and has_other_discrepancies(opened.reference, key, rows):
+        if "/discrepancies/" in path and has_other_discrepancies(opened.reference, path, rows):
             yield opened.stored.differs("the discrepancies of the store", "others in the database")
 
 
@@ -221,21 +247,26 @@ def _compared(
     """
     for table in _OF_HISTORIES:
         rows = said_by_histories(opened, table)
-        yield table, rows, _of(rows, found[table], key_columns(table))
+        yield table, rows, list(_of(opened, table, rows, found[table]))
     versions = said_versions(opened, found)
-    yield VersionRow, versions, _of(versions, found[VersionRow], ["receipt_id"])
+    waiting = {each.message for each in opened.inventory.versions} - {row["receipt_id"] for row in versions}
+    yield VersionRow, versions, [row for row in found[VersionRow] if row["receipt_id"] not in waiting]
     request = current_request(opened, found)
     request = request and replace(request, read_on=read_on)
     archive = _archive(request) if request else None
-    described = {"process_number": archive.process_number, "template_id": archive.template_id} if archive else {}
-    yield ArchiveRow, [described | said_archive(opened, found)], found[ArchiveRow]
+    described = {name: getattr(archive, name) for name in ("process_number", "template_id") if archive}
+    owner = {"source": request.owner} if request else {}
+    yield ArchiveRow, [described | owner | said_archive(opened, found)], found[ArchiveRow]
     if request and archive:
         try:
             said = rows_of(archive, request.payment_terms, fingerprint)
         except Locked:  # the check of the key reports it, and all other columns are compared
             said = _without_fingerprints(rows_of(archive, request.payment_terms, lambda _: ""))
         said = {**said, SignedDocumentRow: _judged(archive, said[SignedDocumentRow], found[SignedDocumentRow])}
-        yield from ((table, said[table], found[table]) for table in _OF_THE_PAYLOAD)
+        # Others than its warnings are not known without its key, and those of a judgement come with its row.
+        is_warned = not archive.is_locked and said[SignedDocumentRow] == judged_rows(archive)[SignedDocumentRow]
+        its_tables = (each for each in OF_THE_PAYLOAD if each is not WarningRow or is_warned)
+        yield from ((table, said[table], found[table]) for table in its_tables)
 
 
 def _without_fingerprints(rows: Mapping[type[SQLModel], Iterable[Row]]) -> dict[type[SQLModel], list[Row]]:
@@ -265,7 +296,15 @@ def _judged(archive: Archive, said: Sequence[Row], found: Sequence[Row]) -> Sequ
     return said
 
 
-def _of(said: Iterable[Row], found: Iterable[Row], key: Sequence[str]) -> list[Row]:
-    """Return the rows of the database that have the key of a row of the store."""
+def _of(opened: Opened, table: type[SQLModel], said: Sequence[Row], found: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of the database that must be in histories: those that have the key of a row of the store, and
+    those of complete receipts and their messages that are older than their way into the store.
+    """
+    key, made_at, latest = key_columns(table), _MADE_AT.get(table), datetime.now(UTC) - _KEPT_WITHIN
     keys = {tuple(row[name] for name in key) for row in said}
-    return [row for row in found if tuple(row[name] for name in key) in keys]
+    owners = {*opened.complete_receipts, *(row["message_id"] for row in said if "message_id" in row)}
+    for row in found:
+        is_old = made_at and row[made_at] and row[made_at] < latest
+        its = {row.get("receipt_id"), row.get("message_id")}
+        if tuple(row[name] for name in key) in keys or (is_old and owners & its):
+            yield row

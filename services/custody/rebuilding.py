@@ -21,6 +21,7 @@ from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
+from services import derived
 from services.completeness.session_events import restore_events
 from services.custody.happened import restore_happened
 from services.custody.objects import is_erased
@@ -72,6 +73,7 @@ def rebuild(
         Transient: store or database does not answer. Start again with an empty database.
     """
     count, damaged, erased = 0, list[tuple[str, str]](), happened.erased()
+    derived.mark_rebuild(is_over=False)
     if even_erased:
         erased = Erased({}, dict.fromkeys(erased.lines, False))
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
@@ -95,6 +97,7 @@ def rebuild(
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
     refused = restore_refused()  # after what happened: the quarantine knows better who decided
     happened.keep_all()
+    derived.mark_rebuild(is_over=True)
     return Rebuilt(count, reports, events, refused, endpoints, templates, tuple(damaged))
 
 

@@ -16,6 +16,7 @@ from adapters.tables.conditions import Found
 from models.errors import Transient
 from models.store.condition import OF_CHECKS, OF_FAULTS, ConditionCode, Subject
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
+from services import derived
 from services.custody.objects import drawn, object_of, stored_objects
 from services.custody.verifying import missing, verify_objects
 from services.custody.verifying_records import verify_beside
@@ -150,6 +151,7 @@ def check_again(reference: str) -> bool:
     """Check an archive that has an open condition, and return whether it still has one."""
     if reference not in conditions.references(reference):
         return False
+    derived.differing([reference], is_mended=True)  # a run loads rows, and not all that the archive is found by
     Memory().check([object_of(reference)])
     return reference in conditions.references(reference)
 

@@ -22,8 +22,12 @@ from adapters.store import happened, ocfl
 from adapters.store.ocfl import INVENTORY
 from adapters.store.tombstones import known_digests
 from adapters.tables.archives import archives
+from adapters.tables.archives.recorded import of_no_archive
 from adapters.tables.runs import receipts
+from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Transient, Unreadable
+from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow, VersionRow
+from models.search import SearchEntryRow
 from models.store.fixity import (
     EMPTY_FOLDER,
     NOTHING,
@@ -34,11 +38,13 @@ from models.store.fixity import (
     strange_thing,
     unnamed,
 )
+from services import derived
 from services.custody.object_checks import is_begun_object, wrong
-from services.custody.object_rows import differing_rows
+from services.custody.object_rows import OF_THE_PAYLOAD, differing_rows
 from services.custody.objects import Files, Opened, is_erased, listed, stored_objects
 
 _MARK = "the mark of the store, which its first archive makes"
+_OF_ARCHIVES = (VersionRow, ReceiptRow, DeliveryRow, RunRow, *OF_THE_PAYLOAD, DiscrepancyRow, SearchEntryRow)
 _AT_ONCE = 4
 _AHEAD = 8
 _TOGETHER = 50
@@ -185,7 +191,7 @@ def _verified(objects: Sequence[StoredObject], *, is_quick: bool) -> list[Fixity
     completed = receipts.completed([each.reference for each in opened])
     for each in opened:
         found[each.stored.key] += wrong(each, completed[each.reference], is_quick=is_quick)
-    if not is_quick:  # a damaged object says nothing about its rows
+    if not is_quick and not derived.is_being_rebuilt():  # a damaged object says nothing about its rows
         sound = [each for each in opened if all(it.fault is Fault.INTERRUPTED for it in found[each.stored.key])]
         for key, its in differing_rows(sound).items():
             found[key] += its
@@ -238,7 +244,8 @@ def _without_inventory(stored: StoredObject) -> FixityFinding:
 
 def missing(seen: Collection[str]) -> Fixity:
     """Find the objects that the database knows and the store does not have at all, and those that are there although
-    their archives were erased. Count the erased archives.
+    their archives were erased; rows of archives that it does not know; and a rebuild that has not ended. Count the
+    erased archives.
 
     Args:
         seen: the keys of the listed objects. Other objects are looked up once more.
@@ -251,4 +258,8 @@ def missing(seen: Collection[str]) -> Fixity:
     found = [FixityFinding(key, Fault.MISSING, "an archived object", "nothing") for key in lost]
     for key in (key for key in seen if is_erased(key, erased)):
         found.append(FixityFinding(key, Fault.EXTRA, "nothing: the archive was erased; erase it again", "an object"))
+    if derived.is_being_rebuilt():  # said once, instead of all rows that it lacks
+        found.append(FixityFinding(ocfl.ROOT, Fault.DIFFERS, "a whole database", "a rebuild goes on, or was killed"))
+    for table, reference in of_no_archive(_OF_ARCHIVES):
+        found.append(FixityFinding(ocfl.object_key(reference), Fault.DIFFERS, "an archive", f"its {table} alone"))
     return Fixity(0, 0, 0, tuple(found), sum(erased.archives.values()))

@@ -228,18 +228,23 @@ def _other_entries(row: SettlementReportRow) -> int:
 
 
 def has_other_discrepancies(reference: str | None, key: str, rows: Rows) -> bool:
-    """Return whether the database has other discrepancies of a process than those under a key of the store, which are
-    not behind.
+    """Return whether the database has other discrepancies of a process than those under a key of the store, if these
+    are the last. While the store is behind, only the events that it has are compared.
     """
-    found = kept_discrepancies.recorded(reference)
-    if found is None or kept_discrepancies.key_of(reference, kept_discrepancies.kept_changes(reference)) != key:
-        return False
-    tables = {"discrepancy": ["discrepancy_id"], "discrepancy_event": ["discrepancy_id", "number"]}
-    return any(any(row_differences(its, rows.get(name, ()), found.get(name, ()))) for name, its in tables.items())
+    log, found = kept_discrepancies.recorded(reference)
+    number = int(PurePosixPath(key).stem)
+    if log is None or log.changes < number:
+        return True  # a change is counted before it is kept
+    keys = {"discrepancy": ["discrepancy_id"], "discrepancy_event": ["discrepancy_id", "number"]}
+    its, events = (row_differences(key, rows.get(name, ()), found.get(name, ())) for name, key in keys.items())
+    if log.changes == number:
+        return any(its) or any(events)
+    return number >= log.kept and any(each.is_missing or each.columns for each in events)
 
 
 def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    changes = kept_discrepancies.kept_changes(None)
+    log, found = kept_discrepancies.recorded(None)
+    changes = log.kept if log else min(len(found), 1)
     last = kept_discrepancies.key_of(None, changes)
     if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.keys_of(None)]):
         yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")

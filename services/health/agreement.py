@@ -13,6 +13,7 @@ from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.said import Sentence
 from models.views.health import Grade
+from services import derived
 from services.health.checks import Found, Probe, plain, warning, wrong
 
 _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
@@ -69,6 +70,8 @@ def _schema() -> Found:
     if found.database != found.newest:
         has = f"revision {found.database}" if found.database else "no tables of cellar"
         raise Transient(f"the database has {has}, this version expects {found.newest}")
+    if derived.is_being_rebuilt():
+        return plain(Grade.WARNING, "a rebuild goes on, or was killed; cellar rebuild needs an empty database")
     return plain(Grade.OK, f"revision {found.database}, the newest")
 
 

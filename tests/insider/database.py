@@ -15,6 +15,7 @@ from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, Discrep
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.search import SearchEntryRow, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
+from services import derived
 from services.custody.happened import KEPT
 from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import rebuild, rebuild_object
@@ -40,6 +41,7 @@ def adapt_rows(reference: str) -> None:
     remove_rows(reference, forgets_discrepancies=not any("discrepancies" in path for path in stored.sizes))
     if stored.sizes:
         rebuild_object(stored, lambda _: None)
+        derived.differing([reference], is_mended=True)  # as a whole rebuild does after its settlements
 
 
 def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:

@@ -20,7 +20,7 @@ import sqlmodel
 from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import read_all, read_row, reading, streamed, upsert, writing
+from adapters.database.transactions import read_all, reading, streamed, upsert, writing
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.objects import history
@@ -66,24 +66,14 @@ def unkept() -> list[str | None]:
     return [row.reference or None for row in read_all(behind)]
 
 
-def kept_changes(reference: str | None) -> int:
-    """Return the number of the last change of a process's discrepancies in the store."""
-    log = read_row(DiscrepancyLogRow, _name(reference))
-    return log.kept if log else 0
-
-
-def recorded(reference: str | None) -> Rows | None:
-    """Return a process's rows in the database as the store keeps them; None while the store lacks changes, or nothing
-    was counted.
-    """
+def recorded(reference: str | None) -> tuple[DiscrepancyLogRow | None, Rows]:
+    """Return what was counted of a process's changes, and its rows in the database as the store keeps them."""
     its = _Changed(_name(reference), 0)
     with reading() as session:
         log = session.get(DiscrepancyLogRow, its.name)
-        if log is None or log.kept < log.changes:
-            return None
         _add_rows(session, {its.name: its})
     rows: Rows = json.loads(b"".join(its.pieces()))
-    return rows
+    return log, rows
 
 
 def keys_of(reference: str | None) -> list[str]:

@@ -204,11 +204,12 @@ def every_source() -> set[str]:
 
 
 def references() -> Iterator[str]:
-    """Yield the references of the processes that have a version. Reads in pages, since there may be millions."""
-    last = ""
+    """Yield the references of the processes that are complete or have a version, in pages: there may be millions."""
+    last, has_version = "", exists().where(col(VersionRow.reference) == col(ArchiveRow.reference))
+    is_archived = has_version | (col(ArchiveRow.state) == State.COMPLETED)
     while True:
-        more = select(VersionRow.reference).distinct().where(col(VersionRow.reference) > last)
-        page = read_all(more.order_by(VersionRow.reference).limit(_REFERENCES_PER_PAGE))
+        more = select(ArchiveRow.reference).where(col(ArchiveRow.reference) > last, is_archived)
+        page = read_all(more.order_by(ArchiveRow.reference).limit(_REFERENCES_PER_PAGE))
         yield from page
         if len(page) < _REFERENCES_PER_PAGE:
             return

@@ -1,15 +1,18 @@
 """Reads all that the database has of some archives, at one moment, to compare it with the store."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+import sqlmodel
+from sqlalchemy import Select, bindparam, exists, select
 from sqlmodel import Session, SQLModel
 
-from adapters.database.transactions import pages, reading
+from adapters.database.transactions import pages, read_first, reading
+from models.archive.archive import ArchiveRow
 from models.columns import table_of
+from models.messages.notification import NotificationRow
 from models.runs.receipt import VersionRow
 
 Row = Mapping[str, Any]
@@ -40,6 +43,14 @@ def recorded_within(
     return dict(found)
 
 
+def of_no_archive(tables: Iterable[type[SQLModel]]) -> Iterator[tuple[str, str]]:
+    """Yield each table that has rows of an archive that the database does not know, with its reference."""
+    for its in map(table_of, tables):
+        is_known = exists().where(table_of(ArchiveRow).c.reference == its.c.reference).correlate(its)
+        if found := read_first(sqlmodel.select(its.c.reference).where(its.c.reference.is_not(None), ~is_known)):
+            yield its.name, found
+
+
 def key_columns(table: type[SQLModel]) -> list[str]:
     """Return the columns of a table's key but the reference."""
     keys = table_of(table).primary_key.columns.keys()
@@ -49,8 +60,11 @@ def key_columns(table: type[SQLModel]) -> list[str]:
 @cache
 def _theirs(table: type[SQLModel]) -> Select[Any]:
     """Return the query, made once: a check of the store runs it for all objects."""
-    columns = table_of(table)
-    return select(columns).where(columns.c.reference.in_(bindparam("references", expanding=True)))
+    columns, its = table_of(table), table_of(NotificationRow)
+    if "reference" in columns.c:
+        return select(columns).where(columns.c.reference.in_(bindparam("references", expanding=True)))
+    found = select(columns, its.c.reference).join(its, its.c.message_id == columns.c.message_id)  # attempts at messages
+    return found.where(its.c.reference.in_(bindparam("references", expanding=True)))
 
 
 def _rows(session: Session, table: type[SQLModel], references: Sequence[str], at_once: int) -> Iterator[Row]:
