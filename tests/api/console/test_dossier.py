@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import re
 import socket
@@ -9,6 +10,7 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 from urllib.parse import quote, urlsplit
@@ -33,6 +35,7 @@ from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 from tests.validation_reports import read
 
+HELLO = Path(__file__).parents[3] / "docs" / "hello.json"
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
 DOCUMENT, IMAGE = (hashlib.sha256(each).hexdigest() for each in (PDF, PNG))
@@ -409,6 +412,19 @@ def test_what_is_not_there_is_said(person: httpx.Client, path: str) -> None:
 
     assert answer.status_code in (404, 422)
     assert "<html" in answer.text
+
+
+def test_archive_of_the_readme_and_recipients_without_a_plain_name_have_their_page(
+    console: Console, person: httpx.Client
+) -> None:
+    sample = sample_document()
+    nested = sample | {"sessions": [each | {"recipient": {"name": [{"of": "Noa"}]}} for each in sample["sessions"]]}
+    bodies = {"hello-cellar": HELLO.read_bytes(), "nested": json.dumps(nested | {"reference": "nested"}).encode()}
+    for reference, body in bodies.items():
+        with installed(console.folder, **console.settings):
+            archived(reference, body)
+
+        assert person.get(f"/console/archives/{reference}").status_code == 200, reference
 
 
 def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, person: httpx.Client) -> None:
