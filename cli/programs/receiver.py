@@ -243,9 +243,9 @@ def run() -> None:
 
 
 def print_first_login(role: Role = Role.ADMINISTRATOR) -> None:
-    """At the first start of an installation, make its first user, and print the link that sets the password.
+    """At the first start of an installation, make its first user, with a file that has the link that sets the password.
 
-    Output that is kept, as a file or a journal, names a file that has the link.
+    A terminal shows the link too. Output that is kept, as a file or a journal, names the file.
     """
     from services.access import users  # noqa: PLC0415 -- for the process that serves
     from services.health.probes import found_root  # noqa: PLC0415
@@ -254,13 +254,13 @@ def print_first_login(role: Role = Role.ADMINISTRATOR) -> None:
         found_root()
         if (link := users.add_first(role, datetime.now(UTC))) is None:
             return
-        if sys.stdout.isatty():
-            typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, {role}, once, within a day.")
-            return
         path = settings().secret_path(users.FIRST_LOGIN)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(0o600)
         path.write_text(f"{link}\n")
+        if sys.stdout.isatty():
+            typer.echo(f"First login: {link}\nIt sets the password of {users.FIRST}, {role}, once, within a day.")
+            return
         text = "the first login: the link in this file sets the password, once, within a day"
         log.info(text, user=users.FIRST, role=role, file=str(path))
 

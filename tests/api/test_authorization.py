@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +46,20 @@ def test_flood_of_wrong_secrets_is_one_line_for_each_door_and_a_summary() -> Non
     assert not [each for each in ("wrong", "somebody", "/console/password/") if each in said]
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "/console/password/admin." in kept.read_text()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_first_login_that_a_terminal_shows_is_in_its_file_too() -> None:
+    """Where the README says that it is."""
+    make_tables()
+    mine, terminal = pty.openpty()
+    printing = "from cli.programs.receiver import print_first_login; print_first_login()"
+    subprocess.run([sys.executable, "-c", printing], stdout=terminal, check=True, timeout=LONGEST_S)
+    os.close(terminal)
+    shown = os.read(mine, 10_000).decode()
+    os.close(mine)
+
+    assert settings().secret_path("first-login").read_text().strip() in shown
 
 
 def test_flood_of_wrong_tokens_is_limited_for_all_receivers_and_locks_nobody_out(
