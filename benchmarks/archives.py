@@ -21,7 +21,7 @@ _numbers = itertools.count(random.randrange(10**9))
 def template() -> bytes:
     """Return an archive without its reference. Call it outside of a running event loop, since it signs a PDF."""
     now = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # as Cellosign writes times
-    case = Case(_PLACEHOLDER.decode(), _TRANSACTION, 17, now, random.Random(17))
+    case = Case(_PLACEHOLDER.decode(), _TRANSACTION, 17, now, random.Random(17), "17")
     body, _ = SCENARIOS["lease-he"](case)
     archive = json.loads(body)
     archive["payments"][0]["provider_transaction_result"]["cguid"] = _PLACEHOLDER.decode()

@@ -72,6 +72,8 @@ def simulate(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Send realistic archives to a receiver, some of them faulty, and compare the results with what is expected.
 
+    Their label SIMULATION is the seed: `cellar list` and `cellar erase` take `--label SIMULATION=SEED`.
+
     The exit status is 0 if every outcome is as expected, 1 if not, and 2 for wrong use.
     """
     url = url or settings().receiver_url

@@ -111,6 +111,7 @@ _TYPICAL_REMARKS = ("-", "Please call before noon", "כניסה מהחצר, קו
 @dataclass(frozen=True)
 class Case:
     """The values that make an archive unique. `now` is the time of archiving; the process began hours to days before.
+    `run` is a label of its sessions, by which people find what was simulated.
 
     `transaction_id` is the value of the form's payment element, if the form has such an element.
     """
@@ -120,6 +121,7 @@ class Case:
     process_number: int
     now: datetime
     rng: Random
+    run: str
 
 
 def process(case: Case, form: Form, signer_count: int, *, amount: str) -> Json:
@@ -225,10 +227,10 @@ def _submission_details(signer: Person) -> Json:
 
 
 def _labels(case: Case, form: Form) -> dict[str, str]:
-    customer = f"{case.rng.randrange(1_000_000):06}"
+    its = {"CUSTOMER_ID": f"{case.rng.randrange(1_000_000):06}", "SIMULATION": case.run}
     if form.language == "he":
-        return {"CUSTOMER_ID": customer, "סניף": case.rng.choice(("תל אביב", "חיפה", "ירושלים")), "מסמך": form.title}
-    return {"CUSTOMER_ID": customer, "BRANCH": case.rng.choice(("north", "centre", "south")), "DOCUMENT": form.title}
+        return {**its, "סניף": case.rng.choice(("תל אביב", "חיפה", "ירושלים")), "מסמך": form.title}
+    return {**its, "BRANCH": case.rng.choice(("north", "centre", "south")), "DOCUMENT": form.title}
 
 
 def _integration(rng: Random, kind: str, executed_at: datetime) -> Json:

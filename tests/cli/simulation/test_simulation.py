@@ -114,6 +114,24 @@ def test_references_are_uuid4_and_differ_between_archives_and_seeds() -> None:
     assert {UUID(one).version for one in references} == {4}
 
 
+def test_runs_have_numbers_of_their_own_and_a_label_that_names_them() -> None:
+    """Also runs of more than twenty archives, and those of seeds that lie next to each other, or a thousand apart."""
+    sessions = {
+        seed: [
+            session
+            for one in simulated_archives(24, seed=seed, now=NOW)
+            if one.expectation.status == "0"
+            for session in json.loads(one.body)["sessions"]
+        ]
+        for seed in (1, 2, 1001)
+    }
+    for name in ("reference", "process_number", "transaction_number"):
+        its = [{each[name] for each in of} - {"one hundred"} for of in sessions.values()]
+        assert len(set[Any]().union(*its)) == sum(map(len, its)), name
+    for seed, of in sessions.items():
+        assert {each["labels"]["SIMULATION"] for each in of} == {str(seed)}
+
+
 def test_expectations_use_all_known_codes_and_no_others() -> None:
     expectations = [one.expectation for one in twenty().values()]
     assert frozenset[str]().union(*(one.warnings for one in expectations)) == WARNINGS
