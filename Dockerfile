@@ -16,9 +16,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip --python /opt/cellar/bin/python install --no-compile --no-deps --no-build-isolation . \
-    && deploy/container/trim /opt/cellar
+    && deploy/container/trim /opt/cellar /opt/lake
 
-FROM base
+FROM base AS cellar
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends 'restic=0.18.*' \
     && rm -rf /var/lib/apt/lists/*
@@ -33,6 +33,7 @@ ENV PATH=/opt/cellar/bin:$PATH \
     CELLAR_WORKER_METRICS_PORT=8001 \
     PREFECT_HOME=/var/lib/cellar/prefect \
     PREFECT_SERVER_API_HOST=0.0.0.0 \
+    PREFECT_SERVER_UI_STATIC_DIRECTORY=/var/lib/cellar/prefect-ui \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     DO_NOT_TRACK=1
 USER 10001:10001
@@ -41,3 +42,9 @@ VOLUME /var/lib/cellar
 EXPOSE 8000 8001 4200
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --retries=3 CMD ["python3", "-IS", "/opt/cellar/healthy.py"]
 ENTRYPOINT ["cellar"]
+
+# With what writes Delta tables, for CELLAR_LAKE_URL.
+FROM cellar AS cellar-lake
+COPY --from=build /opt/lake /opt/cellar
+
+FROM cellar

@@ -62,11 +62,13 @@ wheel: .venv/development
 
 release: wheel
 	@test -r "$(RELEASE_KEY)" || { echo "make release RELEASE_KEY=FILE; docs/release.md says how to make the key" >&2; exit 1; }
-	podman build --format docker --timestamp $(SOURCE_DATE_EPOCH) $(BUILD_OPTIONS) --tag $(IMAGE) .
-	podman create --replace --name cellar-release --network none $(IMAGE)
-	set -o pipefail; podman export cellar-release | $(BIN)/python deploy/sbom.py image > $(NAME).image.cdx.json
-	podman rm cellar-release
-	podman save --output $(NAME).image.tar $(IMAGE)
+	set -e -o pipefail; for each in "" -lake; do \
+	  podman build --format docker --timestamp $(SOURCE_DATE_EPOCH) $(BUILD_OPTIONS) --target cellar$$each --tag $(IMAGE)$$each .; \
+	  podman create --replace --name cellar-release --network none $(IMAGE)$$each; \
+	  podman export cellar-release | $(BIN)/python deploy/sbom.py image > $(NAME).image$$each.cdx.json; \
+	  podman rm cellar-release; \
+	done
+	podman save --multi-image-archive --output $(NAME).image.tar $(IMAGE) $(IMAGE)-lake
 	deploy/sign $(NAME) "$(RELEASE_KEY)"
 
 bench-receiver: .venv/development
@@ -151,7 +153,8 @@ console-vendor: .venv/development
 	touch $@
 
 # The locks are for Python 3.11 to 3.13. uv resolves them in seconds, pip in minutes.
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build \
+  --extra lake
 READERS := $(shell cat deploy/dbt/requirements.txt) duckdb psycopg[binary] openapi-python-client polars pandas \
   nbclient ipykernel
 lock:

@@ -97,6 +97,7 @@ def publish() -> list[Published]:
         Locked: personal columns are keyed, and the key is away.
         Transient: the place does not answer, or another publisher was faster. A new run goes on.
         Unusable: the user of the database may make no schema for the share.
+        WrongUse: the lake's library is not installed.
     """
     written, failed = list[Published](), list[CellarError]()
     for place in _places():
@@ -110,14 +111,14 @@ def publish() -> list[Published]:
 
 
 def _places() -> "Iterator[_Place]":
-    if settings().lake_location is not None:
-        from adapters.files.lake import LakeTable  # noqa: PLC0415 -- takes 50 MB
-
-        yield LakeTable
     if settings().share:
         from adapters.database.share import ShareTable  # noqa: PLC0415 -- needs the driver of Postgres
 
         yield ShareTable
+    if settings().lake_location is not None:  # the last, since its library may be missing
+        from adapters.files.lake import LakeTable  # noqa: PLC0415 -- takes 50 MB
+
+        yield LakeTable
 
 
 def _publish(place: "_Place") -> list[Published]:

@@ -10,12 +10,17 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from adapters.files import bucket
 from adapters.settings.settings import settings
-from models.errors import CellarError, Conflict, Transient
+from models.errors import CellarError, Conflict, Transient, WrongUse
+
+try:
+    from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+except ModuleNotFoundError:
+    needed = "run the image that is built with `--target cellar-lake`, or pip install 'cellosign-cellar[lake]'"
+    raise WrongUse(f"CELLAR_LAKE_URL needs deltalake, which is not installed: {needed}") from None
 
 _OURS = "cellar"
 _FILE_BYTES = 32 << 20

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 _TOOLS = ("mmdebstrap", "podman")
 _PACKAGES = "restic,python3,python3-venv,python3-pip,ca-certificates,netbase"
 _LIMITS = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
-_BASE, _NAME = "localhost/base-of-cellar", "localhost/cellar-to-test"
+_BASE, _NAME = "localhost/base-of-cellar", "localhost/cellar:to-test"
 _WITHIN_S = 3000
 
 
@@ -36,8 +36,8 @@ class Image:
         return dict(each.partition("=")[::2] for each in self.config["Env"])
 
 
-def build(folder: Path) -> Image:
-    """Make a release below a folder, in minutes, and return its image unpacked."""
+def build(folder: Path) -> tuple[Image, Image]:
+    """Make a release below a folder, in minutes, and return its two images unpacked: the second can write a lake."""
     missing = [each for each in _TOOLS if shutil.which(each) is None]
     assert not missing, f"{', '.join(missing)}: not found; apt-get install {' '.join(missing)}"
     assert os.geteuid() == 0, "the image's test makes a base image and mounts folders: run it as root"
@@ -57,13 +57,7 @@ def build(folder: Path) -> Image:
         f"IMAGE={_NAME}",
         f"BUILD_OPTIONS={' '.join(options)}",
     )
-    (described,) = json.loads(_run(folder, "podman", "image", "inspect", _NAME))
-    return Image(
-        root=Path(_run(folder, "podman", "image", "mount", _NAME)),
-        config=described["Config"] | {"Healthcheck": described["Healthcheck"]},
-        size_bytes=described["Size"],
-        dist=dist,
-    )
+    return _unpacked(folder, _NAME, dist), _unpacked(folder, f"{_NAME}-lake", dist)
 
 
 def remove(folder: Path) -> None:
@@ -72,12 +66,26 @@ def remove(folder: Path) -> None:
     _run(folder, "podman", "rmi", "--all", "--force")
 
 
+def _unpacked(folder: Path, name: str, dist: Path) -> Image:
+    (described,) = json.loads(_run(folder, "podman", "image", "inspect", name))
+    return Image(
+        root=Path(_run(folder, "podman", "image", "mount", name)),
+        config=described["Config"] | {"Healthcheck": described["Healthcheck"]},
+        size_bytes=described["Size"],
+        dist=dist,
+    )
+
+
 def _base(folder: Path) -> Path:
-    """Return a small Debian with Python as a tar file, without documentation and compiled modules, as the real base."""
+    """Return a small Debian with Python as a tar file, without documentation, compiled modules and apt's cache, as the
+    real base.
+    """
     tar = folder / "base.tar"
     left_out = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "man", "locale")]
+    uncached = [f'--aptopt=Dir::Cache::{each} ""' for each in ("pkgcache", "srcpkgcache")]
     uncompiled = '--customize-hook=find "$1/usr/lib" -name __pycache__ -prune -exec rm -r {} +'
-    _run(folder, "mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", *left_out, uncompiled, "trixie", str(tar))
+    options = ["--variant=minbase", f"--include={_PACKAGES}", *left_out, *uncached, uncompiled]
+    _run(folder, "mmdebstrap", *options, "trixie", str(tar))
     return tar
 
 

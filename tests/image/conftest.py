@@ -1,4 +1,4 @@
-"""Builds the image once for all its tests."""
+"""Builds the images once for all its tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,19 @@ from tests.image.building import Image, build, remove
 
 
 @pytest.fixture(scope="session")
-def image() -> Iterator[Image]:
+def images() -> Iterator[tuple[Image, Image]]:
     with TemporaryDirectory(prefix="cellar-image-", ignore_cleanup_errors=True) as folder:
         try:
             yield build(Path(folder))
         finally:
             remove(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def image(images: tuple[Image, Image]) -> Image:
+    return images[0]
+
+
+@pytest.fixture(scope="session")
+def lake_image(images: tuple[Image, Image]) -> Image:
+    return images[1]

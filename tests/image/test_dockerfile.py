@@ -28,7 +28,7 @@ def test_base_is_pinned_by_its_digest() -> None:
     first, *others = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
     assert re.fullmatch(r"docker\.io/library/python:3\.13\.\d+-slim-trixie@sha256:[0-9a-f]{64}", first)
-    assert set(others) == {"base"}
+    assert set(others) == {"base", "cellar"}
 
 
 def test_every_package_and_every_file_of_the_wheel_gets_into_the_build() -> None:

@@ -23,7 +23,7 @@ from adapters.settings.settings import settings
 from adapters.tables import form_columns
 from domain.tables.catalogue import SOURCES
 from models.changes import ChangeRow
-from models.errors import Conflict, Transient
+from models.errors import Conflict, Transient, WrongUse
 from models.tables import MOST_COLUMNS
 from models.templates import Names, PartWords, TemplateWords
 from services import publishing, templates
@@ -237,6 +237,19 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
         configure(lake_url=str(lake), tables_personal=f"data={how}", business_timezone=zone)
         assert {*written().values()} == {None}
         assert not any("'client'" in each for each in texts())
+
+
+def test_without_its_library_the_lake_says_what_is_missing_and_the_share_is_written(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease(1, ("RENT", 7))
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    monkeypatch.delitem(sys.modules, "adapters.files.lake", raising=False)
+    with pytest.raises(WrongUse, match=r"cellar-lake.*\[lake\]"):
+        publishing.publish()
+    assert not places.exists()
+    with shared() as connection:
+        assert len(connection.execute("SELECT * FROM cellar_share.form_lease").fetchall()) == 1
 
 
 @pytest.mark.usefixtures("places")
