@@ -47,9 +47,12 @@ _shown: dict[int, float] = {}
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """A dependency that checks whether the caller may act, and records that before the route answers."""
+    """A dependency that checks whether the caller may act, and records that before the route answers. What is
+    `of_nobody` shows nothing of archives or of people: only who is denied is recorded.
+    """
 
     action: Action
+    of_nobody: bool = False
 
     async def __call__(self, request: Request) -> AsyncIterator[None]:
         """Check the rules for a request, and record it: a change before it is made, a page while it is made.
@@ -84,7 +87,7 @@ class Acts:
         query = tuple(each for each in request.query_params.multi_items() if each[0] not in ("after", "since"))
         page, now = hash((caller, request.url.path, query)), time.monotonic()
         is_again = asks_by_itself(request) and now - _shown.get(page, -math.inf) < _ASKS_AGAIN_S
-        if self.action in _UNRECORDED or is_again:
+        if self.of_nobody or self.action in _UNRECORDED or is_again:
             return
         await recorded(caller, self.action, reference=reference, detail=self._detail(request))
         if len(_shown) >= _MOST_SHOWN:
@@ -116,9 +119,9 @@ def asks_by_itself(request: Request) -> bool:
     return is_part and request.method == "GET"
 
 
-def acts(action: Action) -> Any:
+def acts(action: Action, *, of_nobody: bool = False) -> Any:
     """Return the dependency of a route that does something. It ends before the first byte of the answer."""
-    return Depends(Acts(action), scope="function")
+    return Depends(Acts(action, of_nobody), scope="function")
 
 
 def check_role(caller: Caller, action: Action) -> None:

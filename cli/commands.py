@@ -171,6 +171,10 @@ _COMMANDS = [
     ),
     Later("templates", "cli.templates:app", _each(read_templates="list show export", change_templates="name import")),
     Later("missing", "cli.operation.failures:missing", {"list": "read_troubles", "dismiss": "decide"}),
-    Later("tokens", "cli.users:tokens_app", _each(change_people="add list revoke")),
-    Later("users", "cli.users:app", _each(change_people="add list set disable enable reset sessions sign-out")),
+    Later("tokens", "cli.users:tokens_app", _each(read_people="list", change_people="add revoke")),
+    Later(
+        "users",
+        "cli.users:app",
+        _each(read_people="list sessions", change_people="add set disable enable reset sign-out"),
+    ),
 ]

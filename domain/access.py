@@ -30,6 +30,7 @@ _RULES: dict[Action, str] = {
     # Settings: sources, endpoints, people and tokens. They have no content.
     Action.READ_SETTINGS: "operator auditor administrator",
     Action.CHANGE_SETTINGS: "administrator",
+    Action.READ_PEOPLE: "administrator",
     Action.CHANGE_PEOPLE: "administrator",
     Action.READ_LINKS: "operator auditor",
     Action.REVOKE_LINK: "operator",

@@ -54,6 +54,7 @@ class Action(StrEnum):
     CHANGE_TEMPLATES = "change_templates"
     READ_SETTINGS = "read_settings"
     CHANGE_SETTINGS = "change_settings"
+    READ_PEOPLE = "read_people"
     CHANGE_PEOPLE = "change_people"
     READ_LINKS = "read_links"
     REVOKE_LINK = "revoke_link"

@@ -127,6 +127,7 @@ WORDS: Mapping[str, str] = {
     "action_redeliver": "Send messages again",
     "action_save_view": "Save a search",
     "action_change_templates": "Name templates",
+    "action_read_people": "Read people and tokens",
     "action_change_people": "Change people and tokens",
     "action_read_links": "Read public links",
     "action_revoke_link": "Revoke a public link",

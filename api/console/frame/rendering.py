@@ -51,7 +51,7 @@ PLACES: tuple[Place, ...] = (
     Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
     Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
     Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
-    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.CHANGE_PEOPLE),  # an administrator's first page
+    Place(N_("People"), f"{ROOT}/people", "user-check", "p", Action.READ_PEOPLE),  # an administrator's first page
     Place(N_("Templates"), f"{ROOT}/templates", "forms", "t", Action.READ_TEMPLATES),
     Place(N_("Tables"), f"{ROOT}/tables", "download", "x", Action.EXPORT_TABLE),
     Place(N_("Sources"), f"{ROOT}/sources", "inbox", "s", Action.READ_SETTINGS),

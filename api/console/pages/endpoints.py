@@ -38,7 +38,7 @@ def list_endpoints(request: Request) -> Response:
     )
 
 
-@router.get("/endpoints/new", dependencies=[acts(Action.CHANGE_SETTINGS)])
+@router.get("/endpoints/new", dependencies=[acts(Action.CHANGE_SETTINGS, of_nobody=True)])
 def new(request: Request) -> Response:
     return render(request, "endpoints/new.html", events=tuple(EventType), given={}, wrong={})
 

@@ -87,7 +87,7 @@ def _preview(request: Request, caller: Caller, upload: Upload) -> Response:
     return _page(request, caller, "intake/reports.html", [each.reference for each in findings], **shown)
 
 
-@router.get("/missing/list", dependencies=[acts(Action.READ_TROUBLES)])
+@router.get("/missing/list", dependencies=[acts(Action.READ_TROUBLES, of_nobody=True)])
 def show_list(request: Request) -> Response:
     return render(request, "intake/list.html")
 

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from anyio import from_thread
 from fastapi import APIRouter, Request, Response
 
-from api.access import Acts, CallerOf, acts
+from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import PLACES, render, see
 from domain.access import is_allowed
@@ -32,7 +31,6 @@ def read(request: Request, caller: CallerOf) -> Response:
     """Show the overview. Who may not read it is sent to the first page that they may read."""
     if not is_allowed(caller.role, Action.READ_TROUBLES):
         return see(next(each.path for each in PLACES if is_allowed(caller.role, each.action)))
-    from_thread.run(Acts(Action.READ_TROUBLES).record, request)
     is_month = request.query_params.get("span") == "month"
     found = overview.overview(datetime.now(UTC))
     counted = found.days if is_month else found.minutes or found.hours

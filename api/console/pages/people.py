@@ -24,7 +24,7 @@ _CHANGES, _OWN = acts(Action.CHANGE_PEOPLE), acts(Action.ENTER)
 router = APIRouter()
 
 
-@router.get("/people", dependencies=[_CHANGES])
+@router.get("/people", dependencies=[acts(Action.READ_PEOPLE)])
 def list_people(request: Request) -> Response:
     return _people(request)
 

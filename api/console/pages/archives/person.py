@@ -22,7 +22,7 @@ _FINDS = acts(Action.FIND_PERSON)
 router = APIRouter()
 
 
-@router.get("/person", dependencies=[_FINDS])
+@router.get("/person", dependencies=[acts(Action.FIND_PERSON, of_nobody=True)])
 def ask(request: Request) -> Response:
     return render(request, "person.html", values=[], found=None, wrong=None)
 
