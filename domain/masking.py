@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from domain.personal import hides, is_part_personal, is_personal, part_of
+from domain.personal import MASK, hides, is_part_personal, is_personal, part_of
 from models.archive.archive import Archive, Difference, DifferenceKind, Values
 from models.archive.verdict import SignatureVerdict, Verdict
 from models.templates import PartId, TemplateWords
@@ -22,7 +22,6 @@ from models.views.messages import MessageRecord
 from models.views.templates import TemplateView
 from models.views.troubles import MissingView, RefusedView
 
-MASK = "•••"
 UNMASKABLE = ("fields", "files", "payments", "sessions", "signatures")
 """The lists of an archive of which a viewer is given single values."""
 Item = TypeVar("Item", bound=BaseModel)

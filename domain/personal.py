@@ -10,6 +10,8 @@ from typing import Any
 from models.discrepancies import DiscrepancyCode
 from models.templates import PartId, TemplateWords
 
+MASK = "•••"
+"""Stands in place of what is personal, for who sees it masked."""
 _COLUMNS = frozenset(
     {
         *("author", "recipient", "recipient_id", "recipient_name", "submission_details"),
@@ -28,6 +30,7 @@ _FINDINGS = {
     "discrepancy_id": _OF_WHAT_WAS_TYPED | _OF_ENTRIES,  # digests without a key
 }
 """Columns of discrepancies that are personal in rows of some codes alone."""
+_CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,80}")
 FIXED_TYPES = frozenset({"select", "radio", "dropdown", "list"})
 CHOSEN_TYPES = FIXED_TYPES | {"checkbox", "combo"}
@@ -48,13 +51,14 @@ def may_hide(table: str, column: str) -> bool:
 
 
 def hides(table: str, column: str, value: Any, code: str = "") -> bool:
-    """Return whether a value of a column that is not personal as a whole is: in a finding by the `code` of it, and what
-    was declared as a media type if it says more than that.
+    """Return whether a value of a column that is not personal as a whole is: in a finding by the `code` of it, but for
+    an id of Cellosign's, and what was declared as a media type if it says more than that.
     """
     if not may_hide(table, column):
         return False
     if table == "discrepancies":
-        return code in _FINDINGS[column]
+        is_id = column == "transaction_id" and bool(value) and bool(_CELLOSIGN_ID.fullmatch(value))
+        return code in _FINDINGS[column] and not is_id
     return bool(value) and not _MEDIA_TYPE.fullmatch(value)
 
 

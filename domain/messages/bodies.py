@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from domain.payments.discrepancies import sentence, shown_transaction
+from domain.payments.discrepancies import told
 from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
 from models.archive.verdict import Change as JudgedChange
 from models.completeness.processes import MissingProcessRow
@@ -87,22 +87,11 @@ def archive_completed(
     data = bodies.Completed(
         **archive.model_dump(exclude_unset=True),
         attention=has_warnings or bool(discrepancies),
-        discrepancies=[_found(each) for each in discrepancies[:MOST_REPORTED]],
+        discrepancies=[bodies.FoundDiscrepancy(code=each.code, **told(each)) for each in discrepancies[:MOST_REPORTED]],
         discrepancies_in_all=discrepancies_in_all,
         signed_document=signed_document,
     )
     return encoded(EventType.ARCHIVE_COMPLETED, at, data, "discrepancies")
-
-
-def _found(found: Discrepancy) -> bodies.FoundDiscrepancy:
-    expected, got = bodies.cut(found.expected), bodies.cut(found.found)
-    return bodies.FoundDiscrepancy(
-        code=found.code,
-        transaction_id=shown_transaction(found.code, found.transaction_id),
-        expected=expected,
-        found=got,
-        sentence=sentence(found.code, expected, got),
-    )
 
 
 def archive_changed(
@@ -189,10 +178,7 @@ def payments_discrepancies(
 
 
 def _open(found: ListedDiscrepancy) -> bodies.OpenDiscrepancy:
-    shown = shown_transaction(found.code, found.transaction_id)
-    return bodies.OpenDiscrepancy.model_validate(found, from_attributes=True).model_copy(
-        update={"transaction_id": shown}
-    )
+    return bodies.OpenDiscrepancy.model_validate(found.model_copy(update=told(found)), from_attributes=True)
 
 
 def delivery_refused(

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from domain.completeness.missing import left_text, why_text
 from domain.payments.booking import BookedPayment, booked
-from domain.payments.discrepancies import shown_transaction
+from domain.payments.discrepancies import told
+from domain.personal import MASK, hides
 from domain.secrets.cards import masked
 from domain.words.catalogue import warned, word
 from domain.words.wording import ENGLISH
@@ -38,7 +39,7 @@ def summary(  # noqa: PLR0913 -- one for each section
 ) -> str:
     """Return the Markdown summary of an archive's run. Pure. `discrepancies` are the first that are not closed.
 
-    File names are left out, because they often contain people's names. Role, element and digest identify a file.
+    File names and numbers of cards are left out: data teams read Prefect. Role, element and digest identify a file.
     """
     warnings = [(each.code, each.where, word(warned(each.code, each.values))) for each in archive.warnings]
     messages = [(each.event, each.message_id, each.state) for each in notifications]
@@ -56,7 +57,7 @@ def summary(  # noqa: PLR0913 -- one for each section
         section(
             "Discrepancies",
             ("code", "state", "what it means", "transaction"),
-            [(each.code, each.state, each.sentence, _transaction(each)) for each in discrepancies],
+            [(each.code, each.state, *_told(each)) for each in discrepancies],
             discrepancies_in_all,
         ),
         section("Warnings", ("code", "where", "detail"), warnings),
@@ -78,8 +79,9 @@ def cause_summary(cause: Cause, what_now: str, archive_url: str) -> str:
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
     """Return the Markdown summary of all open discrepancies, with or without an archive. Pure."""
     rows = [
-        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
+        (each.code, means, each.reference, transaction_id, f"{each.opened_at:%Y-%m-%d %H:%M}")
         for each in newest
+        for means, transaction_id in [_told(each)]
     ]
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
@@ -102,7 +104,7 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
         (
             content.role,
             content.element_id,
-            content.media_type,
+            MASK if hides("files", "media_type", content.media_type) else content.media_type,
             size_text(content.stored.size_bytes),
             _Markup(f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256}/view)"),
         )
@@ -113,12 +115,13 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
 
 def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     attempt = payment.attempt
-    card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
-    return (payment.standing, payment.amount_text(ENGLISH), masked(card), masked(attempt.type or ""))
+    brand, type_ = masked(attempt.card_brand or ""), masked(attempt.type or "")
+    return (payment.standing, payment.amount_text(ENGLISH), brand, type_)
 
 
-def _transaction(found: DiscrepancyView) -> str | None:
-    return shown_transaction(found.code, found.transaction_id)
+def _told(found: DiscrepancyView) -> tuple[str, str | None]:
+    said = told(found)
+    return said["sentence"], said["transaction_id"]
 
 
 def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:

@@ -1,18 +1,18 @@
 """Decides which discrepancies open, reopen and close, by comparing what is found with what is recorded."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
+from domain.personal import MASK, hides
 from domain.words.catalogue import word
 from models.discrepancies import Discrepancy, DiscrepancyCode, DiscrepancyState
 from models.said import Said, Sentence
+from models.views.archives.payments import DiscrepancyView
 
 _MOST_SIGNS = 100
-_CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def discrepancy(
@@ -38,17 +38,19 @@ def sentence(code: str, expected: str, found: str) -> str:
     return f"{DiscrepancyCode(code).meaning.what} Expected: {expected}. Found: {found}."
 
 
-def shown_transaction(code: str, transaction_id: str | None) -> str | None:
-    """Return the transaction id of a discrepancy as messages and Prefect may show it, or None. Pure.
+def told(found: Discrepancy | DiscrepancyView) -> dict[str, Any]:
+    """Return what messages and Prefect, which data teams read, say of a discrepancy: nothing personal. Pure.
 
     In a form field without a payment, the client may have typed anything. Its id is shown only if it has the form of
     Cellosign's ids.
     """
-    if transaction_id is None:
-        return None
-    if code == DiscrepancyCode.FIELD_WITHOUT_PAYMENT and not _CELLOSIGN_ID.fullmatch(transaction_id):
-        return None
-    return transaction_id[:_MOST_SIGNS]
+    its = {
+        name: MASK if hides("discrepancies", name, value, found.code) else value
+        for name, value in (("expected", found.expected), ("found", found.found))
+    }
+    typed = hides("discrepancies", "transaction_id", found.transaction_id, found.code)
+    shown = None if found.transaction_id is None or typed else found.transaction_id[:_MOST_SIGNS]
+    return its | {"transaction_id": shown, "sentence": sentence(found.code, **its)}
 
 
 MOST_OF_A_CODE = 200

@@ -6,8 +6,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from domain.archive.reading import coordinates
-from domain.masking import MASK
-from domain.personal import hides, is_part_personal, may_hide, part_of
+from domain.personal import MASK, hides, is_part_personal, may_hide, part_of
 from domain.tables.names import LATITUDE, LONGITUDE, column_name, field_key, form_table, taken_by
 from domain.tables.values import Seen, UnfitError, narrowest, plain_text, typed, wider
 from models.tables import MOST_COLUMNS, Column, ColumnType, Described, FormColumnRow, Treatment

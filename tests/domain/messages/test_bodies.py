@@ -159,7 +159,8 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
         {
             "discrepancies": [
                 FOUND
-                | {"reference": None, "discrepancy_id": "d", "sentence": "…", "opened_at": "2026-01-01T12:00:00Z"}
+                | {"sentence": sentence(DAMAGED.code, DAMAGED.expected, DAMAGED.found)}
+                | {"reference": None, "discrepancy_id": "d", "opened_at": "2026-01-01T12:00:00Z"}
             ],
             "discrepancies_in_all": 5,
             "by_code": {"AMOUNT_MISMATCH": 2, "REFUNDED": 3},
@@ -227,11 +228,15 @@ def test_body_says_what_has_happened_in_ids_numbers_and_codes(event: EventType) 
     assert json.loads(body) == {"type": event, "timestamp": AT_NOON, "data": data}
 
 
-def test_value_of_a_payment_field_never_appears() -> None:
-    of_all = bodies.payments_discrepancies("s", [listed(TYPED)], {}, NOON, HOST).body
+def test_value_of_a_payment_field_and_digits_of_a_card_never_appear() -> None:
+    card = Discrepancy(DiscrepancyCode.CARD_CONFLICT, "t", "a card that ends in 4580", "a card that ends in 9371")
+    of_all = bodies.payments_discrepancies("s", [listed(TYPED), listed(card)], {}, NOON, HOST).body
 
-    for body in (completed([TYPED]), of_all):
-        assert data_of(body)["discrepancies"][0]["transaction_id"] is None
+    for body in (completed([TYPED, card]), of_all):
+        typed, conflict = data_of(body)["discrepancies"]
+        assert typed["transaction_id"] is None
+        assert (conflict["transaction_id"], conflict["expected"], conflict["found"]) == ("t", "•••", "•••")
+        assert "4580" not in body.decode()
 
 
 def test_equal_input_gives_equal_bytes() -> None:

@@ -86,7 +86,7 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 | standing | amount | card | type |
 | --- | --- | --- | --- |
-| verified | 25.00 ILS | Visa 458045\\*\\*\\*\\*\\*\\*4580 | verify\\_credit\\_card |
+| verified | 25.00 ILS | Visa | verify\\_credit\\_card |
 
 ## Discrepancies
 
@@ -154,15 +154,17 @@ def test_summary_of_open_discrepancies() -> None:
     assert open_discrepancies_summary([], {}).startswith("# Open discrepancies: 0\n\n## By code\n\nNone.")
 
 
-def test_values_of_payment_fields_never_appear_in_summaries() -> None:
+def test_values_of_payment_fields_digits_of_cards_and_odd_media_types_never_appear_in_summaries() -> None:
     typed = Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, "Dana Levi", "a payment", "none")
-    listed = ListedDiscrepancy(reference="r", **shown(typed).model_dump())
+    card = Discrepancy(DiscrepancyCode.CARD_CONFLICT, "t", "a card that ends in 4580", "a card that ends in 9371")
+    listed = [ListedDiscrepancy(reference="r", **shown(each).model_dump()) for each in (typed, card)]
 
-    archive = read(sample_document())
-    of_archive = summary(archive, [listed], [], discrepancies_in_all=1, version=1, archive_url=URL, terms=TERMS)
+    archive = read(changed("attachments.0.mimetype", "image/png; name=Dana"))
+    of_archive = summary(archive, listed, [], discrepancies_in_all=2, version=1, archive_url=URL, terms=TERMS)
 
     assert "FIELD\\_WITHOUT\\_PAYMENT" in of_archive
-    assert "Dana" not in of_archive + open_discrepancies_summary([listed], {})
+    for value in ("Dana", "4580", "9371"):
+        assert value not in of_archive + open_discrepancies_summary(listed, {})
 
 
 def test_summary_has_no_personal_data_and_no_card_secrets() -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payments.booking import booked
-from domain.payments.discrepancies import by_id, sentence, shown_transaction
+from domain.payments.discrepancies import by_id, sentence, told
 from domain.payments.reconciliation import reconcile, vanished
-from models.discrepancies import DiscrepancyCode
+from models.discrepancies import Discrepancy, DiscrepancyCode
 from models.payments import PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.domain.payments import test_standing
@@ -468,4 +468,4 @@ TRANSACTION_ID = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
 def test_only_transaction_ids_are_shown_of_payment_fields(
     code: str, transaction_id: str | None, shown: str | None
 ) -> None:
-    assert shown_transaction(code, transaction_id) == shown
+    assert told(Discrepancy(DiscrepancyCode(code), transaction_id, "", ""))["transaction_id"] == shown

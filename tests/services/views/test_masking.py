@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from adapters.settings.settings import Settings
 from domain.archive.difference import differences
-from domain.masking import MASK, Personal, declared_types, masked_difference
+from domain.masking import Personal, declared_types, masked_difference
+from domain.personal import MASK
 from domain.search import normalised
 from models.access import CELLAR, Caller, Role
 from models.archive.archive import DifferenceKind, Values
