@@ -414,17 +414,21 @@ def test_what_is_not_there_is_said(person: httpx.Client, path: str) -> None:
     assert "<html" in answer.text
 
 
-def test_archive_of_the_readme_and_recipients_without_a_plain_name_have_their_page(
-    console: Console, person: httpx.Client
+def test_archive_of_the_readme_and_one_with_long_values_and_a_strange_recipient_fit_their_page(
+    console: Console, browser: Browser
 ) -> None:
     sample = sample_document()
-    nested = sample | {"sessions": [each | {"recipient": {"name": [{"of": "Noa"}]}} for each in sample["sessions"]]}
-    bodies = {"hello-cellar": HELLO.read_bytes(), "nested": json.dumps(nested | {"reference": "nested"}).encode()}
-    for reference, body in bodies.items():
+    sample["reference"] = "strange"
+    sample["sessions"][0]["recipient"] = {"name": [{"of": "Noa"}]}
+    sample["attachments"][0]["mimetype"] = f"application/vnd.{'openxmlformats-officedocument' * 2}"
+    sample["data"][0] |= {"id": "TAX_RESIDENT_ELSEWHERE_" * 2, "value": "sarah.oconnor.of.the.family@example.org"}
+    for reference, body in (("hello-cellar", HELLO.read_bytes()), ("strange", json.dumps(sample).encode())):
         with installed(console.folder, **console.settings):
             archived(reference, body)
+        page = browser.open(f"/console/archives/{reference}")
 
-        assert person.get(f"/console/archives/{reference}").status_code == 200, reference
+        assert page.locator("#summary").count() == 1
+        assert browser.excess() == []
 
 
 def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, person: httpx.Client) -> None:
