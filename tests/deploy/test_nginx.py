@@ -70,6 +70,15 @@ def test_wrong_secret_is_refused_before_the_body_arrives(proxy: Proxy) -> None:
     assert answer.startswith(b"HTTP/1.1 401")
 
 
+def test_address_is_bounded_and_hinders_no_other(proxy: Proxy) -> None:
+    with proxy.client("127.0.0.10") as flood, ThreadPoolExecutor(16) as threads:
+        flooded = list(threads.map(lambda _: flood.get("/d/forged"), range(400)))
+
+    refused = [each.json() for each in flooded if each.headers.get("retry-after") == "5"]
+    assert {each["errordesc"].partition(":")[0] for each in refused} == {"TOO_MANY_REQUESTS"}
+    assert proxy.post(sample_body("beside a flood")).json()["status"] == "0"
+
+
 def test_receiver_sees_the_address_of_the_sender_and_not_what_the_sender_writes(proxy: Proxy) -> None:
     with proxy.client("127.0.0.9") as client:
         for _ in proxy.receivers:
