@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import iter_route_contexts
@@ -203,10 +203,15 @@ _building = asyncio.Lock()
 
 
 @open_to_anybody("it describes the API")
-async def _described(_request: Request) -> JSONResponse:
+async def _described(_request: Request) -> Response:
     """Return the schema. It is built in a thread, once: it takes 0.2 s, and anybody may ask for it."""
     async with _building:
-        return JSONResponse(await asyncio.to_thread(app.openapi))
+        return Response(await asyncio.to_thread(_schema), media_type="application/json")
+
+
+@cache
+def _schema() -> bytes:
+    return bytes(JSONResponse(app.openapi()).body)
 
 
 app.router.routes.insert(0, Route("/openapi.json", _described))  # instead of FastAPI's

@@ -7,8 +7,8 @@ bodies themselves, once they know their sender. All other bodies stay unread.
 An answer goes out before the body has ended, if nobody has asked for the rest. Then a bounded rest is read and dropped:
 if the connection were closed while the client still sends, it would be reset, and the client might miss the answer.
 
-Refusals of an address that has had many in a minute go out one after the other, 20 ms apart. So a flood leaves the
-event loop to honest senders, whose requests never wait.
+What costs a stranger nothing, refusals and pages alike, goes out one answer after the other, 20 ms apart, once an
+address has had many in a minute. So a flood leaves the event loop to honest senders, whose requests never wait.
 """
 
 import asyncio
@@ -38,8 +38,10 @@ _MOST_BYTES = 1_000_000
 _DROPPED_BYTES = 1 << 20
 _DROPPED_BYTES_OF_FILES = 64 << 20
 _URL_BYTES, _PARAMETERS = 16 << 10, 1000
-_REFUSED = {401, 403, 404, 405, 408, 413, 414, 429}
-_REFUSALS, _TURN_S, _MOST_WAITING = RateLimitItemPerMinute(100), 0.02, 256
+_REFUSED = {400, 401, 403, 404, 405, 408, 413, 414, 429}
+_UNCOUNTED = (WEBHOOKS, "/oauth/token", "/healthz", "/readyz")
+"""Where an answer that refuses nothing goes to a sender who has shown a secret, or to a probe."""
+_STRANGERS, _TURN_S, _MOST_WAITING = RateLimitItemPerMinute(30), 0.02, 256
 _MOST_NETWORKS = 10_000
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
 NextChunk = Callable[[Awaitable[bytes | None], float], Awaitable[bytes | None]]
@@ -60,6 +62,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         send = with_headers(send, _NO_GUESSES)
         exchange = _Exchange(scope, receive, send, self._pause)
         request = Request(scope, exchange.receive)
@@ -68,7 +71,7 @@ class Gate:
             if not (scope["path"].startswith("/api/") or scope["path"] in ("/api", "/metrics")):  # no reader
                 await self._app(scope, exchange.receive, exchange.send)
                 return
-            scope.setdefault("state", {})["caller"] = await reader_of(request)
+            scope["state"]["caller"] = await reader_of(request)
             if not exchange.is_read:
                 receive = _again(await read_body(request, _MOST_BYTES), receive)
         except Refused as refused:
@@ -78,9 +81,9 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _pause(self, address: str) -> None:
-        """Wait for the turn of a refusal of an address that has many in this minute, unless many wait already."""
+        """Wait for the turn of an address that has had many answers in this minute, unless many wait already."""
         network = network_of(address) if len(self._counts.storage) < _MOST_NETWORKS else ""
-        is_seldom = self._limiter.hit(_REFUSALS, network)
+        is_seldom = self._limiter.hit(_STRANGERS, network)
         if not is_seldom and not self._waiting.locked():
             async with self._waiting, self._turn:
                 await asyncio.sleep(_TURN_S)
@@ -157,7 +160,7 @@ class _Exchange:
         self._send = send
         self._drop = scope.get("extensions", {}).get(DROP_BODY, {}).get("drop")
         self._address = scope["client"][0] if scope["client"] else ""
-        self._pause = pause
+        self._scope, self._pause = scope, pause
         has_files = scope["path"].startswith((WEBHOOKS, *UPLOADS))
         self._left_bytes = _DROPPED_BYTES_OF_FILES if has_files else _DROPPED_BYTES
         self._is_early = False
@@ -171,7 +174,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._is_early = not (self.is_read or (self._drop and self._drop()))
-            if message["status"] in _REFUSED:
+            if _costs_nothing(self._scope, message["status"]):
                 await self._pause(self._address)
             if self._is_early:
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
@@ -187,6 +190,11 @@ class _Exchange:
                 while self._left_bytes > 0 and not self.is_read:
                     message = await self.receive()
                     self._left_bytes -= len(message.get("body", b"")) + message.get("dropped_bytes", 0)
+
+
+def _costs_nothing(scope: Scope, status: int) -> bool:
+    """Return whether nobody has shown a login or a token, nor a secret that lets in, for an answer."""
+    return "caller" not in scope["state"] and (status in _REFUSED or not scope["path"].startswith(_UNCOUNTED))
 
 
 def _announces_body(scope: Scope) -> bool:

@@ -4,7 +4,10 @@ Each request is of another shape: JSON, forms and multipart that are deep, wide,
 logins, at every door. The generator is a process of its own, and so is the receiver. Memory is compared with that of
 the receiver after honest requests at all doors: it has loaded what it loads once.
 
+Then one request comes again and again from one address, on 32 connections for six seconds: a flood of each kind.
+
 python -m benchmarks.hostile --send PORT COUNT  →  one line of JSON: how many answers had which status
+python -m benchmarks.hostile --flood PORT NAME  →  the same, of a flood
 """
 
 import argparse
@@ -18,10 +21,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat, takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,6 +38,7 @@ from benchmarks.servers import SECRET, Server
 
 MEASURED = Path(__file__).parent / "measured" / "hostile.json"
 _LANES = 64
+_FLOOD_LANES, _FLOOD_S = 32, 6.0
 _HONEST_BYTES, _HONEST_BODIES, _HONEST_PAUSE_S = 20_000, 20, 0.05
 _LONGEST_S = 10.0
 _PATIENCE_S, _WARM_S = 0.2, 5.0
@@ -120,11 +124,58 @@ def shapes(port: int) -> list[Hostile]:
     ]
 
 
+def floods(port: int) -> dict[str, Hostile]:
+    """Return the request of each flood, by its name."""
+    page = httpx.get(f"http://127.0.0.1:{port}/console/login", trust_env=False)
+    cookie = f"cookie: {page.headers['set-cookie'].partition(';')[0]}"
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert found
+    form = {"csrf": found[1], "name": "Dana"}
+    token, login = "POST /oauth/token", "POST /console/login"
+    members = b"{" + b",".join(b'"%d":"x"' % each for each in range(1600)) + b"}"
+    return {
+        "malformed JSON at /oauth/token": _sized(token, b'{"a":' * 3_000, _JSON),
+        "1,600 members at /oauth/token": _sized(token, members, _JSON),
+        "wrong secrets at /oauth/token": _sized(token, b"client_id=default&client_secret=wrong", _FORM),
+        "8,000 fields at /console/login": _sized(login, b"&" * 8_000, _FORM, cookie),
+        "1,900 fields at /console/login": _sized(login, b"a=&" * 1_900, _FORM, cookie),
+        "wrong passwords at /console/login": _sized(
+            login, urlencode(form | {"password": "wrong"}).encode(), _FORM, cookie
+        ),
+        "wrong tokens at /console/login": _sized(login, urlencode(form | {"token": "wrong"}).encode(), _FORM, cookie),
+        **{
+            f"GET {path}": Hostile(f"GET {path}")
+            for path in (
+                "/docs",
+                "/openapi.json",
+                "/console/login",
+                "/console/archives",
+                "/d/forged",
+                "/readyz",
+                "/nowhere",
+            )
+        },
+        "GET /api/archives": Hostile("GET /api/archives", (_WRONG,)),
+        "wrong secrets at the webhook": _sized("POST /webhooks/cellosign", b"{}", _WRONG, _JSON),
+        "bytes that are no request": Hostile("", raw=b"\0" * 100),
+    }
+
+
 async def send(port: int, count: int) -> Counter[str]:
     """Send hostile requests, and return how many answers had which status."""
     made = shapes(port)
     random.Random(24).shuffle(made)
-    left, statuses = islice(cycle(made), count), Counter[str]()
+    return await _sent(port, islice(cycle(made), count), _LANES)
+
+
+async def flood(port: int, name: str) -> Counter[str]:
+    """Send one request again and again, and return how many answers had which status."""
+    made, end = floods(port)[name], time.monotonic() + _FLOOD_S
+    return await _sent(port, takewhile(lambda _: time.monotonic() < end, repeat(made)), _FLOOD_LANES)
+
+
+async def _sent(port: int, left: Iterator[Hostile], lanes: int) -> Counter[str]:
+    statuses = Counter[str]()
 
     async def _lane() -> None:
         for each in left:
@@ -135,7 +186,7 @@ async def send(port: int, count: int) -> Counter[str]:
             except OSError:
                 statuses["reset"] += 1
 
-    await asyncio.gather(*(_lane() for _ in range(_LANES)))
+    await asyncio.gather(*(_lane() for _ in range(lanes)))
     return statuses
 
 
@@ -176,13 +227,14 @@ class Round:
     statuses: dict[str, int]
 
 
-def measure(server: Server, count: int, calm_s: float) -> Round:
+def measure(server: Server, calm_s: float, *generated: str) -> Round:
+    """Measure a round with a generator, which is given by its options."""
     server.forget_peak()
     end = time.perf_counter() + calm_s
     calm = list(_honest(server.port, lambda: time.perf_counter() < end))
     calm_bytes = server.memory("VmHWM")
     server.forget_peak()
-    command = [sys.executable, "-m", "benchmarks.hostile", "--send", str(server.port), str(count)]
+    command = [sys.executable, "-m", "benchmarks.hostile", generated[0], str(server.port), *generated[1:]]
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as generator:
         beside = list(_honest(server.port, lambda: generator.poll() is None))
@@ -224,15 +276,24 @@ def main(arguments: argparse.Namespace) -> None:
     with machine.work_folder() as folder, servers.cellar(folder) as server:
         _warm(server)
         warm_bytes = server.memory("VmRSS")
-        count = arguments.count // arguments.rounds
-        rounds = [measure(server, count, arguments.calm) for _ in range(arguments.rounds)]
-    print("\n".join(table(rounds, warm_bytes)))
-    measured = {"machine": machine.described(), "load": os.getloadavg(), "warm_bytes": warm_bytes}
-    MEASURED.write_text(json.dumps(measured | {"rounds": [_short(each) for each in rounds]}, indent=1) + "\n")
+        count = str(arguments.count // max(arguments.rounds, 1))
+        rounds = [measure(server, arguments.calm, "--send", count) for _ in range(arguments.rounds)]
+        flooded = {
+            each: measure(server, arguments.calm, "--flood", each) for each in arguments.floods or floods(server.port)
+        }
+    print("\n".join([*table(rounds, warm_bytes), *table_of_floods(flooded)]))
+    measured = json.loads(MEASURED.read_text())
+    conditions = {"machine": machine.described(), "load": os.getloadavg(), "warm_bytes": warm_bytes}
+    if rounds:
+        measured |= conditions | {"rounds": [_short(each) for each in rounds]}
+    measured.setdefault("floods", {}).update({name: _short(each) | conditions for name, each in flooded.items()})
+    MEASURED.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def table(rounds: Sequence[Round], warm_bytes: int) -> list[str]:
     """Return the rows of a table."""
+    if not rounds:
+        return []
     times = [p99_ms(each.beside_s) / p99_ms(each.calm_s) for each in rounds]
     beside_bytes = sum(each.beside_bytes - each.calm_bytes for each in rounds)
     calm_bytes = rounds[-1].beside_bytes - warm_bytes - beside_bytes
@@ -250,6 +311,20 @@ def table(rounds: Sequence[Round], warm_bytes: int) -> list[str]:
     ]
 
 
+def table_of_floods(flooded: Mapping[str, Round]) -> list[str]:
+    return [
+        "| flood | p50 | p99 | calm p50 | calm p99 | times | answers a second |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {1000 * median(each.beside_s):.1f} | {p99_ms(each.beside_s):.1f}"
+            f" | {1000 * median(each.calm_s):.1f} | {p99_ms(each.calm_s):.1f}"
+            f" | {p99_ms(each.beside_s) / p99_ms(each.calm_s):.1f}"
+            f" | {sum(each.statuses.values()) / each.hostile_s:.0f} {each.statuses} |"
+            for name, each in flooded.items()
+        ),
+    ]
+
+
 def p99_ms(each_s: Sequence[float]) -> float:
     return 1000 * sorted(each_s)[99 * len(each_s) // 100]
 
@@ -264,11 +339,15 @@ def _short(measured: Round) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0: floods alone")
     parser.add_argument("--calm", type=float, default=10.0, help="seconds of a calm round")
     parser.add_argument("--send", type=int, nargs=2, metavar=("PORT", "COUNT"), help="be the generator")
+    parser.add_argument("--flood", nargs=2, metavar=("PORT", "NAME"), help="be the generator of a flood")
+    parser.add_argument("floods", nargs="*", help="names of floods to measure (default: all)")
     given = parser.parse_args()
-    if given.send:
+    if given.flood:
+        print(json.dumps(asyncio.run(flood(int(given.flood[0]), given.flood[1]))))
+    elif given.send:
         print(json.dumps(asyncio.run(send(*given.send))))
     else:
         main(given)

@@ -4,6 +4,8 @@ Source: RFC 6749, sections 2.3, 4.3, 4.4 and 5.
 """
 
 import json
+import re
+from collections import Counter
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -19,7 +21,8 @@ from api.receiver.senders import TOKEN_LASTS_S, Senders
 from models.errors import Refused, Transient
 
 router = APIRouter(tags=["webhook"])
-_MOST_BYTES = 16 << 10
+_MOST_BYTES, _MOST_MEMBERS, _MOST_LEVELS = 16 << 10, 20, 4
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)', re.DOTALL)  # to the end, if nothing ends it: linear
 _GRANTS = ("password", "client_credentials")
 
 
@@ -117,15 +120,27 @@ async def _given(request: Request, given: dict[str, str]) -> JSONResponse:
 def _members(body: bytes) -> dict[str, str]:
     """Read a form or JSON, whatever the request calls it. Members that are no text count as missing."""
     try:
-        text = body.decode()
-        pairs = json.loads(text, object_pairs_hook=list) if text.lstrip()[:1] == "{" else parse_qsl(text)
+        pairs = _pairs(body.decode())
         found = {name: value for name, value in pairs if isinstance(value, str) and value}
         "".join(found.values()).encode()  # JSON can escape half of a character
-    except (ValueError, RecursionError):
-        raise Refused("BAD_PARAMETER", "expected a form or a JSON object", where="body", status=400) from None
+    except ValueError:
+        raise Refused(
+            "BAD_PARAMETER", "expected a form or a JSON object of at most 20 members", where="body", status=400
+        ) from None
     if len({name for name, _ in pairs}) < len(pairs):
         raise Refused("BAD_PARAMETER", "expected each member once", where="body", status=400)
     return found
+
+
+def _pairs(text: str) -> list[tuple[str, object]]:
+    """Return the members of a text of anybody, which must be few: the event loop parses it. Raises ValueError."""
+    if text.lstrip()[:1] != "{":
+        return [*parse_qsl(text, max_num_fields=_MOST_MEMBERS)]
+    signs = Counter(_STRING.sub("", text))
+    if signs["{"] + signs["["] > _MOST_LEVELS or signs[","] >= _MOST_MEMBERS:
+        raise ValueError
+    pairs: list[tuple[str, object]] = json.loads(text, object_pairs_hook=list)
+    return pairs
 
 
 _UNKEPT = {"cache-control": "no-store", "pragma": "no-cache"}

@@ -28,7 +28,7 @@ from models.views.parameters import Moment, Statement
 from services.access import logins
 
 _MOST_BYTES, _MOST_BYTES_OF_ANYBODY = 256 << 10, 16 << 10
-_MOST_FIELDS = 2000
+_MOST_FIELDS, _MOST_FIELDS_OF_ANYBODY = 2000, 20
 _MOST_HOURS = 24 * 90
 CSRF = "csrf"
 _REASON: TypeAdapter[str] = TypeAdapter(Statement)
@@ -189,15 +189,15 @@ async def _posted(request: Request) -> Form:
 
 async def posted_by_anybody(request: Request, visitor: FromAPage) -> Form:
     """Return the small form of a visitor. Raises as `enter` does."""
-    return await _read(request, visitor, _MOST_BYTES_OF_ANYBODY)
+    return await _read(request, visitor, _MOST_BYTES_OF_ANYBODY, _MOST_FIELDS_OF_ANYBODY)
 
 
 Posted = Annotated[Form, Depends(_posted)]
 PostedByAnybody = Annotated[Form, Depends(posted_by_anybody)]
 
 
-async def _read(request: Request, visitor: Visitor, most_bytes: int) -> Form:
-    return checked(Form(tuple(_fields(await read_body(request, most_bytes)))), visitor)
+async def _read(request: Request, visitor: Visitor, most_bytes: int, most_fields: int = _MOST_FIELDS) -> Form:
+    return checked(Form(tuple(_fields(await read_body(request, most_bytes), most_fields))), visitor)
 
 
 def checked(form: Form, visitor: Visitor) -> Form:
@@ -207,9 +207,9 @@ def checked(form: Form, visitor: Visitor) -> Form:
     return form
 
 
-def _fields(body: bytes) -> list[tuple[str, str]]:
+def _fields(body: bytes, most_fields: int) -> list[tuple[str, str]]:
     try:
-        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=most_fields, errors="strict")
     except ValueError as error:
         raise Refused("BAD_PARAMETER", "expected a form as browsers send it, in UTF-8", where="body") from error
     if any("\0" in value for _, value in fields):

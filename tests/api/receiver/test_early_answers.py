@@ -157,17 +157,36 @@ def test_no_request_of_the_hostile_benchmark_is_an_unexpected_error(receiver: Re
     assert "Traceback" not in receiver.log.read_text()
 
 
-def test_address_is_refused_at_once_a_hundred_times_a_minute() -> None:
+@pytest.mark.parametrize(
+    ("status", "path", "is_known", "is_counted"),
+    [
+        (404, "/nowhere", False, True),
+        (422, "/console/login", False, True),
+        (400, "/oauth/token", False, True),
+        (200, "/docs", False, True),
+        (303, "/console/archives", False, True),
+        (401, "/webhooks/cellosign", False, True),
+        (200, "/oauth/token", False, False),
+        (422, "/webhooks/cellosign", False, False),
+        (503, "/readyz", False, False),
+        (404, "/console/archives/x", True, False),
+    ],
+)
+def test_stranger_is_answered_at_once_thirty_times_a_minute(
+    status: int, path: str, is_known: bool, is_counted: bool
+) -> None:
     """Addresses of IPv6 are the same up to the first 64 bits."""
 
-    async def _no_such_path(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 404, "headers": []})
+    async def _app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if is_known:
+            scope["state"]["caller"] = "somebody"
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     async def _refuse(_request: Request, _refused: Refused) -> Response:
         return Response(status_code=401)
 
-    async def _ask(gate: Gate, address: str, path: str = "/nowhere") -> None:
+    async def _ask(gate: Gate, address: str) -> None:
         scope = {"type": "http", "client": (address, 1), "path": path, "raw_path": b"", "query_string": b""}
         await gate(scope | {"headers": []}, _nothing, _nothing)
 
@@ -175,13 +194,13 @@ def test_address_is_refused_at_once_a_hundred_times_a_minute() -> None:
         return None
 
     async def _flood() -> None:
-        gate = Gate(_no_such_path, _refuse)
-        for number in range(100):
+        gate = Gate(_app, _refuse)
+        for number in range(30):
             await _ask(gate, f"2001:db8::{number:x}")
-        waiting = asyncio.create_task(_ask(gate, "2001:db8::", "/api"))
+        waiting = asyncio.create_task(_ask(gate, "2001:db8::"))
         await asyncio.sleep(0)
         await _ask(gate, "2001:db8:0:1::")
-        assert not waiting.done()
+        assert waiting.done() != is_counted
         await waiting
 
     asyncio.run(_flood())
@@ -200,6 +219,13 @@ class TestForm:
         cookie = login_cookie(narrow)
         with Sender(narrow, "content-length: 16385", cookie, path="/console/login") as sender:
             assert sender.read().startswith(b"HTTP/1.1 413 ")
+
+    def test_of_a_visitor_has_twenty_fields(self, narrow: Receiver) -> None:
+        cookie = login_cookie(narrow).partition(": ")[2]
+        headers = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+        sent = [narrow.client.post("/console/login", content="a=&" * each + "a=", headers=headers) for each in (19, 20)]
+
+        assert [each.status_code for each in sent] == [403, 422]
 
     def test_that_ends_early_is_no_unexpected_error(self, narrow: Receiver) -> None:
         with Sender(narrow, "content-length: 1000", login_cookie(narrow), path="/console/login"):

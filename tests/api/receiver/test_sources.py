@@ -264,8 +264,15 @@ def test_example_of_cellosign_and_basic_give_a_token(receiver: Receiver) -> None
     assert asked(receiver, {"grant_type": "client_credentials"}, authorization=basic).status_code == 200
 
 
+def test_signs_of_json_within_a_secret_are_no_members(receiver: Receiver) -> None:
+    given = json.dumps({"client_id": "default", "client_secret": '"\\[{,' * 30}).encode()
+
+    assert asked(receiver, given).status_code == 401
+
+
 def test_token_failures_have_the_shape_of_rfc_6749(receiver: Receiver) -> None:
     wrong = "Basic " + base64.b64encode(b"default:wrong").decode()
+    too_many: tuple[dict[str, str], int, str] = ({}, 400, "invalid_request")
     cases = [
         (as_client("default", "wrong"), {}, 401, "invalid_client"),
         (as_client("nobody", receiver.secret), {}, 401, "invalid_client"),
@@ -282,6 +289,10 @@ def test_token_failures_have_the_shape_of_rfc_6749(receiver: Receiver) -> None:
         (b'{"client_id": "default", "client_secret": "\\ud800"}', {}, 400, "invalid_request"),
         (b"client_id=default&client_id=other&client_secret=x", {}, 400, "invalid_request"),
         (b"x" * 20_000, {}, 413, "invalid_request"),
+        (json.dumps(as_client("default", "wrong") | {str(each): "x" for each in range(19)}).encode(), *too_many),
+        (urlencode(as_client("default", "wrong") | {str(each): "x" for each in range(19)}).encode(), *too_many),
+        (json.dumps(as_client("default", "wrong") | {"a": [[[[]]]]}).encode(), *too_many),
+        (b'{"a": "' + b'\\"' * 8_000, {}, 400, "invalid_request"),
     ]
     for given, headers, expected, error in cases:
         answer = asked(receiver, given, **headers)
