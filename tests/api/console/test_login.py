@@ -64,7 +64,7 @@ def test_wrong_token_is_refused_and_counted(console: Console, visitor: httpx.Cli
     answer = posted(visitor, "/console/login", {"token": "wrong"})
 
     assert answer.status_code == 403
-    assert "no token of this installation" in answer.text
+    assert "not a token of this installation" in answer.text
     assert visitor.get("/console/archives").status_code == 303
     assert '"door":"console"' in console.receiver.log.read_text()
 
