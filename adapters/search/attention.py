@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, exists
 
@@ -34,8 +34,23 @@ IS_FOREIGN = and_(col(DeliveryRow.source) != col(ArchiveRow.source), ~_IS_ACCEPT
 """The condition that a delivery waits for a person: another source than that of the process has sent it. The source of
 the process has not sent the same body since, and nobody has accepted or dismissed it.
 """
+_AFTER = aliased(VersionRow)
+_AT = func.coalesce(col(VersionRow.event_at), col(VersionRow.received_at))
+_AFTER_AT = func.coalesce(col(_AFTER.event_at), col(_AFTER.received_at))
+_IS_AHEAD = (
+    col(VersionRow.receipt_id) == col(ArchiveRow.current_receipt_id),
+    *(~col(VersionRow.is_from_future), ~col(_AFTER.is_from_future), ~col(_AFTER.is_set_aside)),
+    *(col(_AFTER.reference) == col(VersionRow.reference), col(_AFTER.received_at) > col(VersionRow.received_at)),
+    *(col(VersionRow.received_at) <= _AT, _AFTER_AT < _AT),
+)
+_BOTH: tuple[Any, ...] = (
+    *(col(VersionRow.version), _AT.label("event_at"), col(_AFTER.version).label("later"), _AFTER_AT.label("later_at")),
+)
+AHEAD = select(*_BOTH).where(*_IS_AHEAD).order_by(col(_AFTER.version)).limit(1)
+"""The current version that a later arrival has lost to, by a time that lay ahead when it arrived; with the first."""
 OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
     WarningCode.SOURCES_DIFFER: _has(DeliveryRow, IS_FOREIGN),
+    WarningCode.VERSION_AHEAD: _has(VersionRow, *_IS_AHEAD),
     WarningCode.VERSION_FROM_FUTURE: _has(VersionRow, col(VersionRow.is_from_future)),
 }
 """The warnings that follow from what has arrived. All others are of the payload, and have rows."""

@@ -94,6 +94,12 @@ class WarningCode(FindingCode):
     )
     TEXT_REPLACED = finding("Characters that databases refuse were replaced. The original is kept.", _NOTHING)
     TIMESTAMP_UNREADABLE = finding("A time could not be read.", _IN_CELLOSIGN)
+    VERSION_AHEAD = finding(
+        "A version arrived later than the current version and lost to it, by a time that then lay ahead.",
+        "Compare the two versions, and check the clock of the sender. To make the later arrival the current version, "
+        "have it sent again once the time of the other version is past.",
+        "version %(version)s says %(event_at)s, and version %(later)s, which arrived after it, says %(later_at)s",
+    )
     VERSION_FROM_FUTURE = finding(
         "A version says that it was made more than a day after it arrived.",
         "Check the clock of the sender. A version that arrives later replaces it.",

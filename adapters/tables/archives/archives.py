@@ -70,7 +70,8 @@ def load(
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
         known = _known(session, version)
-        needs_a_look = known.is_from_future or known.is_set_aside or archive.source != owner
+        is_later = known.version > 1 or archive.current_receipt_id not in (None, known.receipt_id)
+        needs_a_look = is_later or known.is_from_future or known.is_set_aside or archive.source != owner
         if archive.source != owner:  # two sources delivered at once, and the later was archived first
             archive.source = owner
             entries.set_archive(session, archive)
@@ -135,7 +136,7 @@ def repeat(reference: str, receipt: Age, number: int, owner: str = DEFAULT_SOURC
         before = Age(*(getattr(version, each.name) for each in fields(Age)))
         after = repeated(before, replace(receipt, is_set_aside=is_set_aside))
         version.sqlmodel_update(asdict(after) | {"receipt_id": version.receipt_id})
-        if before.is_from_future or before.is_set_aside:
+        if after != before:
             entries.set_attention(session, reference)
         current_id = _current_id(session, reference)
         return current_id if current_id != archive.current_receipt_id else None

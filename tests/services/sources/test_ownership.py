@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlmodel import update
 
+from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from models.access import CELLAR
-from models.archive.archive import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.objects import object_of
@@ -54,8 +54,8 @@ def shown() -> dict[str, Any]:
 
 def warned() -> list[str]:
     """Return the codes of the warnings, which the list and its filters must agree with."""
-    its = [each.code for each in view().warnings if each.code in ("SOURCES_DIFFER", "VERSION_FROM_FUTURE")]
-    for code in (WarningCode.SOURCES_DIFFER, WarningCode.VERSION_FROM_FUTURE):
+    its = [each.code for each in view().warnings if each.code in OF_DELIVERIES]
+    for code in OF_DELIVERIES:
         assert bool(archive_list.page(ArchiveQuery(warning=code, attention=True), CELLAR).items) == (code in its)
     assert archives.with_version(current() or view().versions[-1].receipt_id)[2] == bool(view().warnings)
     [listed] = archive_list.page(ArchiveQuery(), CELLAR).items
@@ -133,6 +133,30 @@ def test_version_from_the_future_is_current_until_a_later_arrival(
     in_database = rows()
     in_new_database(configure)
     assert rows() == in_database
+
+
+def test_later_arrival_that_loses_to_a_time_that_lay_ahead_is_a_finding_with_both_values(
+    sqlite_installation: Settings, configure: Configure
+) -> None:
+    ahead = sent(0, "2026-01-02T10:00:00")
+    sent(1, "2026-01-01T13:00:00", data=[])
+    sent(2, "2026-01-01T13:30:00", data=[], signatures=[])
+    assert (current(), warned(), sound()) == (ahead, ["VERSION_AHEAD"], True)
+    [detail] = [each.detail for each in view().warnings if each.code == "VERSION_AHEAD"]
+    assert "version 1 says 2026-01-02 " in detail
+    assert "version 2, which arrived after it, says 2026-01-01 " in detail
+
+    again = sent(24, "2026-01-02T12:00:00", data=[])  # the honest content, once that time is past
+    assert (current(), warned(), sound()) == (again, [], True)
+    end = sent(26, "9999-12-31T00:00:00", signatures=[])
+    assert (current(), "TIMESTAMP_UNREADABLE" in [each.code for each in view().warnings]) == (end, True)
+    sent(27, "2026-01-02T13:30:00", attachments=[])  # before the arrival of what says no time
+    assert (current(), warned(), sound()) == (end, ["VERSION_AHEAD"], True)
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+    later = sent(28, "2026-01-02T17:00:00", attachments=[], signatures=[])
+    assert (current(), warned(), sound()) == (later, [], True)
 
 
 def test_row_that_lets_a_version_count_although_it_is_set_aside_differs_from_the_store(
