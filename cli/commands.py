@@ -130,7 +130,6 @@ _COMMANDS = [
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
     Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
-    Later("move", "cli.operation.move:move", NO_CONTENT),
     Later("discrepancies", "cli.payments.discrepancies:app", {"list": "read_troubles"}),
     Later("explain", "cli.payments.discrepancies:explain", "decide"),
     Later("import", "cli.archives.import_archives:import_archives", "release"),

@@ -23,9 +23,7 @@ from adapters.files import bucket
 from adapters.settings.settings import settings
 
 FORKED = get_context("forkserver")
-FORKED.set_forkserver_preload(
-    ["cli.main", "cli.operation.move", "services.batches.batches", "tests.installations", "tests.forked"]
-)
+FORKED.set_forkserver_preload(["cli.main", "services.batches.batches", "tests.installations", "tests.forked"])
 _LONGEST_S = 240
 
 

@@ -24,7 +24,7 @@ import typer
 
 from adapters.database.outages import Program, connect_as
 from adapters.files.private import shut_folders
-from adapters.inbox.move_mark import check_not_moved
+from adapters.inbox.restore_mark import check_complete
 from adapters.observation.log import set_up_log
 from adapters.observation.metrics import folders_of_processes
 from adapters.platform.imports import uncollected
@@ -232,7 +232,7 @@ def run() -> None:
         require_free([Listener("the receiver", settings().host, settings().port, "CELLAR_PORT")])
     except Refused as refused:
         raise WrongUse(refused.detail) from refused
-    check_not_moved()
+    check_complete()
     shut_folders(settings())
     processes = settings().receiver_processes
     log.info("the receiver listens", host=settings().host, port=settings().port, processes=processes)

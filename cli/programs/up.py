@@ -17,7 +17,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from adapters.inbox.move_mark import check_not_moved
+from adapters.inbox.restore_mark import check_complete
 from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
 from adapters.peers.receiver import local_url
@@ -52,7 +52,7 @@ def up() -> None:
     """Run the receiver, a Prefect server and a worker in the foreground. Ctrl-C stops them all."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
-        check_not_moved()
+        check_complete()
         asyncio.run(_up(settings(), console))
     except CellarError as error:
         typer.echo(f"cellar up: {error.detail if isinstance(error, Refused) else error}", err=True)

@@ -8,7 +8,7 @@ import typer
 
 from adapters.database.outages import Program, connect_as
 from adapters.files.private import shut_folders
-from adapters.inbox.move_mark import check_not_moved
+from adapters.inbox.restore_mark import check_complete
 from adapters.observation.log import adopt_loggers
 from adapters.platform.imports import uncollected
 from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
@@ -25,7 +25,7 @@ def worker(
     """Execute flow runs from Prefect's work pool `cellar`. Creates or updates the pool and its deployments first."""
     shut_folders(settings())
     connect_as(Program.WORKER)
-    check_not_moved()
+    check_complete()
     # Prefect reads the environment when it is imported.
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from adapters.database.transactions import writing
 from adapters.files import bucket
-from adapters.files.move_note import note_at
+from adapters.files.brought import note_at
 from adapters.files.restic import Repository
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
-from adapters.inbox import inbox, move_mark
+from adapters.inbox import inbox, restore_mark
 from adapters.settings.settings import settings
 from adapters.store import happened, last_records
 from adapters.tables import conditions
@@ -26,12 +26,12 @@ from models.errors import CellarError, Conflict, Transient, WrongUse
 from models.store.backup import Backup, LastBackup
 from models.store.condition import OF_FILES, ConditionCode, Subject
 from services.backups import tombstones
+from services.backups.bringing import Pair, bring, files, remove_surplus
 from services.health.probes import found_root
-from services.moving.files import Pair, bring, files, remove_surplus
 
 OnProgress = Callable[[str, float], None]
 _TEMPORARY = (".*.part", ".probe")
-_LEFT_OUT = {"inbox": (move_mark.NAME, *(f"**/{each}" for each in _TEMPORARY)), "store": ("spool",), "secrets": ()}
+_LEFT_OUT = {"inbox": (restore_mark.NAME, *(f"**/{each}" for each in _TEMPORARY)), "store": ("spool",), "secrets": ()}
 _MOST_NAMED = 100
 _LONGEST = timedelta(days=7)
 """An unfinished backup may be made by another process that lives: its parts are not taken from it before."""

@@ -1,6 +1,6 @@
 """Restores an installation from a backup into empty places, or one archive into a store that has lost it.
 
-A mark in the inbox, as that of a move, keeps every program from starting until the last step is done; each step may be
+A mark in the inbox keeps every program from starting until the last step is done; each step may be
 killed, and the same restore goes on. The steps: files; versions that were written while the backup was made; tombstones
 of what was erased since; an empty database, which is rebuilt; a check of everything.
 """
@@ -17,16 +17,14 @@ from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
 
-from adapters.database.connections import engine
-from adapters.database.migration import migrate, remove_database, revisions
+from adapters.database.migration import migrate, remove_database
 from adapters.database.transactions import read_all
 from adapters.files import bucket
-from adapters.files.move_note import note_at
+from adapters.files.brought import note_at
 from adapters.files.restic import Repository
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at, store
-from adapters.inbox import inbox, move_mark
-from adapters.settings.database_urls import database_place
+from adapters.inbox import inbox, restore_mark
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl
 from adapters.store.objects import history
@@ -40,16 +38,16 @@ from models.errors import Conflict, Refused, Unreadable, WrongUse
 from models.runs.receipt import ReceiptRow
 from models.store.backup import Backup, Restored
 from models.store.fixity import Fault, FixityFinding, StoredObject
-from models.store.moving import Mark, Phase, Places
+from models.store.restoring import Mark
 from services.backups import tombstones
+from services.backups.bringing import Pair, bring
+from services.custody.empty_places import kept_from_starting, require_empty
 from services.custody.objects import object_of, stored_objects
 from services.custody.rebuilding import rebuild
 from services.custody.remembering import Memory
 from services.custody.verifying import absent_store, verify_object
 from services.erasure.lines import erase_kept
 from services.erasure.removing import remove
-from services.moving.files import Pair, bring, files
-from services.moving.moving import kept_from_starting, living_workers, rows_there
 
 OnProgress = Callable[[str, float], None]
 _COMMAND = "cellar restore --from {location}"
@@ -69,8 +67,8 @@ def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
         Refused: there is no finished backup, or the password is wrong.
         Transient: a place does not answer, or a disk is full. The same restore goes on where it was.
     """
-    with bucket.patient(), kept_from_starting(settings()) as found:
-        if running := [*found, *_workers()]:
+    with bucket.patient(), kept_from_starting() as running:
+        if running:
             raise WrongUse(f"stop what runs here, and restore again: {', '.join(running)}")
         backup, place = _begun(location, now), Repository(location)
         password = settings().secret_path("backup")
@@ -85,50 +83,29 @@ def restore(location: str, now: datetime, on_progress: OnProgress) -> Restored:
         restored = _rebuilt(place, backup, settled, on_progress)
         shutil.rmtree(_beside(), ignore_errors=True)
         os.sync()  # restic syncs nothing: a power cut must not empty files once the mark is gone
-        storage_at(settings().inbox_location).remove(move_mark.NAME)
+        storage_at(settings().inbox_location).remove(restore_mark.NAME)
         return restored
 
 
 def _begun(location: str, now: datetime) -> Backup:
     """Return the backup that is restored here: that of the mark, or the newest finished one, which is marked now."""
-    place, ours = Repository(location), move_mark.places_of(settings())
+    place, ours = Repository(location), restore_mark.here()
     if not place.exists():
         raise Refused("NOTHING_THERE", "there is no backup", where=location)
     place.release_locks()
     finished = {each.name: each for each in place.backups() if each.is_finished}
     if not finished:
         raise Refused("NOTHING_THERE", "there is no finished backup", where=location)
-    mark = move_mark.find(settings().inbox_location)
+    mark = restore_mark.find()
     before_now = [name for name, each in finished.items() if each.at <= now]  # a clock may have been wrong once
-    source = Places(store=location, inbox=max(before_now or finished), database="")
-    if mark and (mark.target, mark.source.store) == (ours, location):
-        source = mark.source if mark.source.inbox in finished else source
+    chosen = max(before_now or finished)
+    if mark and (mark.target, mark.source) == (ours, location):
+        chosen = mark.backup if mark.backup in finished else chosen
     else:
-        _require_empty()
+        require_empty()
     command = _COMMAND.format(location=location)
-    move_mark.put(
-        settings().inbox_location, Mark(source=source, target=ours, phase=Phase.COPYING, at=now, command=command)
-    )
-    return finished[source.inbox]
-
-
-def _require_empty() -> None:
-    for name, location in _locations().items():
-        place = storage_at(location)
-        if next(files(place), None) is not None:
-            raise WrongUse(
-                f"{place.location('')} is not empty; a restore needs new places: move the old data aside, or set "
-                f"CELLAR_{name.upper()}_URL or CELLAR_DATA_DIR"
-            )
-    if any(rows_there().values()):
-        raise WrongUse("the database is not empty; let CELLAR_DATABASE_URL name a new, empty database")
-
-
-def _workers() -> list[str]:
-    """Return the workers that live. A database that is not there, or has no tables yet, knows of none."""
-    location = settings().database_location
-    is_there = not location.startswith("sqlite") or Path(database_place(location)).exists()
-    return [f"the worker {each}" for each in living_workers(engine())] if is_there and revisions().database else []
+    restore_mark.put(Mark(source=location, backup=chosen, target=ours, at=now, command=command))
+    return finished[chosen]
 
 
 def _locations() -> dict[str, str]:

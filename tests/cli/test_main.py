@@ -27,7 +27,7 @@ WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
 """
 
 OF_NO_CONTENT = {
-    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "move", "backup"),
+    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "backup"),
     *("restore", "people test"),
     *("verify", "anchor", "rebuild", "rotate-keys"),
 }

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from adapters.files.restic import Repository
-from adapters.inbox import move_mark
+from adapters.inbox import restore_mark
 from adapters.settings.settings import settings
 from models.errors import WrongUse
 from models.store.backup import Restored
-from models.store.moving import Mark, Phase, Places
+from models.store.restoring import Mark
 from services.backups.making import back_up
 from tests.cli.custody.conftest import elsewhere, nothing
-from tests.cli.operation.moves import acknowledged
+from tests.cli.custody.filled import acknowledged
 from tests.conftest import make_tables
 from tests.installations import archived, installed
 from tests.samples import sample_body
@@ -125,11 +125,11 @@ def test_restore_that_is_killed_at_any_moment_goes_on_and_nothing_starts_before_
             status = killed_or_ended(["restore", "--from", str(place)], folder / "data", drawn.uniform(0.5, within_s))
             if status != 0 and any((folder / "data" / "store").rglob("*")):
                 with pytest.raises(WrongUse, match="cellar restore"):
-                    move_mark.check_not_moved()
+                    restore_mark.check_complete()
             if status != 0:
                 killed += 1
                 assert restored_whole(folder, place).archives == _ARCHIVES
-            move_mark.check_not_moved()
+            restore_mark.check_complete()
         shutil.rmtree(folder)
     assert killed > _TIMES / 4
 
@@ -167,13 +167,8 @@ def test_power_cut_in_a_restore_leaves_the_mark_until_all_is_on_the_disk(tmp_pat
             each.write_bytes(bytes(size_bytes))
             os.utime(each, ns=(times.st_atime_ns, times.st_mtime_ns))
         backup = max(each.name for each in Repository(str(place)).backups())
-        ours = move_mark.places_of(made)
-        mark = Mark(
-            source=Places(store=str(place), inbox=backup, database=""),
-            target=ours,
-            phase=Phase.COPYING,
-            at=datetime.now(UTC) - timedelta(minutes=1),
-            command="cellar restore",
+        at = datetime.now(UTC) - timedelta(minutes=1)
+        restore_mark.put(
+            Mark(source=str(place), backup=backup, target=restore_mark.here(), at=at, command="cellar restore")
         )
-        move_mark.put(made.inbox_location, mark)
         assert restored_whole(tmp_path / "new", place).archives == _ARCHIVES

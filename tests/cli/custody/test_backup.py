@@ -27,7 +27,7 @@ from services.custody.objects import object_of
 from services.custody.restoring import restore
 from tests.cli.conftest import Cellar
 from tests.cli.custody.conftest import NOW, elsewhere, nothing
-from tests.cli.operation.moves import acknowledged
+from tests.cli.custody.filled import acknowledged
 from tests.conftest import make_tables
 from tests.installations import archived, check, installed, received
 from tests.samples import sample_body

@@ -14,7 +14,7 @@ from adapters.anchors import anchors
 from adapters.database.transactions import writing
 from adapters.files.restic import Repository
 from adapters.files.store import store
-from adapters.inbox import move_mark
+from adapters.inbox import restore_mark
 from adapters.settings.settings import settings
 from adapters.store import last_records, ocfl, seals
 from adapters.store.objects import history
@@ -33,7 +33,7 @@ from services.custody.restoring import restore, settle
 from services.erasure.removing import remove
 from tests.cli.conftest import Cellar
 from tests.cli.custody.conftest import NOW, elsewhere, nothing
-from tests.cli.operation.moves import (
+from tests.cli.custody.filled import (
     WAITING,
     acknowledged,
     all_files,
@@ -197,10 +197,10 @@ def test_killed_restore_keeps_programs_from_starting_and_goes_on_and_what_was_er
         with pytest.raises(Transient, match="power"):
             restore(str(place), datetime.now(UTC), break_off)
         with pytest.raises(WrongUse, match="cellar restore --from"):
-            move_mark.check_not_moved()
+            restore_mark.check_complete()
         assert cellar("up").status == 2
         restored = Restored.model_validate_json(cellar("restore", "--from", str(place), "--json").output)
-        move_mark.check_not_moved()
+        restore_mark.check_complete()
         assert (restored.erased, restored.archives, restored.is_whole) == (1, 1, True), restored
         files = [each for each in settings().data_dir.rglob("*") if each.is_file()]
         named = (b'"reference": "erased"', b'"reference": "halfway"')

@@ -9,10 +9,10 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.files.move_note import MovedFile, MoveNote
+from adapters.files.brought import BroughtFile, BroughtNote
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import Storage
-from adapters.inbox import move_mark
+from adapters.inbox import restore_mark
 from adapters.platform.cancellation import checkpoint, one_fate
 from models.errors import Conflict, Unreadable
 from models.store.fixity import EMPTY_FOLDER
@@ -36,17 +36,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A storage of the old installation, its counterpart in the new one, and what they are: `store` or `inbox`."""
+    """A storage, the one that its files are brought to, and what they are: `store` or `inbox`."""
 
     name: str
     source: Storage
     target: Storage
 
 
-def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
+def bring(pair: Pair, note: BroughtNote, on_bytes: OnBytes) -> Found:
     """Bring every file of a storage that is not yet in its new place, and note that this pass has seen it.
 
-    Programs may be at work in the old storage: a file that disappears meanwhile is left to the next pass.
+    Programs may be at work in the first storage: a file that disappears meanwhile is left to the next pass.
 
     Args:
         note: what earlier passes have brought.
@@ -69,16 +69,16 @@ def bring(pair: Pair, note: MoveNote, on_bytes: OnBytes) -> Found:
 
 
 def files(storage: Storage, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
-    """Yield the keys of a storage with their sizes, without temporary files and the mark of a move.
+    """Yield the keys of a storage with their sizes, without temporary files and the mark of a restore.
 
     Args:
         strange: takes what is no file, as `Storage.listed` does.
     """
     found = storage.listed("", strange)
-    return ((key, size) for key, size in found if not _TEMPORARY.match(key) and key != move_mark.NAME)
+    return ((key, size) for key, size in found if not _TEMPORARY.match(key) and key != restore_mark.NAME)
 
 
-def remove_surplus(pair: Pair, note: MoveNote) -> int:
+def remove_surplus(pair: Pair, note: BroughtNote) -> int:
     """Remove from the new storage what the old storage no longer has, and compare the sizes of everything else.
 
     Returns:
@@ -114,12 +114,6 @@ def _remove_empty(top: Path, key: str) -> None:
             return
 
 
-def is_whole(pair: Pair, note: MoveNote) -> bool:
-    """Return whether the new storage has exactly the files that this pass has seen: their number and their bytes."""
-    sizes = [size_bytes for _, size_bytes in files(pair.target)]
-    return (len(sizes), sum(sizes)) == note.amount(pair.name)
-
-
 def _take(done: set[Future[bool | str]], found: Found) -> None:
     for each in done:
         result = each.result()
@@ -129,7 +123,7 @@ def _take(done: set[Future[bool | str]], found: Found) -> None:
             found.new += result
 
 
-def _brought(pair: Pair, note: MoveNote, key: str, size_bytes: int, on_bytes: OnBytes) -> bool | str:
+def _brought(pair: Pair, note: BroughtNote, key: str, size_bytes: int, on_bytes: OnBytes) -> bool | str:
     """Bring a file, and return whether it was new; the key and the reason if it cannot be read."""
     known = note.find(pair.name, key)
     if known is None or known.size_bytes != size_bytes or not _WRITE_ONCE.match(key):
@@ -147,7 +141,7 @@ def _brought(pair: Pair, note: MoveNote, key: str, size_bytes: int, on_bytes: On
     return False
 
 
-def _compared(pair: Pair, key: str, known: MovedFile | None) -> MovedFile:
+def _compared(pair: Pair, key: str, known: BroughtFile | None) -> BroughtFile:
     """Bring a file whose bytes the new storage may not have, read it back there, and return what it is.
 
     Raises:
@@ -171,7 +165,7 @@ def _compared(pair: Pair, key: str, known: MovedFile | None) -> MovedFile:
     return brought
 
 
-def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, MovedFile]:
+def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, BroughtFile]:
     """Return the bytes of a file, or the path of a copy in the spool if it is large, and what was read."""
     digest, size_bytes, small = hashlib.sha256(), 0, list[bytes]()
     large = None
@@ -186,7 +180,7 @@ def _read(pair: Pair, key: str, stack: ExitStack) -> tuple[bytes, Path | None, M
             small.append(chunk)
         else:
             write_spooled(large, chunk)
-    return b"".join(small), Path(large.name) if large else None, MovedFile(size_bytes, digest.hexdigest())
+    return b"".join(small), Path(large.name) if large else None, BroughtFile(size_bytes, digest.hexdigest())
 
 
 def _write_large(target: Storage, key: str, path: Path) -> None:
@@ -198,18 +192,4 @@ def _write_large(target: Storage, key: str, path: Path) -> None:
 
 
 def _differs(pair: Pair, key: str, expected: str, found: str) -> Conflict:
-    return Conflict(f"{pair.name}: {pair.target.location(key)}: expected {expected}, found {found}; run the move again")
-
-
-def bring_late(pair: Pair, note: MoveNote) -> int:
-    """Bring the files that no pass has brought, into a storage that is in use. Nothing there is replaced.
-
-    Returns:
-        How many files were brought.
-    """
-    late = 0
-    for key, size_bytes in list(files(pair.source)):
-        if note.find(pair.name, key) is None and pair.target.size(key) is None:
-            result = _brought(pair, note, key, size_bytes, lambda _: None)
-            late += result is True
-    return late
+    return Conflict(f"{pair.name}: {pair.target.location(key)}: expected {expected}, found {found}; run it again")

@@ -1,7 +1,7 @@
-"""The note of a move: which files were brought and compared, so that a killed move goes on where it was.
+"""The note of which files of a storage were brought and compared, so that a killed pass goes on where it was.
 
-A file on the disk of the process that moves. Without it, each file is compared once more. It stays after the move, and
-no erasure reaches it. So it names each file by a digest, since keys of the store have references.
+A file on the disk of the process that brings. Without it, each file is compared once more. No erasure reaches it. So it
+names each file by a digest, since keys of the store have references.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from adapters.platform.durable import make_folder
 
 
 @dataclass(frozen=True, slots=True)
-class MovedFile:
+class BroughtFile:
     """A file that is in its new place: its size and its digest there."""
 
     size_bytes: int
     sha256: str
 
 
-class MoveNote:
+class BroughtNote:
     """What was brought. Several threads may use it. `seen_in` is the number of the pass that found a key last."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -36,14 +36,14 @@ class MoveNote:
     def next_pass(self) -> None:
         self.pass_number += 1
 
-    def find(self, place: str, key: str) -> MovedFile | None:
+    def find(self, place: str, key: str) -> BroughtFile | None:
         wanted = "SELECT size_bytes, sha256 FROM brought WHERE place = ? AND key = ?"
         with self._lock:
             found = self._connection.execute(wanted, (place, _digest(key))).fetchone()
-        return MovedFile(*found) if found else None
+        return BroughtFile(*found) if found else None
 
-    def put(self, place: str, key: str, brought: MovedFile) -> None:
-        """MoveNote a file that was compared in this pass."""
+    def put(self, place: str, key: str, brought: BroughtFile) -> None:
+        """Note a file that was compared in this pass."""
         row = (place, _digest(key), brought.size_bytes, brought.sha256, self.pass_number)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?)", row)
@@ -68,8 +68,8 @@ def _digest(key: str) -> str:
 
 
 @contextmanager
-def note_at(path: Path) -> Iterator[MoveNote]:
-    """Open the note of a move, or begin it. Each line survives a kill; a power cut may lose the last lines."""
+def note_at(path: Path) -> Iterator[BroughtNote]:
+    """Open a note, or begin it. Each line survives a kill; a power cut may lose the last lines."""
     make_folder(path.parent)
     with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -78,4 +78,4 @@ def note_at(path: Path) -> Iterator[MoveNote]:
             "CREATE TABLE IF NOT EXISTS brought (place TEXT, key TEXT, size_bytes INTEGER, sha256 TEXT, "
             "seen_in INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID"
         )
-        yield MoveNote(connection)
+        yield BroughtNote(connection)

@@ -1,12 +1,8 @@
-"""Installations to move: an embedded one with everything that an installation keeps, and the places to move it to."""
+"""An embedded installation with everything that an installation keeps, and other places to bring it to."""
 
 import json
 import secrets
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 
 import psycopg
@@ -14,14 +10,12 @@ from sqlalchemy import Row, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading
-from adapters.files import bucket
 from adapters.files.store import result_key, storage_at, store
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.store.tombstones import known_digest
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
-from cli.main import main
 from domain.archive.found_process import FoundProcess
 from models.access import CELLAR, SignedInBy
 from models.errors import Refused
@@ -35,7 +29,6 @@ from services.people.actions import record
 from services.triggering.refused import list_all_refused
 from tests.conftest import bucket_at, make_tables
 from tests.installations import archived
-from tests.killed import Countdown, count_writes, exit_status
 from tests.samples import sample_body
 from tests.session_events import body, journaled
 
@@ -97,13 +90,13 @@ def _text(row: Row[Any]) -> str:
 
 
 def all_files() -> dict[str, bytes]:
-    """Return the bytes of all files of store and inbox, without temporary files and the mark of the move."""
+    """Return the bytes of all files of store and inbox, without temporary files and the mark of a restore."""
     places = {"store": settings().store_location, "inbox": settings().inbox_location}
     return {
         f"{name}/{key}": storage_at(location).read_bytes(key)
         for name, location in places.items()
         for key, _ in storage_at(location).listed("")
-        if key != "move.json" and not key.startswith("spool/")
+        if key != "restore.json" and not key.startswith("spool/")
     }
 
 
@@ -114,7 +107,7 @@ def delivered_again(reference: str, content: bytes) -> str:
 
 def distributed(server: str, s3_server: str) -> dict[str, str]:
     """Return the settings of an empty bucket and a new, empty database on a server."""
-    name = f"move_{secrets.token_hex(6)}"
+    name = f"new_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     base, _, query = server.partition("?")
@@ -126,22 +119,3 @@ def distributed(server: str, s3_server: str) -> dict[str, str]:
         "share": "true",  # which the other installation's SQLite cannot have
         **bucket_at(s3_server),
     }
-
-
-def killed_moves(source: Path, writes: Iterator[int]) -> int:
-    """Move in processes that are killed before a write, until one ends by itself, and return how many were killed."""
-    killed = 0
-    for allowed in writes:
-        status = exit_status(_move_until_killed, allowed, ["cellar", "move", "--from", str(source), "--yes"])
-        if status == 0:
-            break
-        assert status == -SIGKILL
-        killed += 1
-    return killed
-
-
-def _move_until_killed(writes: int, command: list[str]) -> None:
-    with bucket.patient():  # the move uses the client of patient work
-        count_writes(Countdown(writes))
-    sys.argv = command
-    main()
