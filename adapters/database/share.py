@@ -37,6 +37,8 @@ _MOST_COLUMNS = 380
 _CODES, _MOST_INDEXES = ("standing", "state"), 16
 """Columns that have an index, beside choices. With `_archive` in it, a join needs no row, and took a fifth as long."""
 _ROWS_AT_ONCE = 10_000
+_KEPT = errors.LockNotAvailable, errors.DeadlockDetected
+"""A reader keeps what has to be locked, or a view of others, which a reader locks before ours and we after it."""
 _WAITS_MS, _TRIES_FOR_S = 2000, 60
 """For readers who keep a table, while new readers wait; and how long it is tried again."""
 _MADE = f"""DO $$ BEGIN
@@ -118,7 +120,7 @@ class ShareTable:
                 driver.execute(f"ANALYZE {self._new}")
         try:
             self._turn(schema, where, position or (self._at if is_sound else (None, None)), is_sound=is_sound)
-        except errors.LockNotAvailable:
+        except _KEPT:
             raise Transient(f"readers keep the table {self.name} of the share; the next run goes on") from None
         if where is not None:
             self._index(self._table, indexed)
@@ -140,7 +142,7 @@ class ShareTable:
                 copy.write(text.getvalue())
         return int(batch.num_rows)
 
-    @stamina.retry(on=errors.LockNotAvailable, attempts=None, timeout=_TRIES_FOR_S, wait_max=5)
+    @stamina.retry(on=_KEPT, attempts=None, timeout=_TRIES_FOR_S, wait_max=5)
     def _turn(self, schema: pa.Schema, where: str | None, at: tuple[str | None, int | None], *, is_sound: bool) -> None:
         """Let what was written beside the table take effect, once no reader keeps what has to be locked."""
         new, names = {each.name: each for each in schema}, _names(schema.names)
@@ -203,7 +205,7 @@ class ShareTable:
         try:
             with translated():
                 yield
-        except errors.LockNotAvailable:
+        except _KEPT:
             raise
         except errors.InsufficientPrivilege:
             needed = "what an administrator runs for CELLAR_SHARE stands in docs/tables.md"

@@ -311,6 +311,27 @@ def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure
     assert {*written().values()} == {None}
 
 
+@pytest.mark.usefixtures("places")
+def test_table_is_written_anew_beside_a_reader_who_holds_a_view_of_their_own(configure: Configure) -> None:
+    """The publisher locks our view before theirs, and they lock it after theirs."""
+    configure(share=True, tables_personal="data=keyed", database_url=settings().database_url)
+    lease(1, ("RENT", 7))  # an integer, and text as a key
+    written()
+    configure(share=True, tables_personal="data=whole", database_url=settings().database_url)
+    with shared() as reader, shared() as watcher, ThreadPoolExecutor(1) as publisher:
+        reader.execute("CREATE VIEW ours AS SELECT _archive FROM cellar_share.form_lease")
+        reader.commit()
+        reader.execute("COMMENT ON VIEW ours IS 'kept'")
+        watcher.autocommit = True
+        done = publisher.submit(publishing.publish)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ours'::regclass"
+        wait_until(lambda: watcher.execute(waits).fetchone() == (1,))
+        reader.execute("SELECT count(*) FROM cellar_share.form_lease")
+        reader.commit()
+        assert {each.archives for each in done.result()} == {None}
+    assert_current()
+
+
 class Publisher:
     """Changes archives at random, and publishes them in processes that are killed, or whose bucket goes."""
 
