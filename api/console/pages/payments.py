@@ -57,12 +57,14 @@ def list_payments(request: Request, caller: CallerOf) -> Response:
 
 
 def _charts(by_day: Totals, days: Days, others: Asked[PaymentQuery]) -> dict[str, list[dict[str, Any]]]:
-    """Return the amounts of each currency by day and standing, oldest first. A day without payments has zeros."""
+    """Return the amounts of each currency by day and standing, oldest first, without cards that were only verified,
+    which moves no money. A day without payments has zeros.
+    """
     shown = {days.first + timedelta(each) for each in range((days.last - days.first).days + 1)}
     shown |= {each for each, _, _ in by_day if each}
     charts = dict[str, list[dict[str, Any]]]()
     for currency, standing in sorted({(each or "", standing) for _, each, standing in by_day}):
-        if (exponent := exponent_of(currency)) is None:
+        if (exponent := exponent_of(currency)) is None or standing is Standing.VERIFIED:
             continue
         for day, each in zip(sorted(shown), charts.setdefault(currency, [{} for _ in shown]), strict=True):
             totals = by_day.get((day, currency, standing))

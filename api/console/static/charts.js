@@ -1,6 +1,6 @@
 // Draws each chart from the table beside it. Where there is no script, the table is there.
 (() => {
-  const COLOURS = { blue: "--chart-blue", green: "--chart-green", orange: "--chart-orange", red: "--chart-red" };
+  const COLOURS = { blue: "--chart-blue", green: "--chart-green", orange: "--chart-orange", red: "--chart-red", grey: "--ink-soft" };
   const CAUSES = ["red", "orange", "blue", "green"];
   const HEIGHT_PX = 190;
   const page = document.documentElement;

@@ -108,6 +108,15 @@ def test_csv_of_payments_is_refused_before_it_begins_and_only_where_the_page_is(
             assert (answer.status_code, answer.text.startswith("\ufeffreference,")) == (status, status == 200), filters
 
 
+def test_cards_that_were_only_verified_are_summed_but_not_drawn_beside_money(troubled: Console) -> None:
+    with troubled.person() as person:
+        page = person.get(PAYMENTS).text
+
+    assert "standing=verified&amp;currency=ILS" in page
+    assert "amounts-ILS" not in page
+    assert page.count("<dt>Revenue</dt>") <= 1
+
+
 def of_api(console: Console, path: str) -> Any:
     return httpx.get(f"{console.url}{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False).json()
 
