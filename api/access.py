@@ -124,6 +124,10 @@ def acts(action: Action, *, of_nobody: bool = False) -> Any:
     return Depends(Acts(action, of_nobody), scope="function")
 
 
+SEES_ALL = acts(Action.READ_TROUBLES, of_nobody=True)
+"""For a route whose other action is what is done, and which shows something of every archive."""
+
+
 def check_role(caller: Caller, action: Action) -> None:
     """Check that the role of a caller may act. Raises Refused if it may not."""
     if not is_allowed(caller.role, action):

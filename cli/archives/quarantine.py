@@ -13,6 +13,7 @@ from adapters.inbox import quarantine
 from adapters.tables.runs import refused
 from cli.options import NotKept, person
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, named_options, print_table, time_text
+from domain.words.catalogue import MEANINGS
 from models.archive.archive import WarningCode
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, RefusedDelivery
@@ -23,6 +24,7 @@ from services.triggering.refused import Outcome, dismiss, release_chosen
 app = typer.Typer(help="List, show, release and dismiss refused payloads.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
 _LISTED = ("reference", "receipt", Folds("reason"), "received", "process", "source")
+_IN_RECORDS = ("delivery_id", "values")
 _Bodies = dict[str, list[RefusedDelivery]]
 """The refused deliveries of each body, newest first, by its receipt id."""
 
@@ -61,7 +63,7 @@ def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
 
 @app.command()
 def show(receipt_id: str, *, as_json: Json = False) -> None:
-    """Show why a payload was refused, how often, and where its raw bytes are. The beginning of an id is enough."""
+    """Show why a payload was refused, what to do, and where its raw bytes are. The beginning of an id is enough."""
     [deliveries] = _named([receipt_id]).values()
     last = deliveries[0]
     body = quarantine.location(last.receipt_id) if quarantine.has_body(last.receipt_id) else None
@@ -69,8 +71,11 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
     if as_json:
         _print_json(record)
         return
-    for name, value in record.items():
-        console().print(f"{name:15} {'–' if value in (None, '') else cell(value)}", soft_wrap=True, highlight=False)
+    meaning = MEANINGS.get(last.code)
+    shown = {"what": meaning.what, "to do": meaning.to_do} if meaning else {}
+    for name, value in (shown | {name: each for name, each in record.items() if name not in _IN_RECORDS}).items():
+        if value not in (None, ""):
+            console().print(f"{name.replace('_', ' '):15} {cell(value)}", soft_wrap=True, highlight=False)
 
 
 @app.command("release")

@@ -115,7 +115,7 @@ def _fault_of(receipt_id: str) -> Refused | None:
     """Check a refused body again, as the receiver does. Return why it is still refused, None if it is sound."""
     scanner, digest = Scanner(), hashlib.sha256()
     try:
-        for chunk in _chunks(receipt_id):
+        for chunk in body_chunks(receipt_id):
             digest.update(chunk)
             scanner.feed(chunk)
         identity_of(scanner.close().document)
@@ -148,7 +148,7 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     try:
         if deliveries:
             source = min(deliveries, key=lambda each: each.received_at).source
-            _take_in(_chunks(receipt_id), now, source, {"x-cellar-source": "quarantine"})
+            _take_in(body_chunks(receipt_id), now, source, {"x-cellar-source": "quarantine"})
     except FileNotFoundError:
         return _why_missing(receipt_id)
     for delivery in deliveries:
@@ -204,7 +204,8 @@ def _take_in(chunks: Iterable[bytes], now: datetime, source: str, headers: dict[
         intake.discard()
 
 
-def _chunks(receipt_id: str) -> Iterator[bytes]:
+def body_chunks(receipt_id: str) -> Iterator[bytes]:
+    """Yield the bytes of a refused body. Raises FileNotFoundError if it is not in quarantine."""
     with quarantine.opened_body(receipt_id) as body:
         while chunk := body.read(_CHUNK_BYTES):
             yield chunk

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from adapters.lists.list_files import line_of_csv
-from api.access import CallerOf, acts
+from api.access import SEES_ALL, CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render
 from api.console.pages.lists import Asked, asked, listed, valid
@@ -75,7 +75,7 @@ def _charts(by_day: Totals, days: Days, others: Asked[PaymentQuery]) -> dict[str
     return charts
 
 
-@router.get("/payments.csv", dependencies=[acts(Action.READ_TROUBLES), acts(Action.EXPORT_TABLE)])
+@router.get("/payments.csv", dependencies=[SEES_ALL, acts(Action.EXPORT_TABLE)])
 def export(request: Request) -> StreamingResponse:
     """Return the rows of the ledger that match as a CSV file. Amounts are integers of minor units."""
     query = valid(asked(PaymentQuery, request.query_params.multi_items()))

@@ -5,14 +5,16 @@ Lists of what is alike, with one reason for many, are decided by the same two ro
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from adapters.inbox import quarantine
 from adapters.tables.open_conditions import NOT_KEPT, newest_of, open_conditions, open_numbers
-from api.access import CallerOf, acts
+from api.access import SEES_ALL, CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread
@@ -38,7 +40,7 @@ from services import triage
 from services.batches import batches
 from services.people import actions
 from services.triage import KINDS, Trouble
-from services.triggering.refused import Outcome, release_chosen
+from services.triggering.refused import Outcome, body_chunks, release_chosen
 from services.views import archive_list, troubles
 from services.views.masks import shown_to
 
@@ -130,6 +132,15 @@ async def plan(form: Posted, caller: CallerOf) -> Response:
         chosen = ArchiveFilter(condition=ConditionCode.RUN_FAILED)
     made = await in_thread(batches.plan, BatchKind.RERUN, chosen, caller.name)
     return see(f"{ROOT}/bulk/{made.id}")
+
+
+@router.get("/refused/{receipt_id}", dependencies=[SEES_ALL, acts(Action.DOWNLOAD_FILE)])
+def download_refused(receipt_id: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]) -> StreamingResponse:
+    """Return a refused body as a download, to those who see files of every archive: it may name anybody."""
+    if not quarantine.has_body(receipt_id):
+        raise Refused("UNKNOWN_RECEIPT", "the body is not in quarantine", where="receipt_id", status=404)
+    headers = {"content-disposition": f'attachment; filename="{receipt_id}.body"', "cache-control": "private, no-store"}
+    return StreamingResponse(body_chunks(receipt_id), media_type="application/octet-stream", headers=headers)
 
 
 @router.post("/refused/release", dependencies=[acts(Action.RELEASE)])

@@ -366,7 +366,7 @@ def test_body_that_is_accepted_now_is_released_and_its_timeline_says_by_whom(tro
     assert [each.by for each in archive.timeline if each.what == "released a refused body"] == [BY]
 
 
-def test_body_that_is_still_refused_says_why(troubled: Console) -> None:
+def test_body_that_is_still_refused_says_why_and_can_be_taken(troubled: Console) -> None:
     answer = troubled.receiver.post(b"{]")
     receipt_id = hashlib.sha256(b"{]").hexdigest()
     assert answer.json()["status"] == "-1"
@@ -374,6 +374,11 @@ def test_body_that_is_still_refused_says_why(troubled: Console) -> None:
 
     still = act(troubled, "/console/refused/release", item=receipt_id, **OF_PAGE)
     assert "still refused: NOT_JSON" in still.text
+    with troubled.person() as person:
+        assert f'href="/console/refused/{receipt_id}"' in person.get("/console/refused?code=NOT_JSON").text
+        body = person.get(f"/console/refused/{receipt_id}")
+        assert (body.content, body.headers["content-disposition"][:10]) == (b"{]", "attachment")
+        assert person.get(f"/console/refused/{'0' * 64}").status_code == 404
 
 
 def counted(console: Console, key: str) -> int:

@@ -15,6 +15,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.runs.refused import put_into_group
 from cli.options import person
 from domain.archive.found_process import FoundProcess
+from domain.words.causes import CAUSES
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, RefusedRow
 from models.said import Sentence
@@ -131,13 +132,16 @@ def test_list_of_an_empty_quarantine_is_empty(cellar: Cellar, configure: Callabl
     assert (result.status, json.loads(result.output)) == (0, [])
 
 
-def test_show_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None:
+def test_show_says_what_to_do_and_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None:
     entry = json.loads(cellar("quarantine", "show", sound, "--json").output)
 
     assert Path(entry["body"]).read_bytes() == sample_body(REFERENCE)
     reported = cellar("quarantine", "show", sound).output
-    del entry["received_at"]
+    for name in ("received_at", "delivery_id", "values"):
+        del entry[name]
     assert [value for value in entry.values() if value is not None and str(value) not in reported] == []
+    assert reported.splitlines()[1] == f"to do           {CAUSES['NOT_BASE64'].to_do}"
+    assert "–" not in reported
 
 
 def test_unique_beginning_of_an_id_is_enough(cellar: Cellar, sound: str, broken: str) -> None:
