@@ -154,7 +154,7 @@ def test_what_is_missing(walk: Walk) -> None:
 def test_every_lease_of_the_haifa_branch_with_a_failed_payment(walk: Walk) -> None:
     walk.click("nav a[href$='/console/archives']")
     walk.press(".drawer summary")
-    walk.page.fill("[name=template]", "lease")
+    walk.page.select_option("[name=template]", "lease")
     walk.page.fill("[name=label]", "branch=חיפה")
     walk.page.select_option("[name=standing]", "failed")
     walk.press(".drawer button.btn-primary")
