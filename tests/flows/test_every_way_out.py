@@ -189,7 +189,8 @@ FILTERS = {
 ARCHIVE, DIFFERENCES = f"archives/{REFERENCE}", f"archives/{REFERENCE}/differences?before=1&after=2"
 API = *(f"/api/{each}" for each in (ARCHIVE, DIFFERENCES)), *(f"/api/{ARCHIVE}/{each}" for each in archive_view.LISTS)
 DOSSIER = [f"/console/{each}" for each in (ARCHIVE, DIFFERENCES, f"{ARCHIVE}/timeline")]
-OF_TEMPLATES = [f"/{face}/templates{each}" for face in ("api", "console") for each in ("", f"/{TEMPLATE}")]
+OF_TEMPLATES = [f"/api/templates{each}" for each in ("", f"/{TEMPLATE}", f"/{TEMPLATE}/shape")]
+PAGES_OF_TEMPLATES = [f"/console/templates{each}" for each in ("", f"/{TEMPLATE}")]
 PAYMENTS = [f"/console/payments{each}?paid_from=2022-12-01&paid_to=2022-12-31" for each in ("", ".csv")]
 TROUBLES = [f"/console/{each}" for each in ("", "activity", "activity?kind=acted", "discrepancies", "failed")]
 OF_TROUBLES = [f"/api/{each}" for each in ("discrepancies", "messages", "failures", "missing", "refused")]
@@ -215,7 +216,7 @@ WAYS: Mapping[str, tuple[set[Role], set[str], Way]] = {
     "templates": (
         {*Role} - {Role.CLERK},
         {"name"},
-        lambda its, role: its.api(role, *OF_TEMPLATES[:2]) + its.pages(role, *OF_TEMPLATES[2:]),
+        lambda its, role: its.api(role, *OF_TEMPLATES) + its.pages(role, *PAGES_OF_TEMPLATES),
     ),
     "payments": (UNSCOPED, {"name", "amount", "card"}, lambda its, role: its.pages(role, *PAYMENTS)),
     "troubles": (

@@ -16,12 +16,15 @@ from typing import Any
 from unittest.mock import Mock
 
 import deltalake
+import duckdb
 import pytest
 from sqlmodel import col, update
 
 from adapters.settings.settings import settings
+from adapters.store import seals
 from adapters.tables import form_columns
 from domain.tables.catalogue import SOURCES
+from models.access import CELLAR
 from models.changes import ChangeRow
 from models.errors import Conflict, Transient, WrongUse
 from models.tables import MOST_COLUMNS
@@ -30,8 +33,8 @@ from services import publishing, templates
 from services.tables import DICTIONARY, UNFIT_VALUES
 from tests.conftest import Configure, answers, bucket_at, free_port, running, wait_until
 from tests.killed import begun
-from tests.lakes import DATA, assert_current, erase, lease, shared, texts
-from tests.records import NOON, change
+from tests.lakes import DATA, assert_current, erase, files, lease, shared, texts
+from tests.records import NOON, archived, change, document
 from tests.tables import table
 
 LEASE = "form_lease"
@@ -91,6 +94,44 @@ def test_only_changed_archives_are_written_until_columns_change(tmp_path: Path, 
     lease(0, ("RENT", "5"), ("NAME", "Dana"), version=2)
     assert written()[LEASE] is None
     assert "Dana" not in "".join(texts())
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_published_findings_join_their_payments_and_what_is_personal_alone_is_a_key(
+    configure: Configure, tmp_path: Path
+) -> None:
+    place, number = configure(lake_url=str(tmp_path / "lake")).lake_location, 123_456_789_012_345_678
+    its = document("p-1", template={"id": "lease"}, process_number=number)
+    its["payments"][0]["amount"] = number
+    its["data"] = [
+        its["data"][0] | {"id": id_, "value": value} for id_, value in (("NAME", "client"), ("DAY", "1/2/2026"))
+    ]
+    archived("p-1", payload=its)
+    publishing.publish()
+
+    found, paid = (duckdb.read_parquet(files(Path(place or "") / each)) for each in ("discrepancies", "payments"))
+    both = found.join(paid.select("transaction_id", "amount_minor"), "transaction_id")
+    joined = both.select("code", "expected", "found", "discrepancy_id", "amount_minor").fetchall()
+    whole = {each["code"]: each for each in table("discrepancies").to_pylist()}
+    names = "code", "expected", "found", "discrepancy_id"
+    assert {*joined} == {(*(each[name] for name in names), number) for each in whole.values() if each["transaction_id"]}
+    assert "AMOUNT_MISMATCH" in whole
+    keyed = dict[str, set[str]]()
+    for name, template in [*((each, None) for each in SOURCES), (LEASE, "lease")]:
+        shown, own = (table(None if template else name, template, each).to_pylist() for each in (DATA, CELLAR))
+        columns = {
+            column for one, other in zip(shown, own, strict=True) for column in one if one[column] != other[column]
+        }
+        keyed |= {name: columns} if columns else {}
+    assert keyed == {
+        "sessions": {"author", "recipient_id", "recipient_name", "latitude", "longitude"},
+        "signatures": {"signer_id", "signer_name"},
+        "files": {"filename"},
+        LEASE: {"NAME", "DAY"},  # before anybody declares them
+    }
+    (session,), (form,) = table("sessions", caller=DATA).to_pylist(), table(template="lease", caller=DATA).to_pylist()
+    assert session["recipient_name"] == form["NAME"] == seals.fingerprint("table:client")
+    assert session["process_number"] == number
 
 
 ODD = ("select", "_archive", ";drop table", "\"q'", "\u202eevil\u202c", "שם", "RENT", "rent", "RENT")
