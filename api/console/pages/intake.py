@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
+from adapters.settings.settings import settings
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
@@ -46,7 +47,8 @@ def show_reports(
     unmatched, more = settlement_list.unmatched(chosen.row.report_id, after) if chosen else ([], None)
     near = [payment.reference for _, payments in unmatched for payment, _ in payments]
     shown = {"reports": reports, "following": following, "chosen": chosen, "unmatched": unmatched, "more": more}
-    return _page(request, caller, "intake/reports.html", near, **shown, damaged=settlement_list.damaged())
+    state = {"damaged": settlement_list.damaged(), "is_readable": settings().report_format is not None}
+    return _page(request, caller, "intake/reports.html", near, **shown, **state)
 
 
 @router.post("/payments/reports", dependencies=[acts(Action.DECIDE)])
@@ -83,7 +85,7 @@ def _log_failure(taking: "asyncio.Task[Any]") -> None:
 def _preview(request: Request, caller: Caller, upload: Upload) -> Response:
     summary, _ = _settled(upload, lambda *_: None, is_preview=True)
     findings = summary.findings[:_MOST_SHOWN]
-    shown = {"summary": summary, "findings": findings, "shown": upload.digest}
+    shown = {"summary": summary, "findings": findings, "shown": upload.digest, "is_readable": True}
     return _page(request, caller, "intake/reports.html", [each.reference for each in findings], **shown)
 
 

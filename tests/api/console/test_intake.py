@@ -21,6 +21,7 @@ from models.completeness.processes import MissingProcessRow
 from models.discrepancies import SETTLEMENT_CODES, DiscrepancyEventRow, DiscrepancyRow
 from models.payments import PaymentRow
 from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
+from tests.api.conftest import started
 from tests.api.console.conftest import Browser, Console, csrf_of, posted
 from tests.api.senders import peak_bytes
 from tests.installations import installed
@@ -191,3 +192,16 @@ def test_list_of_cellosign_is_recorded_after_it_was_shown(office: Console, brows
 
     assert page.locator("main td", has_text="9001").count() == 1
     assert DESTINATION not in page.content()
+
+
+def test_page_of_reports_says_before_a_file_is_chosen_that_no_settings_describe_reports(office: Console) -> None:
+    """A receiver without the setting is started beside the other."""
+    without = {name: value for name, value in office.settings.items() if name != "settlement_columns"}
+    with office.person() as person:
+        assert "CELLAR_SETTLEMENT_COLUMNS" not in person.get(REPORTS).text
+    with (
+        installed(office.folder, **without),
+        started() as receiver,
+        Console(receiver, office.folder, without).person() as person,
+    ):
+        assert "CELLAR_SETTLEMENT_COLUMNS" in person.get(REPORTS).text
