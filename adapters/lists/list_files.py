@@ -79,8 +79,9 @@ def rows_of_csv(
             yield SheetRow(0, number, cells)
 
 
-def rows_in_memory(data: bytes, encoding: str, delimiter: str) -> Iterator[SheetRow]:
-    """Yield the rows of a text that is on no disk, as `rows_of_csv` does."""
+def rows_in_memory(data: bytes, encoding: str, delimiter: str | None) -> Iterator[SheetRow]:
+    """Yield the rows of a text that is on no disk, as `rows_of_csv` does. None: the delimiter that it shows."""
+    delimiter = delimiter or delimiter_of(_begin_of(io.BytesIO(data), encoding))
     with open(os.memfd_create("csv"), "w+b", buffering=0) as file:  # noqa: PTH123 -- a descriptor
         write_whole(file.fileno(), data)
         yield from rows_of_csv(Path("/dev/stdin"), encoding, delimiter, what="line", stdin=file.fileno())
@@ -230,13 +231,14 @@ def rows_of_list(path: Path, form: ListFormat) -> ListRows:
         raise Refused("BAD_LIST_TYPE", "expected a workbook (xlsx, xlsb, xls, ods) or CSV, got HTML, XML, PDF or JSON")
     with path.open("rb") as file:
         encoding = encoding_of(file, form.encoding)
-    if encoding is None:
-        wanted = " or ".join(_wanted(form.encoding, begin[:2]))
-        raise Refused("BAD_LIST_TYPE", f"expected a workbook (xlsx, xlsb, xls, ods) or CSV in {wanted}")
-    delimiter = form.delimiter or delimiter_of(_begin_of(path, encoding))
+        if encoding is None:
+            wanted = " or ".join(_wanted(form.encoding, begin[:2]))
+            raise Refused("BAD_LIST_TYPE", f"expected a workbook (xlsx, xlsb, xls, ods) or CSV in {wanted}")
+        file.seek(0)
+        delimiter = form.delimiter or delimiter_of(_begin_of(file, encoding))
     return ListRows(f"csv in {encoding}", rows_of_csv(path, encoding, delimiter))
 
 
-def _begin_of(path: Path, encoding: str) -> str:
-    with path.open(encoding=CODECS[encoding], newline="") as file:
-        return file.read(_SNIFFED_CHARACTERS)
+def _begin_of(file: BinaryIO, encoding: str) -> str:
+    with io.TextIOWrapper(file, CODECS[encoding], newline="") as text:
+        return text.read(_SNIFFED_CHARACTERS)

@@ -21,7 +21,7 @@ from adapters.lists.list_files import encoding_of, rows_in_memory
 from adapters.platform.durable import digest_of_file
 from adapters.store import seals
 from domain.settlements.matching import coverage_of
-from domain.settlements.report import Fingerprint, entries_of
+from domain.settlements.report import Fingerprint, entries_of, likely_heads
 from models.completeness.listed import SheetRow
 from models.errors import Conflict, Refused
 from models.settlements.report_format import ReportFormat
@@ -67,7 +67,8 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         Transient: the disk does not accept the report now.
     """
     with spooled(store().spool_folder) as spool:
-        covers = coverage_of(_written(entries_of(_rows(data, form), form, fingerprint), spool), form.terms)
+        rows = _rows(data, form.encoding, form.delimiter)
+        covers = coverage_of(_written(entries_of(rows, form, fingerprint), spool), form.terms)
         days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
         write_spooled(spool, b"\n], " + orjson.dumps(days)[1:] + b"\n")
         path = Path(spool.name)
@@ -77,11 +78,16 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         yield report
 
 
-def _rows(data: bytes, form: ReportFormat) -> Iterator[SheetRow]:
-    encoding = encoding_of(BytesIO(data), form.encoding)
+def heads_of(data: bytes) -> list[str]:
+    """Return what the columns of a report that nothing describes are called. Raises Refused if it has none."""
+    return likely_heads(_rows(data, None, None))
+
+
+def _rows(data: bytes, wanted: str | None, delimiter: str | None) -> Iterator[SheetRow]:
+    encoding = encoding_of(BytesIO(data), wanted)
     if encoding is None:
-        raise Refused("BAD_ENCODING", f"expected text in {form.encoding or 'UTF-8 or windows-1255'}")
-    return rows_in_memory(data, encoding, form.delimiter)
+        raise Refused("BAD_ENCODING", f"expected text in {wanted or 'UTF-8 or windows-1255'}")
+    return rows_in_memory(data, encoding, delimiter)
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def settle(
     named = ((str(each), each.read_bytes()) for each in files)
     try:
         with _progress() as on_progress:
-            summary, _ = importing.take_files(named, datetime.now(UTC), on_progress, is_preview=dry_run)
+            form = importing.report_format()
+            summary, _ = importing.take_files(named, form, datetime.now(UTC), on_progress, is_preview=dry_run)
     except Refused as refused:
         typer.echo(f"cellar settle: {refused}; nothing was imported", err=True)
         raise typer.Exit(_WRONG_USE) from refused

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from models.settlements.settlement import Entry, EntryKind
 Fingerprint = Callable[[str], str]
 
 _HEAD_WITHIN_LINES = 50
+_MOST_HEADS, _LONGEST_HEAD = 100, 200
 # Direction marks of Hebrew text, and the byte order mark.
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _CURRENCY_SIGNS = "₪$€£ "
@@ -97,6 +99,19 @@ def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> t
         f"expected the heads of all columns in one line, up to line {_HEAD_WITHIN_LINES}",
         where=f"column {min(missing)}",
     )
+
+
+def likely_heads(rows: Iterable[SheetRow]) -> list[str]:
+    """Return what the columns of an unknown report are called: the first of the fullest lines where heads may stand.
+
+    Raises Refused if there is none.
+    """
+    first = takewhile(lambda row: row.number <= _HEAD_WITHIN_LINES, rows)
+    fullest = max((cells for _, cells in _lines(first)), key=lambda cells: sum(map(bool, cells)), default=[])
+    heads = [each for each in dict.fromkeys(fullest) if 0 < len(each) <= _LONGEST_HEAD][:_MOST_HEADS]
+    if not heads:
+        raise Refused("MISSING_COLUMN", f"expected heads of columns, up to line {_HEAD_WITHIN_LINES}")
+    return heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +278,19 @@ def read_format(text: str) -> ReportFormat:
 
     Source: docs/settlement.md.
     """
-    described = read_described(_FORMAT, text, _CODE)
+    return _checked(read_described(_FORMAT, text, _CODE))
+
+
+def mapped_format(columns: Mapping[str, str], currency: str) -> ReportFormat:
+    """Return the format of reports whose columns a person has chosen: the head of each by the names of our columns.
+
+    Raises Refused if a required column is missing, or rows could not be matched by these.
+    """
+    mapped = {"columns": columns, "currency": currency or None, "currencies": {"₪": "ILS"}, "delimiter": None}
+    return _checked(_validated(_FORMAT, mapped, _CODE))
+
+
+def _checked(described: ReportFormat) -> ReportFormat:
     columns = described.columns
     if not (columns.cguid or (columns.authorisation and columns.card and columns.paid_on)):
         raise _wrong("expected cguid, or authorisation, card and paid_on: rows are matched by these", "columns")
@@ -283,9 +310,14 @@ def read_described(format_of: TypeAdapter[Format], text: str, code: Code) -> For
     Raises Refused with `code` if the text is not TOML, lacks a required name, or has an unknown name.
     """
     try:
-        return format_of.validate_python(tomllib.loads(text))
+        return _validated(format_of, tomllib.loads(text), code)
     except tomllib.TOMLDecodeError as error:
         raise Refused(code, f"expected TOML: {error}", where="") from error
+
+
+def _validated(format_of: TypeAdapter[Format], described: Mapping[str, Any], code: Code) -> Format:
+    try:
+        return format_of.validate_python(described)
     except ValidationError as error:
         first = error.errors()[0]
         raise Refused(code, first["msg"], where=".".join(map(str, first["loc"]))) from error

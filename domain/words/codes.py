@@ -190,6 +190,12 @@ WORDS: Mapping[str, str] = {
     "drift_vanished": "Vanished",
     "drift_retyped": "Another type",
     "drift_choice_added": "Another choice",
+    # columns of settlement reports
+    **_spelled("amount currency card fee kind instalment", "report_"),
+    "report_settled_on": "Day of the payout",
+    "report_paid_on": "Day of the transaction",
+    "report_cguid": "Id of the transaction",
+    "report_authorisation": "Authorisation number",
     # types of columns of tables
     **_spelled("text integer number", "column_"),
     "column_decimal": "Decimal number",

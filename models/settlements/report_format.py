@@ -44,12 +44,12 @@ class ReportFormat:
     """The format of a report. `encoding` None means UTF-8, with or without a byte order mark, or else windows-1255.
 
     `currency` applies to rows with a blank currency, or if there is no such column. `totals` are the beginnings of the
-    first cell in a line of sums.
+    first cell in a line of sums. `delimiter` None means that each file shows its own.
     """
 
     columns: ReportColumns
     encoding: Literal["utf-8", "windows-1255"] | None = None
-    delimiter: Sign = ","
+    delimiter: Sign | None = ","
     date_formats: Annotated[tuple[Name, ...], Field(min_length=1)] = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y")
     amount_unit: Literal["minor", "major"] = "major"
     decimal_separator: Sign = "."

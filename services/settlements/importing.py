@@ -56,13 +56,13 @@ def report_format() -> ReportFormat:
 
 
 def take_files(
-    files: Iterable[tuple[str, bytes]], now: datetime, on_progress: OnProgress, *, is_preview: bool
+    files: Iterable[tuple[str, bytes]], form: ReportFormat, now: datetime, on_progress: OnProgress, *, is_preview: bool
 ) -> tuple[SettlementSummary, str]:
     """Import or preview the reports in files by their names, and return the summary and the id of the last report.
 
-    Raises Refused if a file is no report, which is named then, or the settings do not say how to read it.
+    Raises Refused if a file is no such report, which is named then.
     """
-    form, reports = report_format(), list[Report]()
+    reports = list[Report]()
     fingerprints = previewed_fingerprints() if is_preview else fingerprint
     with ExitStack() as stack:
         for name, data in files:

@@ -1,7 +1,8 @@
 """Settlement reports of the provider and lists of Cellosign, taken in from files: what would happen is shown first."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,15 +13,18 @@ from fastapi import APIRouter, Query, Request, Response
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.settings.settings import settings
+from adapters.store.settlement_reports import heads_of
 from api.access import CallerOf, acts
 from api.console.frame.cookies import ROOT
 from api.console.frame.rendering import render, see
 from api.console.frame.threads import in_thread_of_exports
 from api.console.frame.uploads import Upload, Uploaded
 from api.console.frame.visits import NO_SUCH_PAGE
+from domain.settlements.report import mapped_format
 from domain.words.wording import N_
 from models.access import Action, Caller
 from models.errors import Refused
+from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import SettlementSummary
 from services.completeness.reconciling import reconcile_list
 from services.settlements import importing
@@ -74,7 +78,26 @@ async def take_reports(request: Request, upload: Uploaded, caller: CallerOf) -> 
 def _settled(upload: Upload, on_progress: OnProgress, *, is_preview: bool) -> tuple[SettlementSummary, str]:
     """Return what reports bring, and the id of the last. Names of files are not kept."""
     named = ((f"file {number}", data) for number, data in enumerate(upload.files, 1))
-    return importing.take_files(named, datetime.now(UTC), on_progress, is_preview=is_preview)
+    form = _format(upload, _heads(upload))
+    return importing.take_files(named, form, datetime.now(UTC), on_progress, is_preview=is_preview)
+
+
+def _heads(upload: Upload) -> dict[str, str]:
+    """Return the columns of the first file by their numbers, which a form keeps unchanged; none where settings describe
+    reports.
+    """
+    is_described = settings().report_format is not None
+    return {} if is_described else {str(number): head for number, head in enumerate(heads_of(upload.files[0]), 1)}
+
+
+def _mapped(upload: Upload) -> dict[str, str]:
+    """Return the number of the file's column that a person has chosen for each of ours; empty text for none."""
+    return {each.name: upload.form.text(each.name) for each in fields(ReportColumns)}
+
+
+def _format(upload: Upload, heads: Mapping[str, str]) -> ReportFormat:
+    columns = {name: heads[number] for name, number in _mapped(upload).items() if number in heads}
+    return mapped_format(columns, upload.form.text("all_in").upper()) if heads else importing.report_format()
 
 
 def _log_failure(taking: "asyncio.Task[Any]") -> None:
@@ -83,9 +106,13 @@ def _log_failure(taking: "asyncio.Task[Any]") -> None:
 
 
 def _preview(request: Request, caller: Caller, upload: Upload) -> Response:
+    heads, mapped = _heads(upload), _mapped(upload)
+    shown = {"heads": heads, "mapped": mapped, "all_in": upload.form.text("all_in"), "is_readable": True}
+    if heads and not any(mapped.values()):
+        return _page(request, caller, "intake/reports.html", (), **shown)
     summary, _ = _settled(upload, lambda *_: None, is_preview=True)
     findings = summary.findings[:_MOST_SHOWN]
-    shown = {"summary": summary, "findings": findings, "shown": upload.digest, "is_readable": True}
+    shown |= {"summary": summary, "findings": findings, "shown": upload.digest}
     return _page(request, caller, "intake/reports.html", [each.reference for each in findings], **shown)
 
 

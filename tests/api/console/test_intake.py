@@ -194,8 +194,13 @@ def test_list_of_cellosign_is_recorded_after_it_was_shown(office: Console, brows
     assert DESTINATION not in page.content()
 
 
-def test_page_of_reports_says_before_a_file_is_chosen_that_no_settings_describe_reports(office: Console) -> None:
-    """A receiver without the setting is started beside the other."""
+UNKNOWN = 'דוח סליקה;;;;\n\nזיכוי;"סכום\nבש""ח";מטבע;מזהה;עמלה\n03/01/2026;"21.00";₪;c1;\n03/01/2026;"5.00";;x;\n'
+
+
+def test_reports_that_no_settings_describe_are_taken_in_by_columns_that_a_person_chooses(
+    office: Console, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver without the setting is started beside the other; the form keeps the file through its steps."""
     without = {name: value for name, value in office.settings.items() if name != "settlement_columns"}
     with office.person() as person:
         assert "CELLAR_SETTLEMENT_COLUMNS" not in person.get(REPORTS).text
@@ -205,3 +210,38 @@ def test_page_of_reports_says_before_a_file_is_chosen_that_no_settings_describe_
         Console(receiver, office.folder, without).person() as person,
     ):
         assert "CELLAR_SETTLEMENT_COLUMNS" in person.get(REPORTS).text
+        for mapped, file, text in (
+            ({"amount": "2"}, UNKNOWN, "Field required"),
+            ({"settled_on": "1", "amount": "2"}, UNKNOWN, "rows are matched by these"),
+            ({"settled_on": "1", "amount": "99", "cguid": "4"}, UNKNOWN, "Field required"),
+            ({"settled_on": "1", "amount": "2", "cguid": "4", "all_in": "x"}, UNKNOWN, "[A-Z]{3}"),
+            ({}, "\n" * 99 + UNKNOWN, "expected heads of columns"),
+        ):
+            answer = posted(person, REPORTS, mapped, file.encode())
+            assert (answer.status_code, text in answer.text) == (422, True), answer.text
+        wide = posted(person, REPORTS, {}, ",".join(map(str, range(16_000))).encode())
+        assert len(wide.text) < 200_000
+        monkeypatch.setattr(browser, "url", receiver.url)
+        for language in ("en", "he"):
+            page = browser.open(REPORTS, language)
+            page.locator("main details").evaluate("each => each.open = true")
+            data = UNKNOWN.encode("cp1255")
+            page.set_input_files("#file", {"name": "דוח.csv", "mimeType": "text/csv", "buffer": data})
+            page.locator("main form button").first.click()
+            for name, head in (
+                ("settled_on", "זיכוי"),
+                ("amount", 'סכום\nבש"ח'),
+                ("currency", "מטבע"),
+                ("cguid", "מזהה"),
+            ):
+                page.select_option(f"#column-{name}", label=head)
+            assert browser.violations() + browser.excess() == []
+            page.locator("main form button").first.click()
+            page.locator("#preview").wait_for()
+            assert browser.violations() == []
+        assert all_of(select(SettlementReportRow)) == []
+        page.locator("main form button[name=shown]").click()
+        page.locator("#unmatched tbody tr").first.wait_for(timeout=10_000)
+    [taken] = all_of(select(SettlementReportRow))
+    assert taken.entries == 2
+    assert page.locator("#unmatched tbody tr").count() == 1

@@ -75,7 +75,7 @@ def sealed(text: str) -> str:
 
 def read(text: str, form: str = COLUMNS) -> list[Entry]:
     described = read_format(form)
-    return list(entries_of(rows_of(text.encode(), described.delimiter), described, sealed))
+    return list(entries_of(rows_of(text.encode(), described.delimiter or ","), described, sealed))
 
 
 def rows_of(data: bytes, delimiter: str = ",") -> Iterator[SheetRow]:
