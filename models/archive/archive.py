@@ -104,6 +104,11 @@ class WarningCode(FindingCode):
         "A version says that it was made more than a day after it arrived.",
         "Check the clock of the sender. A version that arrives later replaces it.",
     )
+    VERSION_REPEATS = finding(
+        "The content is that of an earlier version, which another had replaced. Only its time is newer.",
+        "Compare the versions, and ask the sender whether the earlier content is to count again.",
+        "version %(version)s says what version %(earlier)s said, which another had replaced; only its time is newer",
+    )
     WRONG_TYPE = finding(
         "A value has another type than documented.", _IN_CELLOSIGN, "expected %(expected)s, got %(found)s; kept as null"
     )

@@ -1,11 +1,10 @@
 """Persists a receipt as the next version of its process's archive, or as a delivery if it says nothing new."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -16,15 +15,16 @@ from adapters.store import ocfl, seals
 from adapters.store.objects import history, interrupted
 from adapters.store.objects.deliveries import keep_delivery
 from adapters.store.objects.judgements import recorded_text
+from adapters.store.objects.repeats import stated
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.store.ocfl import CUTS, FILES, REVOCATION, SKELETON, VERDICT
 from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.cuts import SEALED_VALUE
-from domain.body.json_text import JsonFault, parse
+from domain.body.json_text import JsonFault
 from domain.secrets.card_secrets import secret_ranges
 from domain.secrets.sealing import ranges_between, ranges_of
-from models.archive.content import ContentCut, Role, StoredContent
+from models.archive.content import Role, StoredContent
 from models.errors import Conflict, Locked
 from models.said import Sentence
 from models.store.inventory import Inventory, ObjectVersion
@@ -158,7 +158,7 @@ def _known(before: Inventory | None, staged: Staged) -> StoredRequest | None:
     except Conflict:
         if not staged.is_from_inbox:
             raise
-        wanted, arrived_at = _statement(staged.scan.document, staged.cuts), receipts.get(staged.receipt_id).received_at
+        wanted, arrived_at = _statement(staged), receipts.get(staged.receipt_id).received_at
         newest_first = range(before.head, 0, -1)
         for number in sorted(newest_first, key=lambda number: before.versions[number - 1].created_at > arrived_at):
             if _statement_of_version(version_in(before, number)) == wanted:
@@ -176,7 +176,7 @@ def _archive(reference: str, before: Inventory | None, staged: Staged, folder: P
         key = ocfl.object_key(reference)
         _replace_damaged({sha256: f"{key}/{path}" for sha256, path in before.manifest.items()}, staged)
     for known in _comparable(reference, before) if before else ():
-        if _statement(staged.scan.document, staged.cuts) == _statement_of_version(known):
+        if _statement(staged) == _statement_of_version(known):
             keep_delivery(reference, staged.receipt_id, known.version, staged.content)
             return known.version
     _examine(staged)
@@ -214,7 +214,7 @@ def _comparable(reference: str, inventory: Inventory) -> Iterator[StoredRequest]
 def _statement_of_version(current: StoredRequest) -> str | None:
     """Return what a version says; None if it is damaged, which must not block the next version."""
     try:
-        return _statement(parse(current.clear_skeleton()), current.cuts())
+        return stated(current)
     except Locked:
         raise
     except (Conflict, JsonFault):
@@ -222,5 +222,5 @@ def _statement_of_version(current: StoredRequest) -> str | None:
         return None
 
 
-def _statement(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
-    return statement_of(document, [cut.content.sha256 for cut in cuts])
+def _statement(staged: Staged) -> str:
+    return statement_of(staged.scan.document, [cut.content.sha256 for cut in staged.cuts])

@@ -226,6 +226,7 @@ WITHOUT_END = {
     WarningCode.SOURCES_DIFFER: "it ends with the acceptance that it asks for, as `test_ownership.py` tries",
     WarningCode.VERSION_AHEAD: "it ends with the sending that it asks for, as `test_ownership.py` tries",
     WarningCode.VERSION_FROM_FUTURE: "it tells why the latest time is not current, also after a later version",
+    WarningCode.VERSION_REPEATS: "it ends with a version that says something new, as `test_ownership.py` tries",
     WarningCode.FILE_INFECTED: "it asks to leave the file closed, which stays as it is",
     WarningCode.FILE_NOT_SCANNED: "it asks for a scan before the file is opened",
 }

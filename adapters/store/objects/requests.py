@@ -14,6 +14,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals, sources
 from adapters.store.objects.deliveries import damaged_delivery, kept_delivery, kept_key
 from adapters.store.objects.judgements import kept_judgements, recorded_verdict
+from adapters.store.objects.repeats import repeats
 from adapters.store.ocfl import CUTS, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
 from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
@@ -62,6 +63,8 @@ class StoredRequest:
     """Returns the bytes under a key, in chunks; None for the store's."""
     read_on: Mapping[str, Any] | None = None
     """The terms on which it is read, as `stated_terms_of` returns them; None for the present terms of the source."""
+    earlier: Callable[[], Iterable["StoredRequest"]] = field(default=tuple, repr=False, compare=False)
+    """Returns the requests that made the versions before."""
     kept_root: str | None = None
     """The content root in the record of a delivery. For a version, the inventory names all that it follows from."""
     _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -116,7 +119,8 @@ class StoredRequest:
             Locked: the archive's key is not available.
             Conflict: part of the request is missing or damaged.
         """
-        return self._archive_in(self.clear_skeleton)
+        archive = self._archive_in(self.clear_skeleton)
+        return replace(archive, warnings=(*archive.warnings, *repeats(self)))
 
     def locked_archive(self) -> Archive:
         """Return the archive without its key: sealed values read as null, and a warning says so."""
@@ -338,4 +342,6 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
     owner = inventory.versions[0].source
     brought = version.message, version.source, owner, version.created_at
-    return StoredRequest(reference, version.message, number, True, keys, files, {}, *brought, read)
+    numbers = [each for each in range(1, number) if SKELETON in inventory.versions[each - 1].state]
+    earlier = partial(map, lambda each: version_in(inventory, each, read), numbers)
+    return StoredRequest(reference, version.message, number, True, keys, files, {}, *brought, read, earlier=earlier)

@@ -10,6 +10,7 @@ from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
 from models.access import CELLAR
+from models.archive.archive import WarningCode
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView
 from services.custody.objects import object_of
@@ -157,6 +158,34 @@ def test_later_arrival_that_loses_to_a_time_that_lay_ahead_is_a_finding_with_bot
     assert rows() == in_database
     later = sent(28, "2026-01-02T17:00:00", attachments=[], signatures=[])
     assert (current(), warned(), sound()) == (later, [], True)
+
+
+def test_earlier_content_that_comes_back_with_a_newer_time_is_a_finding_with_both_versions(
+    sqlite_installation: Settings, configure: Configure
+) -> None:
+    def repeats() -> list[str]:
+        return [each.detail for each in view().warnings if each.code == "VERSION_REPEATS"]
+
+    sent(0, "2026-01-01T11:00:00")
+    sent(1, "2026-01-01T12:30:00", data=[])
+    back = sent(2, "2026-01-01T13:30:00")
+    assert (current(), sound()) == (back, True)
+    assert repeats() == ["version 3 says what version 1 said, which another had replaced; only its time is newer"]
+    assert archive_list.page(ArchiveQuery(warning=WarningCode.VERSION_REPEATS, attention=True), CELLAR).items != []
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+
+    new = sent(3, "2026-01-01T14:30:00", data=[], signatures=[])
+    assert (current(), repeats(), sound()) == (new, [], True)
+    sent(4, "2026-01-01T10:00:00", attachments=[])  # old when it came
+    old = sent(5, "2026-01-01T16:00:00", attachments=[])
+    assert (current(), len(repeats()), sound()) == (old, 1, True)
+    ahead = sent(6, "2026-01-02T10:00:00", signatures=[])
+    sent(7, "2026-01-01T18:30:00", payments=[])
+    assert (current(), repeats()) == (ahead, [])
+    again = sent(24, "2026-01-02T11:30:00", payments=[])  # as VERSION_AHEAD asks: nothing newer had replaced it
+    assert (current(), repeats(), sound()) == (again, [], True)
 
 
 def test_row_that_lets_a_version_count_although_it_is_set_aside_differs_from_the_store(
