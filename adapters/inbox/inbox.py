@@ -97,15 +97,22 @@ class Intake:
         self._become(_waiting(), f"{delivery.delivery_id}.json", orjson.dumps(delivery))
 
     def quarantine(
-        self, refused: Refused, received_at: datetime, named: FoundProcess, source: str = DEFAULT_SOURCE
+        self,
+        refused: Refused,
+        received_at: datetime,
+        named: FoundProcess,
+        source: str = DEFAULT_SOURCE,
+        headers: dict[str, str] | None = None,
     ) -> RefusedDelivery:
-        """Keep a refused body and its delivery, with the reason, outside the queue."""
+        """Keep a refused body and its delivery, with the reason, outside the queue, and its headers after them."""
         delivery = RefusedDelivery(
             _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
             refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
             values=refused.said.values if refused.said.code == Sentence.at_byte.name else {},
         )  # fmt: skip
         self._become(quarantine.place(), quarantine.name_of(delivery), quarantine.record_of(delivery))
+        if headers:
+            quarantine.keep_headers(delivery.delivery_id, headers)
         return delivery
 
     def discard(self) -> None:

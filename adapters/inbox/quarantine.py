@@ -7,7 +7,8 @@ record. A release or a dismissal writes the record again, as new: the row learns
 An earlier cellar kept one record per body, RECEIPT_ID.json. It counts as a new record of a delivery with that id.
 
 Cellar 1.0.0, beside which this one may work, takes a record with a member that it does not know for damaged. So records
-have its members alone, and one that says a withdrawal is wDELIVERY_ID.json, over which 1.0.0 passes.
+have its members alone, and one that says a withdrawal is wDELIVERY_ID.json, over which 1.0.0 passes. So it does over
+listed/DELIVERY_ID.headers, the headers that are kept of a delivery. They stay as long as its record.
 
 Failures raise Transient.
 """
@@ -131,6 +132,17 @@ def set_withdrawn(delivery: RefusedDelivery, now: datetime) -> RefusedDelivery:
     return withdrawn
 
 
+def keep_headers(delivery_id: str, headers: dict[str, str]) -> None:
+    """Keep headers of a refused delivery beside its listed record. Durable once that is."""
+    _listed().write(orjson.dumps(headers), f"{delivery_id}.headers")
+
+
+def headers_of(delivery_id: str) -> dict[str, str]:
+    """Return the headers that were kept of a refused delivery; none of deliveries to an earlier cellar."""
+    headers: dict[str, str] = json.loads(_listed().found_bytes(f"{delivery_id}.headers") or b"{}")
+    return headers
+
+
 def location(receipt_id: str) -> str:
     """Return the path or the URL of a refused body."""
     return place().location(body_name(receipt_id))
@@ -156,7 +168,7 @@ def erase(deliveries: Iterable[tuple[str, str]]) -> list[datetime | None]:
     found = list[datetime | None]()
     for delivery_id, receipt_id in deliveries:
         records = [f"{mark}{delivery_id}.json" for mark in ("", "w")]
-        found += [place().erase(body_name(receipt_id))]
+        found += [place().erase(body_name(receipt_id)), _listed().erase(f"{delivery_id}.headers")]
         found += [storage.erase(each) for storage in (place(), _listed()) for each in records]
     return found
 

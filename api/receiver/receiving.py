@@ -185,7 +185,7 @@ class _Incoming:
         self._intake.write(self._batch)
         if isinstance(found, Refused):
             named = process_in(self._scanner.beginning(MOST_BYTES))
-            return Rejection(self._intake.quarantine(found, now, named, self._source), found)
+            return Rejection(self._intake.quarantine(found, now, named, self._source, headers), found)
         return self._intake.accept(found, now, headers, self._source)
 
 

@@ -68,12 +68,14 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
     last = deliveries[0]
     body = quarantine.location(last.receipt_id) if quarantine.has_body(last.receipt_id) else None
     record = asdict(last) | {"deliveries": len(deliveries), "body": body}
+    headers = quarantine.headers_of(last.delivery_id)
     if as_json:
-        _print_json(record)
+        _print_json(record | {"headers": headers})
         return
     meaning = MEANINGS.get(last.code)
     shown = {"what": meaning.what, "to do": meaning.to_do} if meaning else {}
-    for name, value in (shown | {name: each for name, each in record.items() if name not in _IN_RECORDS}).items():
+    told = {name: each for name, each in record.items() if name not in _IN_RECORDS}
+    for name, value in (shown | told | headers).items():
         if value not in (None, ""):
             console().print(f"{name.replace('_', ' '):15} {cell(value)}", soft_wrap=True, highlight=False)
 

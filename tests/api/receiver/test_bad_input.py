@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from adapters.inbox.quarantine import erase, headers_of
 from tests.api.conftest import Receiver
 from tests.api.senders import MARKER, assert_refused, receipt_id_of
+from tests.installations import installed
 from tests.samples import sample_body, sample_document
 
 
@@ -121,7 +123,13 @@ def test_body_that_its_header_calls_compressed_is_refused_and_kept_in_quarantine
 
     assert_refused(answer, 415, "COMPRESSED at content-encoding")
     assert "switch compression off" in answer.text
-    assert receiver.quarantine()[receipt_id_of(body)].code == "COMPRESSED"
+    delivery = receiver.quarantine()[receipt_id_of(body)]
+    assert delivery.code == "COMPRESSED"
+    with installed(receiver.log.parent, inbox_url=receiver.inbox):
+        kept = headers_of(delivery.delivery_id)
+        assert (kept["content-encoding"], "authorization" in kept) == ("br", False)
+        erase([(delivery.delivery_id, delivery.receipt_id)])
+        assert headers_of(delivery.delivery_id) == {}
 
 
 def test_header_that_names_no_coding_changes_nothing(receiver: Receiver) -> None:

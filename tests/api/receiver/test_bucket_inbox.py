@@ -76,7 +76,7 @@ def test_acknowledged_bodies_are_in_the_bucket_and_refused_bodies_in_its_quarant
     assert len([name for name in found if name.startswith("waiting/") and name.endswith(".json")]) == 3
     quarantined = [name for name in found if name.startswith("quarantine/")]
     # Once the refused delivery has its row, which may be soon, its record lies in another folder.
-    assert sorted(Path(each).suffix for each in quarantined) == [".body", ".json"]
+    assert sorted(Path(each).suffix for each in quarantined) == [".body", ".headers", ".json"]
     assert f"quarantine/{refused}.body" in quarantined
     assert installation.spooled() == []
 

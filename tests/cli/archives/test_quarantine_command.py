@@ -133,10 +133,13 @@ def test_list_of_an_empty_quarantine_is_empty(cellar: Cellar, configure: Callabl
 
 
 def test_show_says_what_to_do_and_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None:
+    quarantine.keep_headers(quarantine.refused()[0].delivery_id, {"user-agent": "Cellosign/7"})
     entry = json.loads(cellar("quarantine", "show", sound, "--json").output)
 
     assert Path(entry["body"]).read_bytes() == sample_body(REFERENCE)
     reported = cellar("quarantine", "show", sound).output
+    assert entry.pop("headers") == {"user-agent": "Cellosign/7"}
+    assert "Cellosign/7" in reported
     for name in ("received_at", "delivery_id", "values"):
         del entry[name]
     assert [value for value in entry.values() if value is not None and str(value) not in reported] == []
