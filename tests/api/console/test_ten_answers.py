@@ -50,5 +50,6 @@ def test_ten_questions_are_answered_by_ten_keys(browser: Browser, language: str)
             hands.follow(*keys)
         expect(hands.page.locator(selector).first).to_contain_text(re.compile(answer))
     assert PERSON in hands.page.locator("#access").inner_text()  # who opened it, on the same page
+    hands.page.locator(".pdf-page[data-drawn]").first.wait_for()
     hands.page.locator("#field-1 a").click()  # what the form says at a place of the document
     hands.page.locator(".pdf-box.lit").wait_for()
