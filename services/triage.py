@@ -85,8 +85,9 @@ def refused_page(query: RefusedQuery) -> RefusedPage:
 
     Raises as `troubles.refused_page` does.
     """
-    asked = query.model_dump(include={"reference", "process_number", "source"}, exclude_none=True)
-    aside = [each for each in refused_rows.set_aside() if asked.items() <= asdict(each).items()][: query.limit]
+    asked = query.model_dump(include={"reference", "process_number"}, exclude_none=True)
+    found = refused_rows.set_aside(query.source)
+    aside = [each for each in found if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)
     page = troubles.refused_page(query)

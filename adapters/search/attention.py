@@ -43,11 +43,18 @@ _IS_AHEAD = (
     *(col(_AFTER.reference) == col(VersionRow.reference), col(_AFTER.received_at) > col(VersionRow.received_at)),
     *(col(VersionRow.received_at) <= _AT, _AFTER_AT < _AT),
 )
-_BOTH: tuple[Any, ...] = (
+_VERSIONS: tuple[Any, ...] = (
     *(col(VersionRow.version), _AT.label("event_at"), col(_AFTER.version).label("later"), _AFTER_AT.label("later_at")),
 )
-AHEAD = select(*_BOTH).where(*_IS_AHEAD).order_by(col(_AFTER.version)).limit(1)
-"""The current version that a later arrival has lost to, by a time that lay ahead when it arrived; with the first."""
+_SOURCES: tuple[Any, ...] = (col(ArchiveRow.source).label("owner"), col(DeliveryRow.source).label("other"))
+_IS_TWICE = (col(DeliveryRow.reference) == col(ArchiveRow.reference), IS_FOREIGN)
+BOTH = {
+    WarningCode.SOURCES_DIFFER: select(*_SOURCES).where(*_IS_TWICE).order_by(col(DeliveryRow.delivery_id)).limit(1),
+    WarningCode.VERSION_AHEAD: select(*_VERSIONS).where(*_IS_AHEAD).order_by(col(_AFTER.version)).limit(1),
+}
+"""What a warning is between: the source of a process, and the first other that has sent it; or the current version, and
+the first later arrival that has lost to it, by a time that lay ahead when the current version arrived.
+"""
 OF_DELIVERIES: dict[WarningCode, ColumnElement[bool]] = {
     WarningCode.SOURCES_DIFFER: _has(DeliveryRow, IS_FOREIGN),
     WarningCode.VERSION_AHEAD: _has(VersionRow, *_IS_AHEAD),

@@ -41,7 +41,7 @@ def list_quarantined(
 
     Payloads that are set aside because another source owns their process (SOURCES_DIFFER) come first.
     """
-    waiting = [each for each in [*_set_aside(), *_waiting()] if source in (None, each.source)]
+    waiting = [*_set_aside(source), *(each for each in _waiting() if source in (None, each.source))]
     if not waiting:
         check_filter(source)
     if as_json:
@@ -165,10 +165,10 @@ def _named(receipt_ids: Sequence[str]) -> _Bodies:
     return named
 
 
-def _set_aside() -> list[RefusedDelivery]:
+def _set_aside(source: str | None = None) -> list[RefusedDelivery]:
     """Return what is set aside. Without a database, the quarantine alone is shown and released."""
     try:
-        return refused.set_aside()
+        return refused.set_aside(source)
     except Transient as transient:
         typer.echo(f"What is set aside is not shown: {transient}", err=True)
         return []

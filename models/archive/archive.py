@@ -91,6 +91,7 @@ class WarningCode(FindingCode):
     SOURCES_DIFFER = finding(
         "Another source than that of the process has sent it. What it sent is set aside.",
         "If it is right, accept it, else dismiss it: on the page Refused, or with `cellar quarantine`.",
+        "the process is of the source %(owner)s, and the source %(other)s has sent it too",
     )
     TEXT_REPLACED = finding("Characters that databases refuse were replaced. The original is kept.", _NOTHING)
     TIMESTAMP_UNREADABLE = finding("A time could not be read.", _IN_CELLOSIGN)

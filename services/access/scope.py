@@ -40,6 +40,12 @@ def facets_of_scope(caller: Caller) -> tuple[int, ...]:
     raise Refused("FORBIDDEN", Sentence.scope_unsearchable(facet=f"{named}:{name}"), where="scope", status=403)
 
 
+def source_of(caller: Caller) -> str | None:
+    """Return the source of whose archives a caller is a clerk; None for any other caller."""
+    scope = _SCOPE.fullmatch(caller.scope or "") if caller.is_scoped else None
+    return scope[2] if scope else None
+
+
 def check_visible(caller: Caller, reference: str) -> None:
     """Check that a caller with a scope sees an archive. For whoever sees all archives, nothing is asked.
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from adapters.search.attention import OF_DELIVERIES
 from adapters.search.pages import Counted, Wanted, newest
 from adapters.search.templates import held
 from adapters.tables import conditions, holds
+from adapters.tables.runs import refused
 from domain.matches import Match, matches
 from domain.payments.amounts import exponent_of
 from domain.personal import part_of
@@ -32,7 +33,7 @@ from models.templates import Names, PartWords
 from models.titles import TitleView
 from models.views.archives import archives as views
 from services import derived
-from services.access.scope import facets_of_scope, findings_seen
+from services.access.scope import facets_of_scope, findings_seen, source_of
 from services.templates import called, titled
 from services.views.archive_conditions import filters_of
 from services.views.masks import personal_of
@@ -77,7 +78,23 @@ def page(query: views.ArchiveQuery, caller: Caller) -> views.ArchivePage:
         for archive, files, warnings, standing, title, number in rows
     }
     later = id_cursor(ids[query.limit - 1]) if len(ids) > query.limit else None
-    return views.ArchivePage(items=[items[each] for each in ids if each in items], next=later, not_indexed=not_indexed)
+    return views.ArchivePage(
+        items=[items[each] for each in ids if each in items],
+        next=later,
+        not_indexed=not_indexed,
+        set_aside=_set_aside(caller, query.limit) if after is None else [],
+    )
+
+
+def _set_aside(caller: Caller, most: int) -> list[views.SetAside]:
+    """Return what the source of a clerk sent of processes of others, and others of its own. No content is in it."""
+    if (source := source_of(caller)) is None:
+        return []
+    found = {  # the first of alike deliveries
+        (each.reference, each.source): views.SetAside(**(asdict(each) | dict(each.values)))
+        for each in refused.set_aside(source, most)
+    }
+    return [*found.values()]
 
 
 def titles(references: Iterable[str | None], caller: Caller) -> dict[str, TitleView]:

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 from adapters.database.listing import Order, id_cursor, id_of_cursor, listed
 from adapters.database.transactions import read_first, reading, streamed
 from adapters.peers.prefect_api import run_url
-from adapters.search.attention import AHEAD, OF_DELIVERIES
+from adapters.search.attention import BOTH, OF_DELIVERIES
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables import conditions
@@ -23,7 +23,7 @@ from domain.masking import masked, masked_archive
 from domain.messages.endpoints import shown_url
 from domain.words.catalogue import warned, word
 from models.access import Caller
-from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningCode, WarningRow
+from models.archive.archive import ArchiveRow, FormFieldRow, SignatureRow, WarningRow
 from models.archive.content import FileRow, Role, SignedDocumentRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.columns import table_of
@@ -230,9 +230,9 @@ def _of_deliveries(session: Session, reference: str) -> list[views.WarningView]:
     asked = sql.select(*OF_DELIVERIES.values()).where(col(ArchiveRow.reference) == reference)
     found = zip(OF_DELIVERIES, session.connection().execute(asked).one(), strict=True)
     codes = [code for code, is_warned in found if is_warned]
-    ahead = AHEAD.where(col(ArchiveRow.reference) == reference) if WarningCode.VERSION_AHEAD in codes else None
-    values = {} if ahead is None else dict(session.connection().execute(ahead).mappings().first() or {})
-    return [_warning(code, values=values if code is WarningCode.VERSION_AHEAD else {}) for code in codes]
+    both = {code: BOTH[code].where(col(ArchiveRow.reference) == reference) for code in codes if code in BOTH}
+    values = {code: dict(session.connection().execute(its).mappings().first() or {}) for code, its in both.items()}
+    return [_warning(code, values=values.get(code, {})) for code in codes]
 
 
 def _sessions(session: Session, rows: Sequence[SessionRow], most: int) -> list[views.ListedSession]:

@@ -405,6 +405,27 @@ def test_a_clerk_sees_the_archives_of_a_facet(worlds: Worlds, scope: str, seen: 
     assert sorted(found) == sorted(seen)
 
 
+def test_a_clerk_reads_that_their_source_sent_a_process_of_another_and_none_of_its_content(tmp_path: Path) -> None:
+    with installed(tmp_path, **VALUES):
+        make_tables()
+        archived("process of B", body("process of B", "Haifa", 31), AT, source="south")
+        archived("process of B", body("process of B", "Tel Aviv", 32), LATER, source="north")
+        made = tokens.add("teller", Role.CLERK, "source=north", None, "a test", AT)
+        with started() as receiver, receiver.visitor() as client:
+            headers = {"authorization": f"Bearer {made.token}"}
+            page = client.get("/api/archives", headers=headers).json()
+            dossier = client.get("/api/archives/process%20of%20B", headers=headers)
+            form = {"csrf": csrf_of(client), "name": "teller", "token": made.token}
+            client.post("/console/login", data=form, headers={"sec-fetch-site": "same-origin"})
+            shown = client.get("/console/archives").text
+
+    said = {"reference": "process of B", "owner": "south", "other": "north"}
+    said["received_at"] = "2023-05-02T12:00:00.000500Z"
+    assert (page["items"], page["set_aside"], dossier.status_code) == ([], [said], 404)
+    assert "process of B: the process is of the source south, and the source north has sent it too" in shown
+    assert not re.search(r"Signer3|name3|value3|receipt_id", json.dumps(page) + shown)
+
+
 TIMED = {
     "GET /api/archives/{}": ("tel-aviv%2F1", "tel-aviv%2F9", "haifa%2F1"),
     "GET /console/archives/{}": ("tel-aviv%2F1", "tel-aviv%2F9", "haifa%2F1"),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, exists, func, select, update
+from sqlmodel import Session, col, exists, func, or_, select, update
 
 from adapters.database.noted import note
 from adapters.database.transactions import read_all, read_first, reading, upsert, writing
@@ -14,6 +14,7 @@ from adapters.search.attention import IS_DISMISSED, IS_FOREIGN, IS_OPEN
 from adapters.search.pages import matching
 from adapters.tables.erased import erased
 from domain.search import facet
+from domain.words.catalogue import warned, word
 from models.archive.archive import ArchiveRow, WarningCode
 from models.messages.notification import EventRow, EventType
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedDelivery, RefusedRow
@@ -75,24 +76,32 @@ def _found(*conditions: Any) -> list[RefusedDelivery]:
     return [_delivery(row) for row in read_all(found)]
 
 
-def set_aside() -> list[RefusedDelivery]:
+def set_aside(source: str | None = None, most: int | None = None) -> list[RefusedDelivery]:
     """Return the deliveries of other sources that wait for a person, newest first, in the form of refused ones.
 
     Archives with this warning are found by the search: comparing all deliveries with their archives takes seconds.
+
+    Args:
+        source: the source that sent them, or that of their processes: both have to know; None: any.
+        most: how many are returned; None: all.
     """
     owned = select(DeliveryRow, ReceiptRow, ArchiveRow).where(
         DeliveryRow.reference == ArchiveRow.reference, DeliveryRow.receipt_id == ReceiptRow.receipt_id, IS_FOREIGN
     )
+    if source is not None:
+        owned = owned.where(or_(DeliveryRow.source == source, ArchiveRow.source == source))
     with reading() as session:
         owned = owned.where(*matching(session, [_SOURCES_DIFFER], ()))
-        return [
-            RefusedDelivery(
-                row.delivery_id, row.receipt_id, row.received_at, receipt.size_bytes, WarningCode.SOURCES_DIFFER, "",
-                f"the process is of the source {archive.source}; `cellar quarantine release` accepts this delivery",
-                row.reference, archive.process_number, source=row.source,
-            )
-            for row, receipt, archive in session.exec(owned.order_by(col(DeliveryRow.delivery_id).desc()))
-        ]  # fmt: skip
+        return [_aside(*each) for each in session.exec(owned.order_by(col(DeliveryRow.delivery_id).desc()).limit(most))]
+
+
+def _aside(row: DeliveryRow, receipt: ReceiptRow, archive: ArchiveRow) -> RefusedDelivery:
+    both = {"owner": archive.source, "other": row.source}
+    said = warned(WarningCode.SOURCES_DIFFER, both)
+    return RefusedDelivery(
+        row.delivery_id, row.receipt_id, row.received_at, receipt.size_bytes, WarningCode.SOURCES_DIFFER, "",
+        word(said), row.reference, archive.process_number, source=row.source, values=both | {"reason": said.as_json()},
+    )  # fmt: skip
 
 
 def open_codes(session: Session, source: str) -> dict[str, int]:

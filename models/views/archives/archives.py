@@ -173,14 +173,26 @@ class ArchiveSummary(_About):
     discrepancies: int
 
 
+class SetAside(BaseModel):
+    """That the source `other` has sent a process of the source `owner`: what it sent waits for a person."""
+
+    reference: str
+    owner: str
+    other: str
+    received_at: datetime
+
+
 class ArchivePage(Page[ArchiveSummary]):
     """A page of archives, newest first. `next` is the cursor of the following page.
 
     `not_indexed`: archives that filters may miss, until workers have indexed them after an upgrade or a change of
     settings.
+    `set_aside`: on the first page of a clerk of a source, what this source sent of a process of another, and the other
+    way round. Other roles read it among the refused deliveries.
     """
 
     not_indexed: int = 0
+    set_aside: list[SetAside] = Field([])
 
 
 class Unmasking(RequestBody):

@@ -3,21 +3,25 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import update
 
 from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import Settings
 from adapters.tables.archives import archives
 from adapters.tables.runs import refused
-from models.access import CELLAR
+from models.access import CELLAR, Caller, Role
 from models.archive.archive import WarningCode
+from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
-from models.views.archives.archives import ArchiveQuery, ArchiveView
+from models.views.archives.archives import ArchiveQuery, ArchiveView, SetAside
+from models.views.troubles import FindingState, RefusedQuery
+from services import triage
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.processing.completion import load
 from services.receipts import stored_archive
-from services.views import archive_list
+from services.views import archive_list, archive_view
 from tests.conftest import Configure
 from tests.flows.databases import in_new_database, rows
 from tests.installations import accepted, archive_of, archived, finished, received, stored_body
@@ -79,6 +83,8 @@ def test_other_source_replaces_nothing_until_a_person_accepts_it(installation: S
     [waits] = refused.set_aside()
     assert (waits.receipt_id, waits.source, waits.reference) == (foreign, OTHER, "r")
     assert [each.is_set_aside for each in view().versions] == [False, True]
+    [detail] = [each.detail for each in view().warnings if each.code == "SOURCES_DIFFER"]
+    assert waits.detail == detail == "the process is of the source default, and the source other has sent it too"
 
     accepted("r", foreign)
     assert (current(), view().fields, warned(), sound(), refused.set_aside()) == (foreign, [], [], True, [])
@@ -117,6 +123,26 @@ def test_source_whose_receipt_is_archived_first_owns_the_process(sqlite_installa
     finished("r", first)
 
     assert (current(), view().source, warned(), sound()) == (late, OTHER, ["SOURCES_DIFFER"], True)
+
+
+def test_what_is_set_aside_is_seen_in_the_scope_of_both_sources_without_its_content(
+    sqlite_installation: Settings,
+) -> None:
+    archived("third", body("third", "2026-01-01T11:00:00"), NOON, "third")
+    sent(0, "2026-01-01T11:00:00", OTHER)
+    sent(1, "2026-01-01T12:30:00", data=[])
+    sent(2, "2026-01-01T12:40:00", data=[])  # it says the same again
+    said = SetAside(reference="r", owner=OTHER, other=DEFAULT_SOURCE, received_at=NOON + timedelta(hours=1))
+
+    scopes = {OTHER: (["r"], [said]), DEFAULT_SOURCE: ([], [said]), "third": (["third"], [])}
+    for source, seen in scopes.items():
+        page = archive_list.page(ArchiveQuery(), Caller("clerk", Role.CLERK, f"source={source}"))
+        assert ([each.reference for each in page.items], page.set_aside) == seen
+        listed = triage.refused_page(RefusedQuery(source=source, state=FindingState.OPEN)).items
+        assert [each.reference for each in listed] == ["r", "r"][: 2 * len(page.set_aside)]
+    assert archive_list.page(ArchiveQuery(), CELLAR).set_aside == []
+    with pytest.raises(Refused, match="UNKNOWN_REFERENCE"):
+        archive_view.archive("r", Caller("clerk", Role.CLERK, f"source={DEFAULT_SOURCE}"))
 
 
 def test_version_from_the_future_is_current_until_a_later_arrival(
