@@ -10,7 +10,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
-from services import publishing
+from models.templates import PartWords, TemplateWords
+from services import publishing, templates
 from tests.conftest import LONGEST_S, bucket_at, make_tables
 from tests.installations import installed
 from tests.lakes import DATA
@@ -22,6 +23,7 @@ NOTEBOOK = ROOT / "docs" / "tables.ipynb"
 CITIES = ("חיפה", "תל אביב", "Be'er Sheva")
 STATUSES = (("charge", "success"), ("verify_credit_card", "success"), ("charge", "failed"))
 LEASES, WITHOUT_RENT = 102, 23
+PUBLIC = ("CITY", "RENT", "START", "ROOMS", "PARKING")
 
 
 def rent(number: int) -> Decimal:
@@ -65,6 +67,8 @@ def found(tmp_path_factory: pytest.TempPathFactory, s3_server: str) -> dict[str,
         with installed(folder, lake_url=lake, public_url="https://cellar.example", **bucket):
             if not (folder / "data" / "cellar.db").exists():
                 make_tables()
+                public = {f"field:{each}": PartWords(personal=False) for each in PUBLIC}
+                templates.name({"lease": TemplateWords(parts=public)}, "a test", NOON)
                 for number in range(LEASES):
                     lease(number)
                 lease(5, version=2)
