@@ -60,6 +60,7 @@ class Sentence(Enum):
     rerun_asked = "asked for a re-run"
     archive_exported = "exported the archive"
     body_accepted = "accepted what another source sent"
+    process_given = "gave the process to the source %(source)s"
     body_released = "released a refused body"
     body_dismissed = "dismissed a refused body"
     dismissal_withdrawn = "took the dismissal back"

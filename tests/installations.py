@@ -170,9 +170,9 @@ def received(reference: str, body: bytes, received_at: datetime | None = None, s
     return delivery.receipt_id
 
 
-def accepted(reference: str, receipt_id: str, by: str = "Dana") -> None:
-    """Accept what another source sent, as a person and the run that follows do."""
-    refused.accept(reference, receipt_id, by)
+def accepted(reference: str, receipt_id: str, by: str = "Dana", gives_to: str | None = None) -> None:
+    """Accept what another source sent, or give it the process, as a person and the run that follows do."""
+    refused.accept(reference, receipt_id, by, gives_to)
     for delivery in inbox.deliveries():
         receipts.register_all([delivery], known_digest(reference))
     finished(reference, receipt_id)

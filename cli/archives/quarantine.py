@@ -87,15 +87,19 @@ def release_bodies(
     _by: NotKept = None,
     code: Annotated[str | None, typer.Option(help="All payloads that were refused with this code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All payloads in quarantine.")] = False,
+    give: Annotated[bool, typer.Option("--give", help="Give the processes to the sources that sent these.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check payloads again, for example after an update of cellar, and archive the payloads that are accepted now.
 
     Checks each payload before it releases the first. Exits with 1 if a payload is still refused. A payload that is set
-    aside is accepted too, and may replace the archive; --all skips these payloads.
+    aside is accepted too, and may replace the archive; --all skips these payloads. With --give,
+    its source gets the process, and what the former owner sent is set aside.
     """
     bodies = _chosen(receipt_ids or [], code, everything=everything)
-    outcomes = release_chosen(bodies, person())
+    if give and (not receipt_ids or any(each[0].code != WarningCode.SOURCES_DIFFER for each in bodies.values())):
+        raise typer.BadParameter("expected receipt ids of payloads that are set aside", param_hint="--give")
+    outcomes = release_chosen(bodies, person(), gives=give)
     if as_json:
         _print_json([_record(each) for each in outcomes])
     else:

@@ -98,6 +98,8 @@ DEFAULT_SOURCE = "default"
 """The source of a delivery at the URL that names no source."""
 ACCEPTED_BY = "x-cellar-accepted-by"
 """The header of a delivery that names the person who accepted what another source sent. No sender can set it."""
+GIVEN_BY = "x-cellar-given-by"
+"""The header of a delivery that names the person who gave its source the process. The last such delivery counts."""
 
 
 @dataclass(frozen=True, slots=True)

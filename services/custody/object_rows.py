@@ -166,7 +166,7 @@ def _age(opened: Opened, request: StoredRequest, row: Row) -> Age:
     """Return the age of a receipt. It is set aside unless the history has a delivery of the source of the process."""
     kept = history.deliveries(opened.histories.get(history.path_of(request.receipt_id), {}))
     sources = {row["source"], *(each.get("source", DEFAULT_SOURCE) for each in kept)}
-    is_set_aside = request.owner not in sources
+    is_set_aside = opened.owner not in sources
     return age_of(request.event_at(), row["received_at"], request.receipt_id, is_set_aside=is_set_aside)
 
 
@@ -255,7 +255,7 @@ def _compared(
     request = request and replace(request, read_on=read_on)
     archive = _archive(request) if request else None
     described = {name: getattr(archive, name) for name in ("process_number", "template_id") if archive}
-    owner = {"source": request.owner} if request else {}
+    owner = {"source": opened.owner} if request else {}
     yield ArchiveRow, [described | owner | said_archive(opened, found)], found[ArchiveRow]
     if request and archive:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from adapters.files.store import store
@@ -16,6 +16,7 @@ from adapters.store.objects import history
 from adapters.store.objects.history import Rows
 from adapters.store.tombstones import known_digest
 from models.errors import Conflict, Refused, Unreadable
+from models.runs.receipt import GIVEN_BY
 from models.store.fixity import EMPTY_FOLDER, StoredObject
 from models.store.inventory import Inventory
 
@@ -113,6 +114,13 @@ class Opened:
         """Return the rows of a history, None if it is gone. Raises as `history.kept_rows`."""
         text = self.files.found(path)
         return None if text is None else history.parsed(text, f"{self.stored.key}/{path}")
+
+    @cached_property
+    def owner(self) -> str:
+        """The source of the process: the one to which a person gave it last, else that of its first version."""
+        arrived = chain.from_iterable(map(history.deliveries, self.histories.values()))
+        given = ((each["delivery_id"], each["source"]) for each in arrived if each["headers"].get(GIVEN_BY))
+        return str(max(given, default=("", self.inventory.versions[0].source))[1])
 
     @cached_property
     def complete_receipts(self) -> Mapping[str, Mapping[str, Any]]:

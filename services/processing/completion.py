@@ -3,7 +3,7 @@
 Before the receipt leaves the inbox, the request is rebuilt and the rows are counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,11 +15,11 @@ from adapters.database.transactions import one_moment
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store.objects import history
-from adapters.store.objects.requests import stored_version
+from adapters.store.objects.requests import stored_request, stored_version
 from adapters.store.sources import stated_terms_of, terms_of
 from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
-from domain.archive.versions import age_of, newest_first
+from domain.archive.versions import Age, age_of, newest_first, repeated
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished
 from models.archive.archive import State
@@ -123,28 +123,47 @@ def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
             yield booked(other.archive, other.request.payment_terms)
 
 
-def load(archived: StoredArchive) -> int:
+def load(archived: StoredArchive, ages: Collection[Age] = ()) -> int:
     """Record an archived receipt as a version, with its rows if it is current, or as a delivery. Idempotent.
+
+    If a person has given the process away, the version that is current for its new source is loaded before: with it,
+    one transaction brings the `ages` of all versions.
 
     Returns:
         The number of rows of the version; 0 for a delivery, which has none of its own.
     """
     archive, request = archived.archive, archived.request
-    reference, number, receipt = archive.reference, request.version, receipts.get(request.receipt_id)
-    is_foreign = receipt.source != request.owner
-    age = age_of(archive.event_at, receipt.received_at, request.receipt_id, is_set_aside=is_foreign)
+    reference, number = archive.reference, request.version
+    receipt, given_to, is_given = archives.owned(request.receipt_id)
+    owner = given_to or request.first_source
+    if is_given and not ages and archives.has_versions(reference):
+        theirs = _ages(reference, owner)
+        for newest in newest_first(theirs)[:1]:
+            load(stored_archive(reference, newest.receipt_id, even_locked=archive.is_locked), theirs)
+    age = age_of(archive.event_at, receipt.received_at, request.receipt_id, is_set_aside=receipt.source != owner)
     if request.is_version:
         version = VersionRow(reference=reference, version=number, skeleton=archived.skeleton, **asdict(age))
         version.content_root = request.content_root()
         described: dict[str, Any] = {"template_id": archive.template_id, "process_number": archive.process_number}
         described["read_on"] = stated_terms_of(request.source)
-        current_id = archives.load(version, described, archived.rows, request.owner, terms_of(request.owner))
+        current_id = archives.load(version, described, archived.rows, owner, terms_of(owner), ages)
     else:
         _load_missing_version(archived)
-        current_id = archives.repeat(reference, age, number, request.owner)
+        current_id = archives.repeat(reference, age, number, owner)
     if current_id:
         load(stored_archive(reference, current_id, even_locked=archive.is_locked))
     return sum(len(rows) for rows in archived.rows.values()) if request.is_version else 0
+
+
+def _ages(reference: str, owner: str) -> Collection[Age]:
+    """Return the ages of all versions as they are if a source owns the process. Raises Conflict if one is damaged."""
+    arrivals, ages = archives.arrivals(reference, owner), dict[int, Age]()
+    requests = [found for receipt_id in arrivals if (found := stored_request(reference, receipt_id))]
+    for request in sorted(requests, key=lambda each: not each.is_version):
+        arrived_at, is_theirs = arrivals[request.receipt_id]
+        age = age_of(request.event_at(), arrived_at, request.receipt_id, is_set_aside=not is_theirs)
+        ages[request.version] = age if request.is_version else repeated(ages[request.version], age)
+    return ages.values()
 
 
 def _load_missing_version(archived: StoredArchive) -> None:

@@ -18,6 +18,7 @@ from adapters.store.objects.judgements import recorded_text
 from adapters.store.objects.repeats import stated
 from adapters.store.objects.requests import StoredRequest, request_in, version_in
 from adapters.store.ocfl import CUTS, FILES, REVOCATION, SKELETON, VERDICT
+from adapters.tables.archives import archives
 from adapters.tables.runs import receipts
 from domain.archive.versions import statement_of
 from domain.body.cuts import SEALED_VALUE
@@ -207,7 +208,7 @@ def _comparable(reference: str, inventory: Inventory) -> Iterator[StoredRequest]
     current = request_in(inventory, receipt_id) if receipt_id else None
     last = version_in(inventory, inventory.head)
     yield current or last
-    if current and current.version != last.version and last.source != last.owner:
+    if current and current.version != last.version and last.source != archives.get(last.reference).source:
         yield last
 
 

@@ -22,7 +22,7 @@ from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.archive.archive import WarningCode
 from models.errors import Refused
-from models.runs.receipt import ACCEPTED_BY, RefusedDelivery
+from models.runs.receipt import ACCEPTED_BY, GIVEN_BY, RefusedDelivery
 from models.views.parameters import Dismissal
 from services.receipts import opened_raw_body, receipt_of
 
@@ -157,29 +157,31 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     return None
 
 
-def release_chosen(bodies: Mapping[str, Sequence[RefusedDelivery]], by: str) -> list[Outcome]:
-    """Release refused bodies, and accept the deliveries that are set aside, for a person.
+def release_chosen(bodies: Mapping[str, Sequence[RefusedDelivery]], by: str, *, gives: bool = False) -> list[Outcome]:
+    """Release refused bodies, and accept the deliveries that are set aside, for a person; `gives`: give their processes
+    to the sources that sent them.
 
     Raises as `release_all` does, and as `accept`, except that what is refused is an outcome.
     """
     aside = {key: found[0] for key, found in bodies.items() if found[0].code == WarningCode.SOURCES_DIFFER}
     refused_bodies = {key: found for key, found in bodies.items() if key not in aside}
-    return [*(_accepted(key, each, by) for key, each in aside.items()), *release_all(refused_bodies)]
+    return [*(_accepted(key, each, by, gives) for key, each in aside.items()), *release_all(refused_bodies)]
 
 
-def _accepted(receipt_id: str, delivery: RefusedDelivery, by: str) -> Outcome:
+def _accepted(receipt_id: str, delivery: RefusedDelivery, by: str, gives: bool) -> Outcome:
     try:
-        accept(str(delivery.reference), receipt_id, by)
+        accept(str(delivery.reference), receipt_id, by, delivery.source if gives else None)
     except Refused as fault:
         return Outcome(receipt_id, fault)
     return Outcome(receipt_id, None)
 
 
-def accept(reference: str, receipt_id: str, by: str) -> None:
+def accept(reference: str, receipt_id: str, by: str, gives_to: str | None = None) -> None:
     """Take what another source sent into the inbox again, as a delivery in the name of the process's own source.
 
     The delivery says who has accepted it, and the store keeps that with its history. The run that follows lets the
-    version count, so that the newest version is current.
+    version count, so that the newest version is current. With `gives_to`, the source that sent it, the delivery is in
+    that name, and the run gives it the process: what others sent is set aside unless it is accepted.
 
     Raises:
         Refused: the process has no such receipt, or its body is gone.
@@ -187,9 +189,10 @@ def accept(reference: str, receipt_id: str, by: str) -> None:
         Transient: database, store or inbox does not answer, or the inbox does not take the body now.
     """
     found = receipt_of(reference, receipt_id)
-    headers = {"x-cellar-source": "accepted", ACCEPTED_BY: by}
+    headers = {"x-cellar-source": "accepted", GIVEN_BY if gives_to else ACCEPTED_BY: by}
+    source = gives_to or archives.get(reference).source
     with opened_raw_body(reference, found) as body:
-        _take_in(body.chunks, datetime.now(UTC), archives.get(reference).source, headers)
+        _take_in(body.chunks, datetime.now(UTC), source, headers)
 
 
 def _take_in(chunks: Iterable[bytes], now: datetime, source: str, headers: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from models.erasures import HoldRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.people import ActionKind, ActionRow
 from models.runs.batch import BatchRow
-from models.runs.receipt import ACCEPTED_BY, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
+from models.runs.receipt import ACCEPTED_BY, GIVEN_BY, DeliveryRow, ReceiptRow, RefusedRow, RunRow, VersionRow
 from models.said import Said, Sentence, verbatim
 from models.views.archives.archives import Activity, ActivityEntry, TimelineEntry, TimelineKind
 from services.access.scope import check_visible, findings_seen, messages_seen
@@ -123,6 +123,9 @@ def _deliveries(session: Session, reference: str) -> Iterator[TimelineEntry]:
 def _delivered(row: DeliveryRow) -> TimelineEntry:
     if by := row.headers.get(ACCEPTED_BY):
         return _entry(row.received_at, TimelineKind.ACTION, Sentence.body_accepted(), row.delivery_id, by)
+    if by := row.headers.get(GIVEN_BY):
+        given = Sentence.process_given(source=row.source)
+        return _entry(row.received_at, TimelineKind.ACTION, given, row.delivery_id, by)
     return _entry(row.received_at, TimelineKind.DELIVERY, Said(row.outcome), row.delivery_id)
 
 

@@ -55,8 +55,8 @@ class StoredRequest:
     """The receipt that made the version."""
     source: str
     """The source that brought the version, on whose terms its times and amounts are read."""
-    owner: str
-    """The source of the process, which brought its first version. Others replace nothing until a person accepts it."""
+    first_source: str
+    """The source that brought the first version: the process is its own, unless a person gave it to another."""
     arrived_at: datetime
     """When the version arrived."""
     read: Read | None = field(default=None, repr=False, compare=False)
@@ -340,8 +340,8 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     version, key = inventory.versions[number - 1], ocfl.object_key(reference)
     files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
-    owner = inventory.versions[0].source
-    brought = version.message, version.source, owner, version.created_at
+    first_source = inventory.versions[0].source
+    brought = version.message, version.source, first_source, version.created_at
     numbers = [each for each in range(1, number) if SKELETON in inventory.versions[each - 1].state]
     earlier = partial(map, lambda each: version_in(inventory, each, read), numbers)
     return StoredRequest(reference, version.message, number, True, keys, files, {}, *brought, read, earlier=earlier)

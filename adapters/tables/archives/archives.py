@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -35,13 +36,19 @@ from models.archive.session import LabelRow
 from models.columns import table_of
 from models.errors import Conflict
 from models.payments import PaymentRow
-from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow, Identity, Outcome, VersionRow
+from models.runs.receipt import DEFAULT_SOURCE, GIVEN_BY, DeliveryRow, Identity, Outcome, ReceiptRow, VersionRow
 from models.said import Sentence
 from models.sources import SourceTerms
 
 _REFERENCES_PER_PAGE = 10_000
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+
+_GIVEN = (col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.headers)[GIVEN_BY].as_string() != "")
+_LAST_GIVEN = sqlalchemy.select(col(DeliveryRow.source)).where(*_GIVEN).order_by(col(DeliveryRow.delivery_id).desc())
+_GIVEN_TO = _LAST_GIVEN.limit(1).correlate(ArchiveRow).scalar_subquery()
+_IS_GIVEN = func.coalesce(_GIVEN_TO, col(ArchiveRow.source)) != col(ArchiveRow.source)
+_OF_ITS_PROCESS = col(ReceiptRow.reference) == col(ArchiveRow.reference)
 
 
 def load(
@@ -50,6 +57,7 @@ def load(
     rows: Rows,
     owner: str = DEFAULT_SOURCE,
     terms: SourceTerms | None = None,
+    ages: Iterable[Age] = (),
 ) -> str | None:
     """Record a receipt as a version. If it is the current version, make its rows the archive's rows.
 
@@ -61,6 +69,7 @@ def load(
         rows: the rows of the version.
         owner: the source of the process.
         terms: those of `owner`; None: those of the settings.
+        ages: those of all versions, where the process is given to `owner`.
 
     Returns:
         The receipt of the current version, if the archive has not its rows yet. The caller loads it.
@@ -68,11 +77,13 @@ def load(
     people = person_facets(version.skeleton)
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
+        for age in ages:
+            session.execute(update(VersionRow).where(col(VersionRow.receipt_id) == age.receipt_id).values(asdict(age)))
         version.is_set_aside = version.is_set_aside and not _is_sent_by(session, owner, version.receipt_id)
         known = _known(session, version)
         is_later = known.version > 1 or archive.current_receipt_id not in (None, known.receipt_id)
         needs_a_look = is_later or known.is_from_future or known.is_set_aside or archive.source != owner
-        if archive.source != owner:  # two sources delivered at once, and the later was archived first
+        if archive.source != owner:  # it is given, or two sources delivered at once: the later was archived first
             archive.source = owner
             entries.set_archive(session, archive)
         current_id = _current_id(session, version.reference)
@@ -150,13 +161,26 @@ def _is_sent_by(session: Session, owner: str, receipt_id: str) -> bool:
 
 def is_accepted(receipt_id: str) -> bool:
     """Return whether a version is still set aside although the source of its process has sent its receipt since, or a
-    person has accepted the receipt: a run must load it again.
+    person has accepted the receipt; or whether its process is given away: a run must load it again.
     """
-    with reading() as session:
-        version = session.get(VersionRow, receipt_id)
-        if version is None or not version.is_set_aside:
-            return False
-        return _is_sent_by(session, session.get_one(ArchiveRow, version.reference).source, receipt_id)
+    its = col(VersionRow.receipt_id) == ReceiptRow.receipt_id, col(DeliveryRow.receipt_id) == VersionRow.receipt_id
+    is_own = exists().where(*its, col(VersionRow.is_set_aside), col(DeliveryRow.source) == ArchiveRow.source)
+    found = select(or_(_IS_GIVEN, is_own)).where(ReceiptRow.receipt_id == receipt_id, _OF_ITS_PROCESS)
+    return read_first(found) or False
+
+
+def owned(receipt_id: str) -> tuple[ReceiptRow, str | None, bool]:
+    """Return a receipt, the source to which a person gave its process last, and whether no run has loaded that yet."""
+    found = select(ReceiptRow, _GIVEN_TO, _IS_GIVEN).where(ReceiptRow.receipt_id == receipt_id, _OF_ITS_PROCESS)
+    with asking() as session:
+        return session.exec(found).one()
+
+
+def arrivals(reference: str, source: str) -> dict[str, tuple[datetime, bool]]:
+    """Return when each receipt of a process arrived first, and whether a source has sent it, by its id."""
+    is_sent = exists().where(col(DeliveryRow.receipt_id) == ReceiptRow.receipt_id, col(DeliveryRow.source) == source)
+    found = select(ReceiptRow.receipt_id, ReceiptRow.received_at, or_(is_sent, col(ReceiptRow.source) == source))
+    return {each: (at, is_theirs) for each, at, is_theirs in read_all(found.where(ReceiptRow.reference == reference))}
 
 
 def _current_id(session: Session, reference: str) -> str | None:

@@ -145,19 +145,20 @@ def download_refused(receipt_id: Annotated[str, Path(pattern="^[0-9a-f]{64}$")])
 
 @router.post("/refused/release", dependencies=[acts(Action.RELEASE)])
 async def release(form: Posted, caller: CallerOf) -> Response:
-    """Check refused bodies again and archive those that pass now. Accept deliveries that are set aside."""
-    marks, _ = await _marks(Trouble.REFUSED, form)
-    outcomes = await in_thread(_release, marks, caller.name)
+    """Check refused bodies again and archive those that pass now. Accept what is set aside, or give it away."""
+    (marks, _), gives = await _marks(Trouble.REFUSED, form), bool(form.text("gives"))
+    outcomes = await in_thread(_release, marks, caller.name, gives)
     faults = [each.fault for each in outcomes if each.fault]
     still = [("still", faults[0].code), ("where", faults[0].where)] if faults else []
-    return _back(form, [("said", "released"), ("number", str(len(outcomes) - len(faults))), *still])
+    said = "given" if gives else "released"
+    return _back(form, [("said", said), ("number", str(len(outcomes) - len(faults))), *still])
 
 
-def _release(receipt_ids: Collection[str], by: str) -> list[Outcome]:
+def _release(receipt_ids: Collection[str], by: str, gives: bool) -> list[Outcome]:
     bodies = dict[str, list[RefusedDelivery]]()
     for each in triage.found_bodies(receipt_ids):
         bodies.setdefault(each.receipt_id, []).append(each)
-    outcomes = release_chosen(bodies, by)
+    outcomes = release_chosen(bodies, by, gives=gives)
     released = [each for outcome in outcomes if outcome.fault is None for each in bodies[outcome.receipt_id]]
     named = {each.reference for each in released if each.reference and each.code != WarningCode.SOURCES_DIFFER}
     actions.record(named, ActionKind.RELEASE, by, datetime.now(UTC))

@@ -26,6 +26,7 @@ from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from api.console.words import languages
+from models.runs.receipt import GIVEN_BY
 from models.store.condition import OF_ALL_ARCHIVES, ConditionCode, Subject
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT, TEMPLATE
@@ -485,7 +486,9 @@ def test_rerun_while_prefect_is_away_is_kept_and_who_asked_stands_in_the_timelin
     assert PERSON in timeline
 
 
-def test_version_of_another_source_is_set_aside_until_a_person_accepts_it(console: Console, browser: Browser) -> None:
+def test_version_of_another_source_is_set_aside_until_a_person_accepts_it_or_gives_it_the_process(
+    console: Console, browser: Browser
+) -> None:
     with installed(console.folder, **console.settings):
         foreign = archived(PLAIN, sample_body(PLAIN, data=[]), source="elsewhere")
         page = browser.open(f"/console/archives/{PLAIN}")
@@ -497,6 +500,12 @@ def test_version_of_another_source_is_set_aside_until_a_person_accepts_it(consol
         assert "accepted" in page.locator(".alert-success").inner_text()
         with inbox.opened_body(foreign) as waiting:
             assert waiting.read() == sample_body(PLAIN, data=[])
+
+        browser.follow(page.locator("#versions").get_by_role("button", name="Give the process"))
+
+        assert "given to the source" in page.locator(".alert-success").inner_text()
+        newest = max(inbox.deliveries(), key=lambda each: each.delivery_id)
+        assert (newest.receipt_id, newest.source, GIVEN_BY in newest.headers) == (foreign, "elsewhere", True)
 
 
 @pytest.mark.parametrize("action", ["rerun", "export"])

@@ -13,11 +13,12 @@ from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from adapters.tables.runs.refused import put_into_group
-from cli.options import person
+from cli.options import person, shell
 from domain.archive.found_process import FoundProcess
 from domain.words.causes import CAUSES
+from models.access import AccessRow
 from models.errors import Refused
-from models.runs.receipt import ACCEPTED_BY, RefusedRow
+from models.runs.receipt import ACCEPTED_BY, GIVEN_BY, RefusedRow
 from models.said import Sentence
 from models.views.parameters import Dismissal
 from services.triggering.refused import dismiss, list_all_refused, withdraw
@@ -255,6 +256,13 @@ def test_delivery_of_another_source_is_listed_shown_and_accepted_by_name(cellar:
     assert (delivery.receipt_id, delivery.source, delivery.headers[ACCEPTED_BY]) == (foreign, "default", ME)
     with inbox.opened_body(foreign) as waiting:
         assert waiting.read() == body
+
+    assert cellar("quarantine", "release", "--code", "SOURCES_DIFFER", "--give").status == 2
+    assert cellar("quarantine", "release", foreign, "--give").status == 0
+    given = max(inbox.deliveries(), key=lambda each: each.delivery_id)
+    assert (given.receipt_id, given.source, given.headers[GIVEN_BY]) == (foreign, "retail", ME)
+    last = all_of(select(AccessRow))[-1]
+    assert (last.person, last.action, "give" in last.detail["searched"]) == (shell().name, "release", True)
 
 
 @pytest.mark.usefixtures("sqlite_installation")

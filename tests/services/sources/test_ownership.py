@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from sqlmodel import update
 
+from adapters.files.store import store
+from adapters.inbox import inbox
 from adapters.search.attention import OF_DELIVERIES
 from adapters.settings.settings import Settings
+from adapters.store import ocfl
 from adapters.tables.archives import archives
-from adapters.tables.runs import refused
+from adapters.tables.runs import receipts
+from adapters.tables.runs import refused as refused_rows
 from models.access import CELLAR, Caller, Role
 from models.archive.archive import WarningCode
-from models.errors import Refused
+from models.errors import Conflict, Refused
 from models.runs.receipt import DEFAULT_SOURCE, VersionRow
 from models.views.archives.archives import ArchiveQuery, ArchiveView, SetAside
 from models.views.troubles import FindingState, RefusedQuery
@@ -21,10 +25,11 @@ from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.processing.completion import load
 from services.receipts import stored_archive
+from services.triggering import refused
 from services.views import archive_list, archive_view
 from tests.conftest import Configure
 from tests.flows.databases import in_new_database, rows
-from tests.installations import accepted, archive_of, archived, finished, received, stored_body
+from tests.installations import accepted, archive_of, archived, finished, inventory_of, received, stored_body
 from tests.records import change
 from tests.samples import sample_body
 
@@ -80,14 +85,14 @@ def test_other_source_replaces_nothing_until_a_person_accepts_it(installation: S
     assert shown() == before
     assert (warned(), sound()) == (["SOURCES_DIFFER"], True)
     assert stored_body("r", foreign) == body("r", "2026-01-01T12:30:00", data=[], attachments=[])
-    [waits] = refused.set_aside()
+    [waits] = refused_rows.set_aside()
     assert (waits.receipt_id, waits.source, waits.reference) == (foreign, OTHER, "r")
     assert [each.is_set_aside for each in view().versions] == [False, True]
     [detail] = [each.detail for each in view().warnings if each.code == "SOURCES_DIFFER"]
     assert waits.detail == detail == "the process is of the source default, and the source other has sent it too"
 
     accepted("r", foreign)
-    assert (current(), view().fields, warned(), sound(), refused.set_aside()) == (foreign, [], [], True, [])
+    assert (current(), view().fields, warned(), sound(), refused_rows.set_aside()) == (foreign, [], [], True, [])
     assert [each.by for each in view().timeline if each.what == "accepted what another source sent"] == ["Dana"]
     sent(2, "2026-01-01T13:00:00", data=[])
     in_database = rows()
@@ -143,6 +148,80 @@ def test_what_is_set_aside_is_seen_in_the_scope_of_both_sources_without_its_cont
     assert archive_list.page(ArchiveQuery(), CELLAR).set_aside == []
     with pytest.raises(Refused, match="UNKNOWN_REFERENCE"):
         archive_view.archive("r", Caller("clerk", Role.CLERK, f"source={DEFAULT_SOURCE}"))
+
+
+def as_clerk(source: str) -> Caller:
+    return Caller("clerk", Role.CLERK, f"source={source}")
+
+
+def seen_by(source: str) -> list[str]:
+    """Return the archives that a clerk of a source sees."""
+    return [each.reference for each in archive_list.page(ArchiveQuery(), as_clerk(source)).items]
+
+
+def test_process_that_a_person_gives_to_the_other_source_is_its_own_alone(
+    installation: Settings, configure: Configure
+) -> None:
+    first = sent(0, "2026-01-01T11:00:00", OTHER)
+    theirs = sent(1, "2026-01-01T12:00:00", data=[])
+    newest = sent(2, "2026-01-01T14:30:00", signatures=[])
+    sent(3, "2026-01-01T15:00:00", OTHER)  # it says the same as the current version, which becomes no older
+    sent(4, "2026-01-01T15:30:00", signatures=[])  # it says the same as the newest that is set aside
+    assert (current(), seen_by(OTHER), seen_by(DEFAULT_SOURCE)) == (first, ["r"], [])
+
+    accepted("r", theirs, gives_to=DEFAULT_SOURCE)
+
+    assert (current(), view().source, sound()) == (newest, DEFAULT_SOURCE, True)
+    assert (seen_by(OTHER), seen_by(DEFAULT_SOURCE)) == ([], ["r"])
+    with pytest.raises(Refused, match="UNKNOWN_REFERENCE"):
+        archive_view.archive("r", as_clerk(OTHER))
+    waiting = {(each.source, each.receipt_id == first) for each in refused_rows.set_aside()}
+    assert ((OTHER, True) in waiting, {source for source, _ in waiting}) == (True, {OTHER})
+    given = "gave the process to the source default"
+    assert [each.by for each in view().timeline if each.what == given] == ["Dana"]
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
+    assert sound()
+    finished("r", first)
+    assert (rows(), sound()) == (in_database, True)
+
+    accepted("r", first)
+    assert (view().source, [each.is_set_aside for each in view().versions]) == (DEFAULT_SOURCE, [False] * 3)
+    sent(5, "2026-01-01T16:30:00", OTHER, payments=[])
+    assert (view().source, seen_by(OTHER), sound()) == (DEFAULT_SOURCE, [], True)
+    accepted("r", first, gives_to=OTHER)
+    assert (view().source, seen_by(OTHER), seen_by(DEFAULT_SOURCE), sound()) == (OTHER, ["r"], [], True)
+
+
+def test_giving_that_is_killed_halfway_is_done_by_any_later_run_and_safe_to_repeat(
+    sqlite_installation: Settings, configure: Configure
+) -> None:
+    first = sent(0, "2026-01-01T12:00:00", OTHER)
+    theirs = sent(1, "2026-01-01T11:00:00", data=[])
+    before = view().model_dump(exclude={"deliveries", "deliveries_total", "timeline", "timeline_total"})
+    refused.accept("r", theirs, "Dana", DEFAULT_SOURCE)
+    receipts.register_all(list(inbox.deliveries()))
+    after = view().model_dump(exclude={"deliveries", "deliveries_total", "timeline", "timeline_total"})
+    assert (after, archives.is_accepted(theirs)) == (before, True)
+
+    damage = ocfl.content_key("r", inventory_of("r"), inventory_of("r").versions[0].state["skeleton.json"])
+    skeleton = store().read_bytes(damage)
+    store().overwrite_bytes(b"{", damage)
+    with pytest.raises(Conflict):
+        load(stored_archive("r", theirs))
+    assert (current(), view().source) == (first, OTHER)
+    store().overwrite_bytes(skeleton, damage)
+
+    load(stored_archive("r", first))  # by another run, which is killed then
+    load(stored_archive("r", theirs))
+    assert (current(), view().source, archives.is_accepted(theirs)) == (theirs, DEFAULT_SOURCE, False)
+    finished("r", theirs)
+
+    assert (list(inbox.deliveries()), sound()) == ([], True)
+    in_database = rows()
+    in_new_database(configure)
+    assert rows() == in_database
 
 
 def test_version_from_the_future_is_current_until_a_later_arrival(

@@ -39,6 +39,8 @@ from models.archive.archive import State as Stands
 from models.errors import Conflict, System, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity, RunState, Trigger
 from models.said import verbatim
+from services.custody.objects import object_of
+from services.custody.verifying import verify_object
 from services.processing.persisting import persist
 from services.receipts import leave_inbox
 from services.triggering import refused
@@ -185,6 +187,20 @@ def test_version_that_a_person_accepts_gets_a_run_and_leaves_the_inbox_after_it(
     assert len(waiting()) == 2
     finished("r", foreign)
     assert waiting() == []
+    assert triggered(arrived(body, minute=3)) is None
+
+
+def test_process_that_a_person_gives_away_gets_a_run_also_where_both_sources_sent_one_body(body: bytes) -> None:
+    receipt_id = archived("r", body, NOON)
+    assert triggered(arrived(body, minute=1, source="other")) is None
+
+    refused.accept("r", receipt_id, "Dana", gives_to="other")
+    [given] = inbox.deliveries()
+
+    run = run_of(given)
+    assert triggered(given, Trigger.SWEEP) == run
+    finished("r", receipt_id)
+    assert (archive_of("r").source, waiting(), verify_object(object_of("r")).findings) == ("other", [], ())
     assert triggered(arrived(body, minute=3)) is None
 
 
