@@ -93,8 +93,8 @@ def release_bodies(
     """Check payloads again, for example after an update of cellar, and archive the payloads that are accepted now.
 
     Checks each payload before it releases the first. Exits with 1 if a payload is still refused. A payload that is set
-    aside is accepted too, and may replace the archive; --all skips these payloads. With --give,
-    its source gets the process, and what the former owner sent is set aside.
+    aside is accepted too, and may replace the archive; --all skips these payloads. With --give, the source that sent
+    the payload gets the process, and what the former owner sent is set aside.
     """
     bodies = _chosen(receipt_ids or [], code, everything=everything)
     if give and (not receipt_ids or any(each[0].code != WarningCode.SOURCES_DIFFER for each in bodies.values())):

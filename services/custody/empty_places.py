@@ -43,7 +43,7 @@ def _living_workers() -> list[str]:
     """Return the ids of the workers that renew their leases. If none that has not signed off does, it takes 26 s."""
     before, living = _expiries(), list[str]()
     for _ in range(_WATCHED_S if before else 0):
-        time.sleep(1)
+        time.sleep(1)  # leases are renewed by other processes, and nothing tells of it
         living = [each for each, expires_at in _expiries().items() if expires_at != before.get(each)]
         if living:
             break

@@ -297,7 +297,7 @@ def _judged(archive: Archive, said: Sequence[Row], found: Sequence[Row]) -> Sequ
 
 
 def _of(opened: Opened, table: type[SQLModel], said: Sequence[Row], found: Iterable[Row]) -> Iterator[Row]:
-    """Yield the rows of the database that must be in histories: those that have the key of a row of the store, and
+    """Yield the rows of the database that the histories must have: those with the key of a row of the store, and
     those of complete receipts and their messages that are older than their way into the store.
     """
     key, made_at, latest = key_columns(table), _MADE_AT.get(table), datetime.now(UTC) - _KEPT_WITHIN
