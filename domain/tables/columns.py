@@ -89,7 +89,7 @@ def settled(
     seen: Mapping[FieldId, Seen],
     words: TemplateWords,
 ) -> list[FormColumnRow]:
-    """Return the columns that all archives have now and that the kept columns lack, or have with another type."""
+    """Return the columns that all archives have now and that the kept columns lack, or have otherwise."""
     table, rows = form_table(template_id), {each.key: each for each in kept}
     taken = {name for each in kept for name in taken_by(each.name)}
     changed = []
