@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -80,13 +80,17 @@ def marks_of(
     return list(dict.fromkeys(found)), is_more
 
 
+_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
 def refused_page(query: RefusedQuery) -> RefusedPage:
     """Return refused deliveries, newest first. Before those that need a person come deliveries that are set aside.
 
     Raises as `troubles.refused_page` does.
     """
     asked = query.model_dump(include={"reference", "process_number"}, exclude_none=True)
-    found = refused_rows.set_aside(query.source)
+    since, until = query.received_after or _EVER[0], query.received_before or _EVER[1]
+    found = [each for each in refused_rows.set_aside(query.source) if since < each.received_at < until]
     aside = [each for each in found if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
         return RefusedPage(items=_views(aside), next=None)

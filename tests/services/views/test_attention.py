@@ -154,7 +154,10 @@ def test_page_and_group_of_what_is_set_aside_are_bounded_like_those_of_refused_b
     told.arrive_from_elsewhere()
     told.arrive_from_elsewhere()
     page = RefusedQuery(limit=1, state="open")
+    later = min(each.received_at for each in refused.set_aside())
 
+    assert len(triage.refused_page(RefusedQuery(state="open", received_after=later)).items) == 1
+    assert len(triage.refused_page(RefusedQuery(state="open", received_before=later)).items) == 0
     assert len(triage.refused_page(page).items) == 1
     marks, is_more = triage.marks_of(Trouble.REFUSED, [], ["SOURCES_DIFFER"], NOON + timedelta(days=1), page)
     assert (len(marks), is_more) == (2, False)
