@@ -116,7 +116,7 @@ dbt-sources: .venv/development
 # Extracts the texts, updates their Hebrew, and compiles it. What lacks its Hebrew stays empty in the .po file.
 TEXTS := adapters/words/texts
 console-texts: .venv/development
-	$(BIN)/pybabel -q extract -F $(TEXTS)/babel.cfg -k N_ -k NN_:1,2 -k _ --no-location --sort-output --omit-header \
+	$(BIN)/pybabel -q extract -F $(TEXTS)/babel.cfg -k N_ -k _ --no-location --sort-output --omit-header \
 	  -o $(TEXTS)/cellar.pot api/console domain
 	$(BIN)/pybabel -q update -D cellar -l he -i $(TEXTS)/cellar.pot -d $(TEXTS) --no-fuzzy-matching \
 	  --ignore-obsolete --ignore-pot-creation-date --no-wrap

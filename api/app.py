@@ -137,7 +137,7 @@ _OF_READERS = (
     *(archives.router, changes.router, batches.reruns, batches.redeliveries, batches.erasures),
     *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
     *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
-    *(installation.glance, installation.anchors, installation.sources, installation.people),
+    *(installation.glance, installation.anchors, installation.sources),
 )
 for each in _OF_READERS:
     app.include_router(

@@ -18,9 +18,8 @@ from models.errors import Conflict
 from models.messages.bodies import Unverified
 from models.messages.notification import EventType
 from models.store.fixity import NOTHING, Fixity
-from services.custody.remembering import Memory
+from services.custody.remembering import Memory, remember_check
 from services.custody.verifying import absent_store
-from services.people.letters import report_unverified, report_verified
 
 
 @of_cellar("verify-archives", "verify archives")
@@ -35,10 +34,10 @@ async def verify_archives(share: Annotated[float, Field(strict=True, gt=0, le=1)
     try:
         fixity = await in_thread(_verify, share)
     except Exception:  # whatever breaks the check, people hear of it; it is raised again
-        await in_thread(report_unverified, datetime.now(UTC))
+        await in_thread(remember_check, is_broken=True)
         await notify_endpoints(report(EventType.STORE_UNVERIFIED, flow_run.id, datetime.now(UTC), Unverified()))
         raise
-    await in_thread(report_verified, datetime.now(UTC))
+    await in_thread(remember_check, is_broken=False)
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
     findings = [f"found {counted(len(fixity.findings), 'fault')}"] if fixity.findings else []
     await name_run([f"verified {counted(fixity.objects, 'archive')}", *findings])

@@ -1,6 +1,5 @@
-"""What concerns people: notices and letters, logins, wrong tokens and last uses, their actions and saved views."""
+"""What concerns people: letters, logins, wrong tokens and last uses, their actions and saved views."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,102 +9,34 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import Json, Moment
-from models.said import Said
 
 _OPEN = text("closed_at IS NULL")
 
 
-class NoticeKind(StrEnum):
-    """What a notice is about. `docs/people.md` says when people are told of each."""
+class Trouble(BaseModel):
+    """What people are told of, in a line: how much of it there is, until when it came, and how urgent it is."""
 
-    ARCHIVES_FAILED = "archives_failed"
-    RUNS_FAILED = "runs_failed"
-    SYSTEM_AWAY = "system_away"
-    STORE_DAMAGED = "store_damaged"
-    STORE_UNVERIFIED = "store_unverified"
-    DELIVERIES_REFUSED = "deliveries_refused"
-    RECEIVER_REFUSING = "receiver_refusing"
-    PROCESSES_MISSING = "processes_missing"
-    ENDPOINT_FAILING = "endpoint_failing"
-    ENDPOINT_DISABLED = "endpoint_disabled"
-    MESSAGES_DEAD = "messages_dead"
-    CONDITION = "condition"
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Something wrong that was found, now.
-
-    `key` tells it from other things of its kind: a cause, a system, a source, an endpoint. `count` is the number of
-    archives, deliveries or messages that it concerns, since `since`; `last_at` is the time of the newest of them.
-    `level` grows with urgency. `detail` is what is said of it. With a count of 0, the thing is over, and `detail`
-    says how it ended.
-    """
-
-    kind: NoticeKind
-    key: str
-    count: int
-    since: datetime
-    last_at: datetime
-    detail: Said | None = None
-    level: int = 0
-
-
-class Notice(SQLModel):
-    """An outage from its beginning to its end. No two open notices have the same kind and key.
-
-    `count` is the number now, `most` the greatest number so far. `told_…` is what people were told last: `told_times`
-    is the number of times, 0 before the first. `gone_at` is the time since when the thing is no longer found.
-    """
-
-    notice_id: str = Field(primary_key=True, max_length=32)
-    kind: NoticeKind
-    key: str = Field(max_length=255)
-    detail: dict[str, Any] | None = Field(default=None, sa_type=Json)
-    level: int
-    count: int
-    most: int
-    opened_at: datetime = Field(sa_type=Moment)
-    last_at: datetime = Field(sa_type=Moment)
-    gone_at: datetime | None = Field(default=None, sa_type=Moment)
-    closed_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
-    told_times: int = 0
-    told_at: datetime | None = Field(default=None, sa_type=Moment)
-    told_count: int = 0
-    told_level: int = 0
-    told_last_at: datetime | None = Field(default=None, sa_type=Moment)
-
-
-class NoticeRow(Notice, table=True):
-    """A `Notice`, however many processes notice the same thing."""
-
-    __tablename__ = "notice"
-    __table_args__ = (Index("ix_notice_open", "kind", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),)
-
-    kind: str = Field(max_length=32)  # type: ignore[assignment]
-
-
-class LetterRow(SQLModel, table=True):
-    """A letter. `number` counts the letters of a notice to an address, from 1.
-
-    `address` is masked: a scheme and a digest. The letter is sent next at `next_at`, which is None once it is sent,
-    replaced by a newer letter of its notice, or given up.
-    `failure` says why the last attempt failed, without a word of the service that refused it.
-    """
-
-    __tablename__ = "letter"
-
-    notice_id: str = Field(primary_key=True, max_length=32)
-    number: int = Field(primary_key=True)
-    address: str = Field(primary_key=True, max_length=64)
-    title: str
     text: str
-    planned_at: datetime = Field(sa_type=Moment)
-    attempts: int = 0
-    next_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
-    sent_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
-    failed_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    count: int
+    urgency: int
+    last_at: datetime | None
+
+
+class AddressRow(SQLModel, table=True):
+    """What an address of people was `told` in the letter that it took last, by names of `Trouble`.
+
+    `address` is masked: a scheme and a digest. It gets no letter before `next_at`: one is on its way, or was not taken.
+    `failure` says why, without a word of the service that refused it, and `failing_since` since when.
+    """
+
+    __tablename__ = "people_address"
+
+    address: str = Field(primary_key=True, max_length=64)
+    told: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    told_at: datetime | None = Field(default=None, sa_type=Moment)
+    next_at: datetime = Field(sa_type=Moment)
     failure: str | None = None
+    failing_since: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class ActionKind(StrEnum):
@@ -219,11 +150,11 @@ class SavedViewRow(SQLModel, table=True):
 class AddressTest(BaseModel):
     """A test of one address. The address is masked, since it holds secrets."""
 
-    address: str = Field(description="Scheme and digest of the address, such as `slack:3f2a9c1b`.")
-    is_taken: bool = Field(description="Whether the service has taken the test.")
-    why: str = Field(default="", description="Why it has not.")
+    address: str
+    is_taken: bool
+    why: str = ""
 
 
 class PeopleTest(BaseModel):
-    is_well: bool = Field(description="Whether there are addresses, and all have taken the test.")
-    addresses: list[AddressTest] = Field(description="The addresses of `CELLAR_PEOPLE_URLS`.")
+    is_well: bool
+    addresses: list[AddressTest]

@@ -400,14 +400,6 @@ class Sentence(Enum):
     version_changed = "the current version changed while its archive was completed; run the archive again"
     discrepancies_differ = "expected %(expected)s discrepancies of the payload, got others; run the archive again"
     endpoint_unconfirmed = "an endpoint has not confirmed its message: %(why)s"
-    # what letters say
-    missing_soon = "To be deleted: %(within)s; the first in %(age)s, at %(at)s."
-    within_hours = "%(count)s within %(hours)s h"
-    became_of_missing = "%(each)s."
-    count_archived = "archived: %(count)s"
-    count_deleted = "deleted by Cellosign: %(count)s"
-    count_dismissed = "dismissed by a person: %(count)s"
-    no_reason_kept = "no reason is kept"
     # what a batch would do
     archives_again = "Archives that would be run again, with files, data, payments and notifications: %(count)s."
     no_archive_again = "No archive would be run again."

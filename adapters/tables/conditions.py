@@ -58,11 +58,10 @@ def set_within(  # noqa: PLR0913 -- a keyword per limit of what is ended
     is_over = col(ConditionRow.code).in_([code for code, each in found.items() if not each])
     is_earlier = sqlalchemy.true() if begun_at is None else col(ConditionRow.found_at) <= begun_at
     ended = session.connection().execute(delete(ConditionRow).where(*its, is_over, is_own, is_earlier))
-    if kind is not Subject.STORE and (any(found.values()) or ended.rowcount > 0):
+    if kind is Subject.ARCHIVE and (any(found.values()) or ended.rowcount > 0):
         codes = session.exec(select(ConditionRow.code).where(*its)).all()
         entries.set_facets(session, subject, facets_of(Kind.CONDITION, codes))
-        if kind is Subject.ARCHIVE:
-            _remember(session, subject, before & OF_FILES, set(codes) & OF_FILES, now)
+        _remember(session, subject, before & OF_FILES, set(codes) & OF_FILES, now)
 
 
 def _remember(session: Session, reference: str, before: set[str], after: set[str], now: datetime) -> None:

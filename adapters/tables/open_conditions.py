@@ -27,7 +27,7 @@ from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow, DiscrepancyState
 from models.erasures import TombstoneRow
-from models.messages.notification import EndpointRow, NotificationRow, NotificationState
+from models.messages.notification import EndpointRow, EventRow, EventType, NotificationRow, NotificationState
 from models.people import LoginRow
 from models.runs.receipt import RefusedRow, WaitingRow
 from models.shapes import DriftCode, ShapeMemberRow
@@ -46,8 +46,6 @@ from models.views.troubles import ConditionGroup
 
 NOT_KEPT = "UNKNOWN"
 """The cause of an archive that failed before causes were kept."""
-_SAID = ("sentence", "why")
-"""Values that the rows keep as JSON of what is said."""
 
 _NUMBER = func.count()
 
@@ -77,6 +75,10 @@ def _span(at: Any) -> tuple[Any, Any]:
 
 def _a_day_ago() -> datetime:
     return datetime.now(UTC) - SHOWN_FOR
+
+
+def _two_hours_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(hours=2)
 
 
 def _an_hour_ago() -> datetime:
@@ -159,6 +161,16 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         Severity.WARNING,
         func.count(col(RefusedRow.receipt_id).distinct()),
     ),
+    DerivedCode.REQUESTS_REFUSED: _Rows(
+        Subject.SYSTEM,
+        sqlalchemy.cast(literal_column("'webhook'"), String),
+        (
+            col(EventRow.type) == EventType.RECEIVER_REFUSING,
+            col(EventRow.at) > bindparam("refused", callable_=_two_hours_ago, type_=Moment()),
+        ),
+        _span(EventRow.at),
+        Severity.WARNING,
+    ),
     DerivedCode.DISCREPANCY_OPEN: _Rows(
         Subject.DISCREPANCY,
         col(DiscrepancyRow.code),
@@ -183,7 +195,6 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         (_IS_THERE, _IS_DISABLED),
         _span(EndpointRow.disabled_at),
         Severity.INFO,
-        values={"why": func.max(col(EndpointRow.values)["disabled_why"].as_string())},
     ),
     DerivedCode.BREAK_GLASS_USED: _Rows(
         Subject.SYSTEM,
@@ -207,7 +218,7 @@ _ROWS: Mapping[AnyCode, _Rows] = {
             (_span(ConditionRow.since)[0], _span(ConditionRow.found_at)[1]),
             count=func.sum(ConditionRow.count),
         )
-        for code in (ConditionCode.BACKUP_FAILED, ConditionCode.TOMBSTONES_UNSENT)
+        for code in (ConditionCode.STORE_UNCHECKED, ConditionCode.BACKUP_FAILED, ConditionCode.TOMBSTONES_UNSENT)
     },
     DerivedCode.ERASED_RETURNED: _Rows(
         Subject.DELIVERY,
@@ -301,7 +312,8 @@ def _found(session: Session, code: AnyCode, of: _Rows, source: str | None) -> It
     for row in session.execute(ordered, {"its_source": source}).mappings():
         told: dict[str, Any] = {name: row.get(f"its_{name}") for name in its | found}
         shown = {name: told.pop(name) for name in (*of.by, *of.values)}
-        shown |= {name: json.loads(shown[name]) for name in of.values if name in _SAID and shown[name]}
+        if sentence := shown.get("sentence"):
+            shown["sentence"] = json.loads(sentence)
         told["count"] = told["subjects"] if told["count"] is None else told["count"]
         told["key"] = told["key"] or NOT_KEPT
         yield ConditionGroup(code=code, kind=of.kind, severity=of.severity, values=shown, **told)

@@ -1,5 +1,5 @@
-"""`/api/overview`, `/api/anchors`, `/api/sources`, `/api/people`: how the installation is, the proofs of what it
-held, who sends to it, and whom it can reach.
+"""`/api/overview`, `/api/anchors`, `/api/sources`: how the installation is, the proofs of what it held, and who sends
+to it.
 """
 
 from datetime import UTC, datetime
@@ -9,17 +9,14 @@ from fastapi import APIRouter, Query
 
 from api.json.routes import does
 from models.access import Action
-from models.people import PeopleTest
 from models.views.health import AnchorPage
 from models.views.overview import Overview
 from models.views.sources import Sources
-from services.people.letters import try_people
 from services.views import anchor_list, overview, source_list
 
 glance = APIRouter(prefix="/api/overview", tags=["overview"])
 anchors = APIRouter(prefix="/api/anchors", tags=["anchors"])
 sources = APIRouter(prefix="/api/sources", tags=["sources"])
-people = APIRouter(prefix="/api/people", tags=["people"])
 
 
 @glance.get("", **does(Action.READ_TROUBLES, "The installation at one glance", "The overview."))
@@ -41,11 +38,3 @@ def list_anchors(
 def list_sources() -> Sources:
     """`default` comes first. Secrets are never shown; `cellar sources` adds and changes sources."""
     return source_list.all_sources()
-
-
-@people.post(
-    "/test", **does(Action.CHANGE_SETTINGS, "Send a test to each address of people", "What came of each test.")
-)
-def test_people() -> PeopleTest:
-    """It takes up to 20 s if a service hangs. Addresses are masked."""
-    return try_people(datetime.now(UTC))

@@ -17,7 +17,6 @@ from domain.messages.bodies import receiver_refusing
 from models.errors import Transient
 from models.messages.notification import TurnedAway
 from services.messages.events import announce, prefect_event
-from services.people.letters import report_refusing
 
 log = structlog.get_logger()
 
@@ -75,7 +74,6 @@ class Refusing:
         event = receiver_refusing(first_hour, turned_away, turned_away.last_at, url)
         log.warning("requests are turned away", by_code=dict(turned_away.by_code))
         await asyncio.to_thread(announce, event)
-        await asyncio.to_thread(report_refusing, turned_away.by_code, turned_away.last_at)
         with suppress(Transient):
             await prefect_api.emit(prefect_event(event))
 

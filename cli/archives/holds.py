@@ -8,7 +8,7 @@ import typer
 
 from cli.options import filters, person
 from cli.terminal import Json, named_options
-from domain.people.letters import count_text
+from domain.people.conditions import count_text
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.holds import Holding
 from services import holds

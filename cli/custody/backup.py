@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from adapters.settings.settings import settings
 from cli.results import print_found, say
 from cli.terminal import Json, cell, print_json, time_text
-from domain.people.letters import count_text
+from domain.people.conditions import count_text
 from models.errors import WrongUse
 from models.store.backup import LastBackup, LastDrill, Restored
 from services.backups.making import back_up, place_of_backups

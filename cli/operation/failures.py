@@ -3,7 +3,7 @@
 `cellar missing`: lists processes that should have been archived, and dismisses findings.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -17,38 +17,16 @@ from cli.options import NotKept, filters, person
 from cli.results import print_found, print_list
 from cli.terminal import Csv, Folds, Json, Wide, cell, console, dismissal, paragraph, time_text
 from domain.completeness.missing import left_text, why_text
-from domain.people.letters import count_text
-from domain.runs import heals_by_rerun, waits_text
-from domain.words.catalogue import MEANINGS
+from domain.people.conditions import alike, condition_text, count_text
+from domain.runs import heals_by_rerun
 from domain.words.causes import CAUSES
-from models.store.condition import OF_CHECKS, OF_COMPARISONS, ConditionCode, DerivedCode, Subject
+from models.store.condition import OF_CHECKS, DerivedCode
 from models.views.troubles import ConditionGroup, FailureGroup, Failures, FindingState, MissingQuery, MissingView
 from services.completeness import finding_missing
 from services.views import troubles
 
 missing = typer.Typer(help="List processes whose archives are missing, and dismiss findings.", no_args_is_help=True)
 _MISSING = ("reference", "left", Folds("why"), "process", "source", "deadline", "transaction", "id")
-_NOUNS: Mapping[Subject, tuple[str, str]] = {
-    Subject.ARCHIVE: ("archive", ""),
-    Subject.SYSTEM: ("run", ""),
-    Subject.DELIVERY: ("body", "bodies"),
-    Subject.PROCESS: ("process", "processes"),
-    Subject.DISCREPANCY: ("discrepancy", "discrepancies"),
-    Subject.ENDPOINT: ("endpoint", ""),
-    Subject.MESSAGE: ("message", ""),
-    Subject.TEMPLATE: ("change", ""),
-}
-_SHOWN_BY: Mapping[str, str] = {
-    DerivedCode.ARCHIVE_FAILED: "cellar failures",
-    ConditionCode.RUN_FAILED: "cellar failures",
-    DerivedCode.DELIVERY_REFUSED: "cellar quarantine list",
-    DerivedCode.DISCREPANCY_OPEN: "cellar discrepancies list",
-    DerivedCode.PROCESS_MISSING: "cellar missing list",
-    **dict.fromkeys((DerivedCode.ENDPOINT_FAILING, DerivedCode.ENDPOINT_DISABLED), "cellar endpoints show {key}"),
-    DerivedCode.MESSAGES_DEAD: "cellar endpoints messages {key}",
-    **dict.fromkeys((DerivedCode.FIELD_VANISHED, DerivedCode.TEMPLATE_DRIFTED), "cellar templates show {key}"),
-    DerivedCode.RETENTION_DUE: "cellar list --due {key}",
-}
 
 
 class FailuresAndConditions(Failures):
@@ -104,47 +82,8 @@ def _head(group: FailureGroup) -> Text:
 
 
 def print_conditions(terminal: Console, groups: Iterable[ConditionGroup], now: datetime) -> None:
-    for each in alike(groups):
+    for each in alike(groups).values():
         terminal.print(Text(cell(condition_text(each, now))))
-
-
-def alike(groups: Iterable[ConditionGroup]) -> list[list[ConditionGroup]]:
-    """Return conditions by code and kind, for a line each. Each system that is away has a line of its own. Pure."""
-    found: dict[object, list[ConditionGroup]] = {}
-    for each in groups:
-        found.setdefault((each.code, each.kind, each.code == DerivedCode.SYSTEM_AWAY and each.key), []).append(each)
-    return list(found.values())
-
-
-def condition_text(groups: Sequence[ConditionGroup], now: datetime) -> str:
-    """Return a line such as `FILE_EXTRA: 2 archives; see …` of conditions that are alike. Pure."""
-    group = groups[0]
-    if group.code == DerivedCode.SYSTEM_AWAY and group.first_at:
-        return f"{group.code}: {waits_text(group.key, group.subjects, group.first_at, now)}"
-    if group.code == ConditionCode.TIME_STAMP_ENDS:
-        return f"{group.code}: {group.key}. {MEANINGS[group.code].what}"
-    if group.kind is Subject.STORE and group.code in OF_COMPARISONS:
-        return f"{group.code}: {MEANINGS[group.code].what}"
-    if group.kind is Subject.STORE:
-        return f"{group.code}: {count_text(group.count, 'file')} beside the archives; see `cellar verify`"
-    counted = count_text(sum(each.subjects for each in groups), *_NOUNS[group.kind])
-    if groups[1:]:
-        counted += f": {'; '.join(f'{each.subjects:,} {_about(each, now)}' for each in groups)}"
-    elif about := _about(group, now):
-        counted += f", {about}"
-    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
-    shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key="NAME" if groups[1:] else group.key)
-    return f"{group.code}: {counted}; see `{shown_by}`"
-
-
-def _about(group: ConditionGroup, now: datetime) -> str:
-    parts = [f"{group.key} in {task}" if (task := group.values.get("task")) else group.key]
-    parts.append(group.values.get("why") or "")
-    if deadline_at := group.values.get("deadline_at"):
-        parts.append(f"the first with {left_text(deadline_at, now)}")
-    if group.code == DerivedCode.ENDPOINT_FAILING:
-        parts.append(count_text(group.count, "message waits", "messages wait"))
-    return ", ".join(filter(None, parts))
 
 
 @missing.command("list")

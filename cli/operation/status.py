@@ -20,10 +20,10 @@ from adapters.inbox.inbox import Backlog, backlog
 from adapters.peers import prefect_facts
 from adapters.tables.open_conditions import open_conditions
 from adapters.tables.runs import leases
-from cli.operation.failures import alike, print_conditions
+from cli.operation.failures import print_conditions
 from cli.results import print_found, say
 from cli.terminal import Folds, Json, cell, console, print_fitted, print_json, print_rows
-from domain.people import letters
+from domain.people.conditions import alike, count_text
 from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
 from models.views.health import Check, Grade
 from models.views.troubles import ConditionGroup
@@ -137,7 +137,7 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {letters.count_text(found.runs_in_progress, 'run')} in progress"))
+        terminal.print(Text(f"archives: {states}; {count_text(found.runs_in_progress, 'run')} in progress"))
     print_conditions(terminal, found.conditions or [], now)
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found.checks, found.conditions)}", style="bold"))
 
@@ -177,5 +177,5 @@ def _verdict(checks: Sequence[Check], conditions: Iterable[ConditionGroup] | Non
         (len(alike(each for each in conditions or [] if each.severity is not Severity.INFO)), *_OPEN),
     )
     lacking = ", ".join(_LACKING[each.name] for each in checks if each.verdict is Grade.OFF and each.name in _LACKING)
-    found = [letters.count_text(*each) for each in counted if each[0]] + [f"there is no {lacking}"] * bool(lacking)
+    found = [count_text(*each) for each in counted if each[0]] + [f"there is no {lacking}"] * bool(lacking)
     return ", ".join(found) or "all is well"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from gettext import NullTranslations
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from models.said import Meaning
 
@@ -18,15 +18,6 @@ ENGLISH = NullTranslations()
 def N_(text: str) -> str:  # noqa: N802 -- gettext's own name for a text that is worded later
     """Mark a text for translation where it is written, and word it later."""
     return text
-
-
-Plural: TypeAlias = tuple[str, str]
-"""A text about one thing, and about a number of them."""
-
-
-def NN_(one: str, many: str) -> Plural:  # noqa: N802 -- as `N_`
-    """Mark a text and its plural for translation, as `N_` does."""
-    return one, many
 
 
 def meant(meanings: Mapping[str, Meaning], code: str | None, texts: NullTranslations = ENGLISH) -> Meaning | None:

@@ -10,7 +10,7 @@ depends_on = None
 _COLUMNS = {
     **dict.fromkeys(("receipt", "run", "archive"), "cause_values"),
     **dict.fromkeys(("refused", "discrepancy", "endpoint", "notification", "notification_attempt"), "values"),
-    **{"batch_item": "values", "notice": "detail"},
+    "batch_item": "values",
 }
 _IS_NULL = """UPDATE {table} SET "{column}" = NULL WHERE "{column}" = 'null'"""
 

@@ -99,6 +99,12 @@ class ConditionCode(FindingCode):
         short="Not compared",
     )
 
+    STORE_UNCHECKED = finding(
+        "A check of the store broke off, so damage would not be found.",
+        "See the last run of verify-archives in Prefect, and run cellar doctor. The next check that comes to its end "
+        "ends this.",
+        short="Store not checked",
+    )
     BACKUP_FAILED = finding(
         "The last backup did not come to its end, or could not read all files.",
         "Run cellar backup, which says why. Earlier backups are not touched.",
@@ -131,6 +137,11 @@ class DerivedCode(FindingCode):
         "Deliveries were refused; their bodies are in quarantine.",
         "Release or dismiss each of them.",
         short="Refused bodies",
+    )
+    REQUESTS_REFUSED = finding(
+        "The receiver turns requests to the webhook away, and Cellosign deletes what it cannot deliver.",
+        "Run cellar doctor, and see the log of the receiver. This ends two hours after the last hour with many.",
+        short="Requests turned away",
     )
     DISCREPANCY_OPEN = finding(
         "Payments, forms or settlement reports contradict each other.",

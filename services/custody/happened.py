@@ -17,7 +17,7 @@ from models.completeness.processes import MissingProcessRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
 from models.errors import Conflict
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
-from models.people import ActionRow, LetterRow, NoticeRow, SavedViewRow
+from models.people import ActionRow, SavedViewRow
 from models.runs.batch import BatchItemRow, BatchRow
 from models.runs.receipt import RefusedRow
 from models.settlements.settlement import SettlementReportRow
@@ -25,8 +25,8 @@ from models.store.fixity import Fault, FixityFinding
 from models.tables import FormColumnRow
 
 KEPT = by_name(
-    *(ActionRow, BatchItemRow, BatchRow, FormColumnRow, HoldRow, LetterRow, MissingProcessRow, NoticeRow),
-    *(SavedViewRow, TombstoneMarkRow, TombstoneRow),
+    *(ActionRow, BatchItemRow, BatchRow, FormColumnRow, HoldRow, MissingProcessRow, SavedViewRow),
+    *(TombstoneMarkRow, TombstoneRow),
 )
 """The tables of which each row stands in the store as it is."""
 _IN_HISTORIES = by_name(EventRow, NotificationAttemptRow)  # where they are of receipts

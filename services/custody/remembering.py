@@ -147,6 +147,16 @@ class Memory:
         conditions.set_within(session, kind, subject, found, now, is_quick=self._is_quick, begun_at=self._begun_at)
 
 
+def remember_check(*, is_broken: bool) -> None:
+    """Open the condition that a check of the store broke off, or end it. A database that is away costs that alone."""
+    found = {ConditionCode.STORE_UNCHECKED: Found(1, {}) if is_broken else None}
+    try:
+        with writing() as session:
+            conditions.set_within(session, Subject.SYSTEM, "verify-archives", found, datetime.now(UTC))
+    except Transient as error:
+        log.warning("it is not remembered whether the check came to its end", why=type(error).__name__)
+
+
 def check_again(reference: str) -> bool:
     """Check an archive that has an open condition, and return whether it still has one."""
     if reference not in conditions.references(reference):

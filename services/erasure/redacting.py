@@ -19,7 +19,7 @@ from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyCode, DiscrepancyRow
 from models.messages.notification import EventRow
-from models.people import LetterRow, NoticeRow, SavedViewRow
+from models.people import SavedViewRow
 from models.runs.batch import BatchItemRow, BatchRow
 from models.search import DerivedRow, Kind, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
@@ -32,8 +32,6 @@ _NAME_OTHERS = (*DUPLICATE_CODES, DiscrepancyCode.AMBIGUOUS_MATCH)
 _NOTED: Mapping[type[SQLModel], Any] = {
     BatchRow: col(BatchRow.id),
     SavedViewRow: col(SavedViewRow.view_id),
-    LetterRow: col(LetterRow.notice_id),
-    NoticeRow: col(NoticeRow.notice_id),
     EventRow: col(EventRow.event_id),
 }
 _NO_NUMBER = -1
@@ -42,8 +40,7 @@ _NO_NUMBER = -1
 def redact(session: Session, named: Named) -> None:
     """Take an archive out of the rows that stay, in the caller's transaction. What is noted is noted anew."""
     _redact_searches(session, named)
-    for table in (ConditionRow, LetterRow, NoticeRow):
-        _redact_columns(session, named, table)
+    _redact_columns(session, named, ConditionRow)
     of_many = (col(EventRow.reference) == "", col(EventRow.receipt_id) != named.digest)  # archive.erased tells it
     _redact_columns(session, named, EventRow, *of_many)
     entries, items = (col(each) for each in (SettlementEntryRow.reference, BatchItemRow.subject))

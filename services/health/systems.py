@@ -21,7 +21,7 @@ from adapters.store import last_records, seals, sources
 from adapters.store.tombstones import last_ended
 from adapters.tables import conditions
 from adapters.tables.open_conditions import open_conditions
-from adapters.tables.people import notices
+from adapters.tables.people import addresses
 from adapters.tables.runs import receipts
 from domain.runs import age_text
 from models.errors import System, Transient, Unusable
@@ -351,9 +351,9 @@ def _people() -> Found:
     count = len(settings().people_urls)
     if not count:
         return off(Sentence.no_people)
-    newest, addresses = notices.newest_letters(), map(masked, settings().people_urls)
-    failed = {each: newest[each] for each in addresses if each in newest and newest[each].failure}
-    if failed:
-        failures = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
-        return plain(Grade.WARNING, "; ".join(failures))
+    now = datetime.now(UTC)
+    failing = [each for url in settings().people_urls if (each := addresses.known(masked(url), now)).failing_since]
+    if failing:
+        since = [f"{each.address} since {each.failing_since:%Y-%m-%d %H:%M} UTC: {each.failure}" for each in failing]
+        return plain(Grade.WARNING, "; ".join(since))
     return ok(Sentence.people_hear, count=count)

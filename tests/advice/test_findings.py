@@ -1,4 +1,4 @@
-"""The advice about each finding ends it: faults of the store, discrepancies, warnings, refused bodies, notices."""
+"""The advice about each finding ends it: faults of the store, discrepancies, warnings, refused bodies."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,25 +16,14 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.objects import history
 from adapters.tables.open_conditions import open_numbers
-from adapters.tables.people import notices
-from adapters.tables.runs import receipts, runs
 from cli.custody.verify import _advice
-from domain.people.letters import Places, words
-from domain.people.notices import Word, opened
 from domain.words.causes import REFUSALS
-from models.archive.archive import State, WarningCode
+from models.archive.archive import WarningCode
 from models.discrepancies import Discrepancy, DiscrepancyCode
-from models.errors import RefusalCode, Refused, System
-from models.messages.notification import EndpointRow, NotificationRow, NotificationState
-from models.people import NoticeKind
-from models.runs.receipt import Cause, RunState
-from models.said import verbatim
+from models.errors import RefusalCode, Refused
 from models.store.condition import DerivedCode
 from models.store.fixity import Fault
-from services.completeness.finding_missing import find_missing
-from services.messages import endpoints
 from services.payments.discrepancies import reconcile_many
-from services.people.letters import look, report_refusing, report_unverified
 from services.triggering.refused import restore_refused
 from tests.advice.following import followed, ran
 from tests.cli.archives.test_quarantine_command import quarantined
@@ -44,8 +33,6 @@ from tests.domain.archive.test_reading import FIRES
 from tests.domain.payloads import changed
 from tests.flows.conftest import received
 from tests.installations import archive_of, archived, damaged_file
-from tests.records import put, run_row
-from tests.reported_events import SUBMITTED, archived_at, event, reported
 from tests.samples import sample_body, sample_document
 
 R = "process-1"
@@ -286,165 +273,15 @@ def test_every_refusal_has_its_body() -> None:
 
 
 @pytest.mark.parametrize("code", get_args(RefusalCode))
-def test_refused_body_is_ended_by_a_person_as_the_letter_says(cellar: Cellar, code: RefusalCode) -> None:
+def test_refused_body_is_ended_by_a_person(cellar: Cellar, code: RefusalCode) -> None:
     receipt_id = quarantined(BODIES.get(code, f"of {code}".encode()), Refused(code, "a detail"), NOW)
     if code in BODIES:  # the body is what gives the code: another check says the same
         (again,) = json.loads(cellar("quarantine", "release", receipt_id, "--json").output)
         assert (again["released"], again["code"]) == (False, code)
     restore_refused()
     assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {code: 1}
-    letter = letter_about(NoticeKind.DELIVERIES_REFUSED)
 
-    followed(cellar, letter, RECEIPT=receipt_id, WHY="a scanner")
+    assert cellar("quarantine", "dismiss", receipt_id, "--why", "a scanner").status == 0
 
     restore_refused()
     assert open_numbers(DerivedCode.DELIVERY_REFUSED) == {}
-
-
-# letters to people
-
-
-def failed(_cellar: Cellar) -> Mend:
-    receipts.set_failed(
-        received(R, BODY).receipt_id, Cause("CANCELLED", None, "Cancelled", verbatim("a person cancelled the run")), NOW
-    )
-    return lambda: None
-
-
-def away(_cellar: Cellar) -> Mend:
-    receipt_id = received(R, BODY).receipt_id
-
-    def _begun(attempt: int) -> None:
-        run = run_row("run", receipt_id, attempt=attempt, reference=R, started_at=NOW)  # fmt: skip
-        runs.begin(run)
-
-    def _next_attempt() -> None:
-        _begun(2)
-        ran(R)
-        runs.end("run", 2, RunState.COMPLETED, State.COMPLETED, NOW)
-
-    _begun(1)
-    runs.wait(
-        "run", 1, System.STORE, NOW, Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
-    )
-    return _next_attempt
-
-
-def store_damaged(cellar: Cellar) -> Mend:
-    archived(R, BODY)
-    damaged_file(R)
-    cellar("verify")
-    return lambda: archived(R, BODY)
-
-
-def runs_failed(_cellar: Cellar) -> Mend:
-    archived(R, BODY)
-    key = f"{ocfl.object_key(R)}/inventory.json"
-    kept = (store() / key).read_bytes()
-    (store() / key).write_bytes(b"damaged")
-    assert ran(R)
-
-    def _restored() -> None:
-        (store() / key).write_bytes(kept)
-        assert ran(R) is None
-
-    return _restored
-
-
-def deliveries_refused(_cellar: Cellar) -> Mend:
-    quarantined(b"nonsense", Refused("NOT_JSON", "no JSON"), NOW)
-    restore_refused()
-    return lambda: None
-
-
-def processes_missing(_cellar: Cellar) -> Mend:
-    reported(event(SUBMITTED, NOW - timedelta(hours=30.5), R))
-    find_missing(NOW)
-
-    def _sent_again() -> None:
-        archived_at(NOW, R)
-        find_missing(NOW)
-
-    return _sent_again
-
-
-def endpoint(**members: Any) -> Callable[[Cellar], Mend]:
-    def _there(_cellar: Cellar) -> Mend:
-        put(EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **members))
-
-        def _is_well() -> None:
-            endpoints.disable("erp", "its operator", NOW)
-            endpoints.enable("erp", "its operator", NOW)
-
-        return _is_well if "failing_since" in members else lambda: None
-
-    return _there
-
-
-def messages_dead(cellar: Cellar) -> Mend:
-    endpoint()(cellar)
-    put(
-        NotificationRow(
-            message_id="m",
-            reference=R,
-            receipt_id="1",
-            endpoint="https://erp.example",
-            endpoint_name="erp",
-            event="archive.completed",
-            state=NotificationState.DEAD,
-            planned_at=NOW,
-            skipped_why="not in time",
-        )
-    )
-    return lambda: None
-
-
-NOTICES: dict[NoticeKind, Callable[[Cellar], Mend]] = {
-    NoticeKind.ARCHIVES_FAILED: failed,
-    NoticeKind.SYSTEM_AWAY: away,
-    NoticeKind.RUNS_FAILED: runs_failed,
-    NoticeKind.STORE_DAMAGED: store_damaged,
-    NoticeKind.PROCESSES_MISSING: processes_missing,
-    NoticeKind.ENDPOINT_FAILING: endpoint(failing_since=NOW),
-    NoticeKind.ENDPOINT_DISABLED: endpoint(disabled_at=NOW),
-    NoticeKind.MESSAGES_DEAD: messages_dead,
-}
-OF_TIME = {
-    NoticeKind.DELIVERIES_REFUSED: "it ends two hours after the last; what it says ends the refused bodies, above",
-    NoticeKind.RECEIVER_REFUSING: "it ends two hours after the last report",
-    NoticeKind.STORE_UNVERIFIED: "it ends with the next check that comes to its end, of the flow",
-    NoticeKind.CONDITION: "its advice is that of its condition",
-}
-
-
-def letter_about(kind: NoticeKind) -> str:
-    (seen,) = [each for each in look({}, datetime.now(UTC)) if each.kind is kind]
-    return words(opened(seen, "n"), Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
-
-
-def test_every_notice_has_its_situation() -> None:
-    assert set(NoticeKind) == NOTICES.keys() | OF_TIME.keys()
-
-
-@pytest.mark.parametrize("kind", NOTICES)
-def test_advice_of_a_letter_ends_what_it_is_about(cellar: Cellar, kind: NoticeKind) -> None:
-    mend = NOTICES[kind](cellar)
-    letter = letter_about(kind)
-
-    mend()
-    followed(cellar, letter, REFERENCE=R)
-
-    assert [each.kind for each in look({}, datetime.now(UTC)) if each.kind is kind and each.count] == []
-
-
-@pytest.mark.parametrize("kind", [NoticeKind.RECEIVER_REFUSING, NoticeKind.STORE_UNVERIFIED])
-def test_commands_of_a_letter_about_what_ends_by_itself_are_run(cellar: Cellar, kind: NoticeKind) -> None:
-    if kind is NoticeKind.RECEIVER_REFUSING:
-        report_refusing({"UNAVAILABLE": 3}, NOW)
-    else:
-        report_unverified(NOW)
-    (notice,) = notices.open_notices()
-
-    letter = words(notice, Word.FIRST, Places("https://cellar", "https://prefect"), NOW).text
-
-    assert followed(cellar, letter).keys() == {"doctor"}

@@ -256,7 +256,7 @@ def time_zone(world: World) -> Mend:
 def people(world: World) -> Mend:
     world.configure(people_urls=closed_url().replace("http", "json"))
     receipts.set_failed(registered("r"), Cause("CONFLICT", None, "Conflict", verbatim("two records")), NOW)
-    tell(NOW)
+    tell(NOW + timedelta(hours=1))
     return lambda: world.configure(people_urls=world.chat)
 
 

@@ -40,7 +40,6 @@ REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metr
 LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
-PEOPLE = "POST /api/people/test"
 ACCESS, ANCHORS, CHANGES = "GET /api/access", "GET /api/anchors", "GET /api/changes"
 TEMPLATES, TEMPLATE, NAMING = (
     "GET /api/templates",
@@ -522,10 +521,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (DISMISSAL, 409, "FINDING_CLOSED"): _dismiss("gone twice", 2),
     (DISMISSAL, 422, "BAD_PARAMETER"): _post("/api/missing/any/dismiss"),
     (DISMISSAL, 503, "UNAVAILABLE"): _without_database("POST", "/api/missing/any/dismiss", EXPLAINED),
-    (PEOPLE, 200, ""): _post("/api/people/test"),
-    (PEOPLE, 401, "UNAUTHORIZED"): _plain("POST", "/api/people/test"),
-    (PEOPLE, 422, "BAD_PARAMETER"): _post("/api/people/test?address=all"),
-    (PEOPLE, 503, "UNAVAILABLE"): _without_database("POST", "/api/people/test"),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),

@@ -16,7 +16,7 @@ from services.custody.rebuilding import check_empty, rebuild
 from tests.conftest import MIGRATED, Configure, make_tables, url_of
 
 LOGINS = {"login", "wrong_tokens", "last_use"}
-AT_WORK = {"change", "lease", "task_result", "waiting", "noted", "unsent_access"}
+AT_WORK = {"change", "lease", "task_result", "waiting", "noted", "people_address", "unsent_access"}
 """Tables of what is under way: it begins again."""
 FOUND_AGAIN = {"condition", "stored_object", "endpoint"}
 """Tables of what the next check of the store finds, and of endpoints: they are kept sealed (`kept_endpoints`), and how

@@ -13,13 +13,14 @@ from adapters.tables import conditions
 from adapters.tables.conditions import Found
 from adapters.tables.open_conditions import every_label, open_conditions
 from adapters.tables.runs import receipts
+from domain.people.conditions import alike, condition_text
 from domain.words.catalogue import in_words
 from models.access import UnsentAccessRow
 from models.archive.archive import ArchiveRow, State
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyRow
 from models.erasures import HoldRow, TombstoneRow
-from models.messages.notification import EndpointRow, NotificationRow
+from models.messages.notification import EndpointRow, EventRow, EventType, NotificationRow
 from models.people import LoginRow
 from models.runs.receipt import Cause, RefusedRow, WaitingRow
 from models.said import Sentence, verbatim
@@ -107,6 +108,22 @@ def backups_fail() -> None:
     with writing() as session:
         for code in (ConditionCode.BACKUP_FAILED, ConditionCode.TOMBSTONES_UNSENT):
             _condition(session, code, "backups", Subject.SYSTEM)
+
+
+def check_broke_off() -> None:
+    with writing() as session:
+        _condition(session, ConditionCode.STORE_UNCHECKED, "verify-archives", Subject.SYSTEM)
+
+
+def requests_refused() -> None:
+    """Two hours in which the receiver turned requests away, one of long ago, and what else happened."""
+    for name, type_, at in (
+        ("a", EventType.RECEIVER_REFUSING, NOW),
+        ("b", EventType.RECEIVER_REFUSING, AN_HOUR_AGO),
+        ("c", EventType.RECEIVER_REFUSING, NOW - timedelta(hours=3)),
+        ("d", EventType.STORE_DAMAGED, NOW),
+    ):
+        put(EventRow(event_id=name, type=type_, reference="", receipt_id=name, at=at, body="{}"))
 
 
 def _condition(
@@ -284,6 +301,8 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
             ("TOMBSTONES_UNSENT", "system", "backups", 1, 2, NOON, NOON, {}),
         ],
     ),
+    "check": (check_broke_off, [("STORE_UNCHECKED", "system", "verify-archives", 1, 2, NOON, NOON, {})]),
+    "requests": (requests_refused, [("REQUESTS_REFUSED", "system", "webhook", 2, 2, AN_HOUR_AGO, NOW, {})]),
     "retention": (
         retention_ended,
         [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})],
@@ -299,7 +318,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
         endpoints,
         [
             ("ENDPOINT_FAILING", "endpoint", "fails", 1, 1, AT[1], AT[1], {}),
-            ("ENDPOINT_DISABLED", "endpoint", "off", 1, 1, AT[2], AT[2], {"why": Sentence.endpoint_gone().as_json()}),
+            ("ENDPOINT_DISABLED", "endpoint", "off", 1, 1, AT[2], AT[2], {}),
             ("MESSAGES_DEAD", "message", "fails", 2, 2, AT[1], AT[2], {}),
         ],
     ),
@@ -318,6 +337,7 @@ def test_conditions_are_found_by_their_rows(installation: Settings, configure: C
         for each in open_conditions()
     ]
 
+    assert all(condition_text(each, NOON).startswith(each[0].code) for each in alike(open_conditions()).values())
     by_key = {each[:3] for each in lines}
     assert lines[0] == expected[0]
     assert sorted(lines, key=_named) == sorted(expected, key=_named)

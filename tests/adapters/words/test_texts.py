@@ -24,7 +24,7 @@ _MethodMap = [
 
 def texts() -> set[str | tuple[str, ...]]:
     options = {"**.html": {"trimmed": "true"}}
-    keywords = DEFAULT_KEYWORDS | {"N_": None, "NN_": (1, 2)}
+    keywords = DEFAULT_KEYWORDS | {"N_": None}
     found = [each for folder in FOLDERS for each in extract_from_dir(folder, _MethodMap, options, keywords)]
     return {message if isinstance(message, str) else tuple(message or ()) for _, _, message, _, _ in found}
 

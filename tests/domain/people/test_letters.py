@@ -1,108 +1,121 @@
-"""Letters say what, how many, since when and what to do, on a phone's screen."""
+"""An address gets a letter an hour at most; damage and deadlines that come near are told at once."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from adapters.words.languages import texts, worded
-from domain.people.letters import Places, counts_text, ended_text, missing_text, trial_text, words
-from domain.people.notices import Word, opened
-from domain.words.wording import LANGUAGES, Language
-from models.people import Notice, NoticeKind, Sighting
-from models.said import Sentence, verbatim
-from models.store.condition import ConditionCode
+from domain.people.letters import Letter, letter_due, trial, troubles
+from models.errors import System
+from models.people import Trouble
+from models.store.condition import AnyCode, ConditionCode, DerivedCode, Severity, Subject
+from models.views.troubles import ConditionGroup
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LATER = NOON + timedelta(hours=2)
-PLACES = Places("https://cellar.example", "https://prefect.example")
+FAILED = DerivedCode.ARCHIVE_FAILED
+LINK = "https://cellar.example/console/"
 
 
-def notice(kind: NoticeKind, key: str = "", count: int = 12, detail: str = "") -> Notice:
-    seen = Sighting(kind, key, count, NOON, LATER, verbatim(detail) if detail else None)
-    return opened(seen, "n").model_copy(update={"most": 500})
+def at(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
 
 
-def said(of: Notice, word: Word = Word.FIRST, language: Language = "en") -> list[str]:
-    made = words(of, word, PLACES, NOON + timedelta(hours=3), texts(language))
-    return [made.title, *made.text.split("\n")]
+def group(code: AnyCode, key: str = "", number: int = 1, hours: float = 0, **values: Any) -> ConditionGroup:
+    of_archive = Subject.ARCHIVE if code == FAILED else Subject.SYSTEM
+    kind = Subject.PROCESS if code == DerivedCode.PROCESS_MISSING else of_archive
+    its: dict[str, Any] = {"code": code, "kind": kind, "key": key, "subjects": number, "count": number}
+    return ConditionGroup(**its, severity=Severity.WRONG, first_at=NOON, last_at=at(hours), values=values)
 
 
-def test_failures_name_cause_number_times_and_command() -> None:
-    assert said(notice(NoticeKind.ARCHIVES_FAILED, "NO_MEMBER", detail="sessions[0]: expected an id")) == [
-        "cellar: 12 archives have failed (NO_MEMBER)",
-        "sessions[0]: expected an id",
-        "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
-        "A person is needed: `cellar failures`, then `cellar rerun --failed --cause NO_MEMBER`.",
-        "https://cellar.example/console/failed",
-    ]
+def told(*groups: ConditionGroup, hours: float = 1) -> dict[str, Trouble]:
+    return troubles(groups, at(hours))
 
 
-def test_wait_says_that_archives_go_on_by_themselves() -> None:
-    assert said(notice(NoticeKind.SYSTEM_AWAY, "store", 120))[:3] == [
-        "cellar: 120 archives wait for the store",
-        "Since 2026-01-01 12:00 UTC (3 h). See `cellar doctor`.",
-        "Archives go on by themselves once it is back. They are given up after three days.",
-    ]
-    assert "Bring the key back in `secrets/seal`" in said(notice(NoticeKind.SYSTEM_AWAY, "key"))[1]
+def due(before: dict[str, Trouble], found: dict[str, Trouble], hours: float, last: float | None = 0) -> Letter | None:
+    return letter_due(before, None if last is None else at(last), found, at(hours), LINK)
 
 
-def test_end_says_how_long_and_how_many() -> None:
-    over = notice(NoticeKind.SYSTEM_AWAY, "store").model_copy(update={"gone_at": NOON + timedelta(minutes=150)})
-
-    assert said(over, Word.OVER) == [
-        "cellar: no archive waits for the store any longer",
-        "2026-01-01 12:00 UTC to 2026-01-01 14:30 UTC. 500 archives waited.",
-        "Nothing to do.",
-    ]
-
-
-def test_deadlines_say_how_many_are_deleted_within_which_hours() -> None:
-    deadlines = [NOON + timedelta(hours=hours) for hours in (1.5, 11, 23, 24)]
-
-    assert worded(missing_text(deadlines, NOON)) == (
-        "To be deleted: 1 within 2 h; 2 within 12 h; 4 within 24 h; the first in 90 min, at 2026-01-01 13:30 UTC."
+def test_letter_has_a_line_of_all_that_is_alike_and_names_it_in_its_title() -> None:
+    letter = due(
+        {}, told(group(FAILED, "NO_MEMBER", 1200, task="load-metadata"), group(FAILED, "CONFLICT", 2)), 1, None
     )
-    assert (ended := ended_text(5, 1, 0))
-    assert worded(ended) == "archived: 5; deleted by Cellosign: 1."
-    assert ended_text(0, 0, 0) is None
+
+    assert letter == Letter(
+        "cellar: Failed archives",
+        "ARCHIVE_FAILED: 1,202 archives: 1,200 NO_MEMBER in load-metadata; 2 CONFLICT; see `cellar failures`\n" + LINK,
+    )
 
 
-def test_condition_without_a_letter_of_its_own_says_what_it_means_and_what_to_do() -> None:
-    assert said(notice(NoticeKind.CONDITION, "FILE_MISSING", 3)) == [
-        "cellar: FILE_MISSING (3)",
-        ConditionCode.FILE_MISSING.meaning.what,
-        "Since 2026-01-01 12:00 UTC, the last at 2026-01-01 14:00 UTC.",
-        ConditionCode.FILE_MISSING.meaning.to_do,
-        "https://cellar.example/console/",
-    ]
+def test_what_has_not_grown_is_not_told_again_and_its_end_is() -> None:
+    away, failed = group(DerivedCode.SYSTEM_AWAY, System.STORE), group(FAILED, "NO_MEMBER", 5, 1)
+    before = told(away, failed)
+
+    assert due(before, before, 9) is None
+    assert due(before, told(away, group(FAILED, "NO_MEMBER", 4, 1)), 9) is None
+    more = due(before, told(away, group(FAILED, "NO_MEMBER", 5, 2)), 9)  # another one, while one was run again
+    assert more
+    assert "SYSTEM_AWAY" not in more.text
+    assert due(before, told(failed), 9) == Letter(
+        "cellar: Over: Runs wait for a system.", f"Over: Runs wait for a system.\n{LINK}"
+    )
 
 
-def test_refusals_say_their_codes() -> None:
-    assert counts_text([("TRUNCATED", 1200), ("NOT_BASE64", 1)]) == "TRUNCATED 1,200, NOT_BASE64 1."
+def test_all_but_damage_and_deadlines_waits_for_an_hour_after_the_last_letter() -> None:
+    found = told(group(FAILED, "NO_MEMBER"))
+
+    assert due({}, found, 0.9) is None
+    assert due({}, found, 1)
+    assert due(found, {}, 0.9) is None
+    assert due({}, told(group(ConditionCode.FILE_DAMAGED)) | found, 0.1)
 
 
-def test_letter_speaks_hebrew_where_it_is_asked_to() -> None:
-    why = Sentence.file_unreadable(reason="EIO")
-    failed = opened(Sighting(NoticeKind.ARCHIVES_FAILED, "STORE_UNREADABLE", 2, NOON, LATER, why), "n")
+def test_damage_that_grows_waits_for_the_hour() -> None:
+    before = told(group(ConditionCode.FILE_DAMAGED))
 
-    assert said(failed, language="he")[:3] == [
-        "cellar: שני תיקים נכשלו (STORE_UNREADABLE)",
-        "אי אפשר לקרוא קובץ: EIO",
-        "מאז 2026-01-01 12:00 UTC, האחרון ב-2026-01-01 14:00 UTC.",
-    ]
+    assert due(before, told(group(ConditionCode.FILE_DAMAGED, number=2)), 0.9) is None
+    assert due(before, told(group(ConditionCode.FILE_DAMAGED, number=2)), 1)
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
-@pytest.mark.parametrize("word", Word)
-@pytest.mark.parametrize("count", [1, 1_000_000])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_letter_fits_on_a_phone(kind: NoticeKind, word: Word, count: int, language: Language) -> None:
-    title, *lines = said(notice(kind, "endpoint-or-cause-of-a-long-name", count, "word " * 100), word, language)
+def test_deadline_is_told_at_24_12_and_2_hours() -> None:
+    missing = group(DerivedCode.PROCESS_MISSING, "loans", why="submitted", deadline_at=at(48))
+    before, came = dict[str, Trouble](), dict[float, str]()
+    for half in range(2 * 48):
+        found = told(missing, hours=half / 2)
+        if letter := due(before, found, half / 2, half / 2 - 0.5):  # the last letter was half an hour ago
+            before, came[half / 2] = found, letter.text.partition("; see")[0]
 
-    assert len(title) <= 90
-    assert sum(map(len, lines)) <= (700 if kind is NoticeKind.PROCESSES_MISSING else 520)
-    assert title.startswith("cellar: ")
+    assert came == {
+        hours: f"PROCESS_MISSING: 1 process, loans, submitted, the first with {48 - hours} hours left"
+        for hours in (24, 36, 46)
+    }
+
+
+def test_most_urgent_comes_first() -> None:
+    found = told(group(FAILED, "NO_MEMBER"), group(ConditionCode.FILE_MISSING))
+
+    assert (letter := due({}, found, 1))
+    assert letter.title == "cellar: File missing, Failed archives"
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        [group(DerivedCode.DISCREPANCY_OPEN)],
+        [group(DerivedCode.SYSTEM_AWAY, System.ENDPOINT), group(DerivedCode.SYSTEM_AWAY, System.OTHER_RUN)],
+        [group(DerivedCode.PROCESS_MISSING, "loans", why="submitted", deadline_at=at(26))],
+    ],
+)
+def test_what_needs_nobody_or_has_a_list_of_its_own_is_not_told(untold: Iterable[ConditionGroup]) -> None:
+    assert told(*untold) == {}
+
+
+def test_what_ends_within_ten_minutes_is_not_told() -> None:
+    away = group(DerivedCode.SYSTEM_AWAY, System.STORE)
+
+    assert told(away, hours=9 / 60) == {}
+    assert told(away, hours=10 / 60)
 
 
 def test_trial_says_that_nothing_is_to_be_done() -> None:
-    assert trial_text(NOON).text == "A test of 2026-01-01 12:00 UTC. cellar reaches you here. Nothing to do."
+    assert trial(NOON).text == "A test of 2026-01-01 12:00 UTC. cellar reaches you here. Nothing to do."

@@ -60,8 +60,8 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "settlement_report": (),
     "settlement_entry": ("kind", *_DECIDED_AGAIN),  # another kind cannot be read
     "template": ("key", "changed_at", "changed_by"),
-    **dict.fromkeys(("action", "batch", "batch_item", "form_column", "hold", "letter", "missing_process"), ()),
-    **dict.fromkeys(("notice", "saved_view", "tombstone_mark"), ()),
+    **dict.fromkeys(("action", "batch", "batch_item", "form_column", "hold", "missing_process"), ()),
+    **dict.fromkeys(("saved_view", "tombstone_mark"), ()),
 }
 FOLLOWS = OF_ARCHIVES | BESIDE
 """The tables of which the store has each row, with the columns that are no fact of the store."""
@@ -78,6 +78,7 @@ STATE = {
     **dict.fromkeys(("change", "lease", "task_result", "waiting", "noted", "unsent_access"), "what is under way"),
     **dict.fromkeys(("condition", "stored_object", "derived"), "what checks found, and how far they are"),
     "access": "it is compared by its chains",
+    "people_address": "what people were told; in a new database they hear of all that is open",
     "tombstone": "compared as tables of what happened are; its removal brings its archive back as one that is erased",
     "endpoint": "how an endpoint fares; its definition is kept sealed, and follows from no archive",
     "refused": "the quarantine has it",

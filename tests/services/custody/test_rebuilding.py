@@ -46,7 +46,7 @@ from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.messages.deliveries import deliver_due, due_endpoints
 from services.payments import discrepancies, recorded
-from services.people import actions, letters
+from services.people import actions
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
 from tests.conftest import Configure, make_tables
@@ -128,7 +128,6 @@ def happen() -> None:
     announce_missing(LATER)
     (known,) = (each.missing_id for each in missing_processes.nearest_open(9) if each.reference == "known")
     finding_missing.dismiss(known, Dismissal(by="Dana", why="on paper"), LATER)
-    letters.plan(NOON + timedelta(days=1, hours=1))  # the first alert before a deadline
     for endpoint in asyncio.run(due_endpoints(datetime.now(UTC))):
         asyncio.run(deliver_due(endpoint))
 
@@ -154,7 +153,6 @@ def fill(configure: Configure) -> None:
         asyncio.run(process_archive("process-2"))  # a rerun by a person
     again = received("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
     asyncio.run(trigger(again, Trigger.WEBHOOK))
-    configure(people_urls="json://127.0.0.1:9/people")
     happen()
 
 

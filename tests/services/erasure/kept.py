@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from models.access import AccessRow, UnsentAccessRow
 from models.erasures import TombstoneMarkRow, TombstoneRow
 from models.messages.notification import EndpointRow
-from models.people import LastUseRow, LoginRow, WrongTokensRow
+from models.people import AddressRow, LastUseRow, LoginRow, WrongTokensRow
 from models.settlements.settlement import DamagedReportRow, SettlementReportRow
 from models.tables import FormColumnRow
 from models.templates import TemplateRow
@@ -27,6 +27,7 @@ KEEPS_NOTHING: Mapping[type[SQLModel], str] = {
     SettlementReportRow: "a report as a whole",
     DamagedReportRow: "a report as a whole",
     LoginRow: "a person of the console",
+    AddressRow: "counts by codes, causes, sources, endpoints and templates",
     WrongTokensRow: "a network",
     LastUseRow: "a token or a link, by a name that is no secret",
 }

@@ -39,13 +39,14 @@ from models.completeness.processes import MissingProcessRow
 from models.errors import Refused
 from models.messages.notification import EndpointRow, EventRow, NotificationAttemptRow, NotificationRow
 from models.payments import PaymentKeyRow
-from models.people import ActionKind, LetterRow, NoticeKind, NoticeRow, SavedViewRow
+from models.people import ActionKind, SavedViewRow
 from models.runs.batch import BatchKind
 from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
 from models.runs.receipt import Identity, Leased, LeaseRow, RefusedRow, TaskResultRow
 from models.search import DerivedRow, FacetValueRow, Kind
 from models.settlements.settlement import SettlementCandidateRow
 from models.store.condition import ConditionRow, StoredObjectRow
+from models.store.happened import NotedRow
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
@@ -314,35 +315,19 @@ def _plant_people(receipt_id: str) -> None:
         batch_id = batches.plan(BatchKind.RERUN, chosen, "Dana").id
     batches.freeze(batch_id, "Dana")
     batches.plan(BatchKind.REDELIVER, RedeliveryFilter(reference=REFERENCE), "Dana")
-    about: dict[str, Any] = {
-        "title": "Look",
-        "text": f"Look:\n{REFERENCE} has failed, {ocfl.object_key(REFERENCE)}/v1",
-        "planned_at": NOON,
-        "address": "mailto:1",
-    }
     said = {"code": "text", "values": {"text": f"see /login?next=%2Farchives%2F{quote(REFERENCE, safe='')}"}}
-    notice: dict[str, Any] = {
-        "notice_id": "n",
-        "kind": NoticeKind.CONDITION,
-        "key": "k",
-        "detail": said,
-        "level": 0,
-        "count": 1,
-        "most": 1,
+    text = f"Look:\n{REFERENCE} has failed, {ocfl.object_key(REFERENCE)}/v1"
+    of_1_0_0: dict[str, dict[str, Any]] = {
+        "notice": {"notice_id": "n", "detail": said},
+        "letter": {"notice_id": "n", "text": text},
     }
-    rows = [
-        NoticeRow(**notice, opened_at=NOON, last_at=NOON),
-        LetterRow(notice_id="n", number=1, **about),
-    ]
     listed = {
         "type": "delivery.refused",
         "data": {"deliveries": [{"reference": REFERENCE, "found": _V["message of many"]}]},
     }
     message: dict[str, Any] = {"receipt_id": receipt_id, "endpoint": "https://erp.example/hook", "endpoint_name": "erp"}
     with writing() as session:
-        session.add_all(rows)
-        for each in rows:
-            note_rows(session, type(each), [each.model_dump()])
+        session.add_all(NotedRow(id=name, at=NOON, of=name, row=row) for name, row in of_1_0_0.items())
         put_event = EventRow(
             event_id="evt_many",
             type="delivery.refused",
