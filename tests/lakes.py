@@ -134,8 +134,8 @@ def texts() -> Iterator[str]:
     if settings().share:
         with shared() as connection:
             named = (
-                "SELECT format('TABLE %I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'cellar_tables'"
+                "SELECT format('TABLE %I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'cellar_share'"
             )
-            statistics = "SELECT to_jsonb(its) FROM pg_stats its WHERE schemaname = 'cellar_tables'"
+            statistics = "SELECT to_jsonb(its) FROM pg_stats its WHERE schemaname = 'cellar_share'"
             for (found,) in [(statistics,), *connection.execute(named.encode()).fetchall()]:
                 yield str(connection.execute(found.encode()).fetchall())

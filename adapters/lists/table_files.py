@@ -80,15 +80,9 @@ class _Sink(io.RawIOBase):
 
 
 def schema_of(columns: Iterable[Column], meaning: str = "") -> pa.Schema:
-    """Return the Arrow schema of columns, with what each means; if it is given what a row means, with that, and the
-    names of the choices.
-    """
-    columns = [*columns]
-    choices = " ".join(each.name for each in columns if each.type is ColumnType.CHOICE)
-    return pa.schema(
-        [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns],
-        {"description": meaning, "choices": choices} if meaning else None,
-    )
+    """Return the Arrow schema of columns, with what each means; with what a row means if that is given."""
+    fields = [pa.field(each.name, _ARROW.get(each.type, pa.string()), metadata=_about(each)) for each in columns]
+    return pa.schema(fields, {"description": meaning} if meaning else None)
 
 
 def _about(column: Column) -> dict[str, str]:

@@ -89,10 +89,10 @@ def test_user_who_runs_changes_no_table_and_no_young_row_of_the_access_log(made:
     assert found == [("dana",)]
 
 
-HIDDEN = ["archive", "cellar_tables.archives", "cellar_tables._state"]
+HIDDEN = ["archive", "cellar_share._state"]
 
 
-def test_reader_of_the_share_sees_its_views_and_nothing_else(made: str, configure: Configure) -> None:
+def test_reader_of_the_share_sees_its_tables_and_nothing_else(made: str, configure: Configure) -> None:
     run, owner = (url_of(made, "cellar").replace("postgres:@", f"{user}:@", 1) for user in ("cellar_run", "cellar"))
     configure(database_url=run, migration_database_url=owner, share=True)
     migrate()
@@ -123,7 +123,7 @@ def test_reader_of_the_share_sees_its_views_and_nothing_else(made: str, configur
     assert comments == ("a row for each archive of lease · Lease · שכירות", "Rent · דמי")
 
     with psycopg.connect(url_of(made, "cellar"), autocommit=True) as connection:
-        connection.execute("DROP SCHEMA cellar_tables, cellar_share CASCADE; DROP OWNED BY cellar_share_reader")
+        connection.execute("DROP SCHEMA cellar_share CASCADE; DROP OWNED BY cellar_share_reader")
         connection.execute("DROP ROLE cellar_share_reader")
     with pytest.raises(Unusable, match="an administrator"):
         publishing.publish()

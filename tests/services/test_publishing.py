@@ -305,12 +305,11 @@ def test_widest_rows_and_templates_that_are_called_like_indexes_are_in_the_share
 
 @pytest.mark.usefixtures("places")
 def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure) -> None:
-    long = random.Random(7).randbytes(4000).hex()
     configure(share=True, tables_personal="data=keyed", database_url=settings().database_url)
     rent = TemplateWords(parts={"field:RENT": PartWords(personal=False)})  # stays an integer
     templates.name({"lease": rent}, "a test", NOON)
     for number in range(4):
-        lease(number, ("RENT", number), ("NAME", "Dana"), ("CITY", "Haifa"), ("NOTE", long))
+        lease(number, ("RENT", number), ("NAME", "Dana"), ("CITY", "Haifa"))
     written()
     configure(share=True, tables_personal="data=whole", database_url=settings().database_url)
     ended, counts = threading.Event(), Counter[int]()
@@ -336,25 +335,16 @@ def test_readers_see_all_rows_while_a_table_is_written_anew(configure: Configure
 
     with shared() as connection:
         connection.execute("SELECT * FROM cellar_share.archives")
-        lease(1, ("RENT", 7), ("NAME", "Dana"), ("CITY", long), ("NOTE", long), version=2)
+        lease(1, ("RENT", 7), ("NAME", "Dana"), ("CITY", "Jaffa"), version=2)
         assert publishing.publish()[-1].archives == 1  # nothing waits for a reader
         connection.commit()
-        indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'cellar_tables' AND tablename = 'form_lease'"
-        indexed = {each.partition(" USING btree ")[2] for (each,) in connection.execute(indexes)}
-        assert indexed == {
-            "(_archive)",
-            '("NAME", _archive)',
-        }  # CITY and NOTE have texts that are too long for an index
         connection.execute("DROP SCHEMA cellar_share CASCADE")
-    assert {*written().values()} == {None}
-    with shared() as connection:
-        connection.execute("DROP SCHEMA cellar_tables CASCADE")
     assert {*written().values()} == {None}
 
 
 @pytest.mark.usefixtures("places")
 def test_table_is_written_anew_beside_a_reader_who_holds_a_view_of_their_own(configure: Configure) -> None:
-    """The publisher locks our view before theirs, and they lock it after theirs."""
+    """The publisher locks our table before their view, and they lock it after that."""
     configure(share=True, tables_personal="data=keyed", database_url=settings().database_url)
     lease(1, ("RENT", 7))  # an integer, and text as a key
     written()
