@@ -136,7 +136,7 @@ app.include_router(webhook.router)
 _OF_READERS = (
     *(archives.router, changes.router, batches.reruns, batches.redeliveries, batches.erasures),
     *(troubles.of_money, troubles.failures, troubles.missing, troubles.refused),
-    *(endpoints.router, endpoints.messages, templates.router, access.log, access.public_links),
+    *(endpoints.router, endpoints.messages, templates.router, access.log),
     *(installation.glance, installation.anchors, installation.sources),
 )
 for each in _OF_READERS:

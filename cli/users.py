@@ -1,4 +1,4 @@
-"""`cellar users`: adds, lists and changes local users, and ends logins. `cellar tokens`: those of machines.
+"""`cellar users`: adds, lists and changes local users. `cellar tokens`: those of machines.
 
 `cellar access`: shows who saw, searched, took and changed what.
 """
@@ -16,22 +16,18 @@ from cli.results import print_found, print_list, say
 from cli.terminal import Csv, Folds, Json, Wide, time_text
 from models.access import GIVEN_ROLES, NewToken, Role, TokenView, UserView
 from models.errors import Refused
-from models.people import Login, Logins
 from models.views.access import AccessQuery, AccessView
 from models.views.parameters import read_moment
 from services import sources
-from services.access import logins, tokens, users
+from services.access import tokens, users
 from services.access.scope import sees_none
 from services.views import access_list
 
-app = typer.Typer(
-    help="Add, list and change people who sign in by a password; list and end logins.", no_args_is_help=True
-)
+app = typer.Typer(help="Add, list and change people who sign in by a password.", no_args_is_help=True)
 tokens_app = typer.Typer(help="Add, list and revoke tokens of machines, each with a role.", no_args_is_help=True)
 _LISTED = ("user", "role", "scope", Folds("state"), "created", "by")
 _TOKENS = ("token", "role", "scope", Folds("state"), "last use", "created", "by")
 _RECORDS = ("time", "person", "role", "action", "outcome", "reference", "address", Folds("detail"))
-_SESSIONS = ("person", "role", "scope", "by", "address", "since", "last page")
 
 OfSource = Annotated[str | None, typer.Option("--source", help="A clerk sees the archives of this source alone.")]
 OfFacet = Annotated[
@@ -106,28 +102,6 @@ def reset(name: Name, *, as_json: Json = False) -> None:
     print_found(users.reset(name, datetime.now(UTC)), _print_user, as_json=as_json)
 
 
-@app.command()
-def sessions(
-    name: Annotated[str | None, typer.Argument(help="The name of a person. Default: all.")] = None,
-    *,
-    wide: Wide = False,
-    as_csv: Csv = False,
-    as_json: Json = False,
-) -> None:
-    """List who is signed in to the console, the newest login first."""
-    lasting = logins.listed(datetime.now(UTC), name)
-    found = Logins(items=[Login.model_validate(each, from_attributes=True) for each in lasting])
-    print_list(found, _SESSIONS, _login, wide=wide, as_csv=as_csv, as_json=as_json)
-
-
-@app.command("sign-out")
-def sign_out(
-    name: Annotated[str, typer.Argument(help="The name of a person, as `cellar users sessions` has it.")],
-) -> None:
-    """End all logins of a person. They may sign in again."""
-    say(f"ended {logins.end_all(name, datetime.now(UTC))} logins of {name}")
-
-
 @filters(AccessQuery)
 def access(
     query: AccessQuery,
@@ -154,11 +128,6 @@ def _state(found: UserView) -> str:
         return f"disabled {time_text(found.disabled_at)} by {found.disabled_by}"
     signs_in = "password and codes" if found.has_code else "password" if found.has_password else "no password yet"
     return f"{signs_in}, break-glass" if found.is_break_glass else signs_in
-
-
-def _login(found: Login) -> tuple[object, ...]:
-    how, times = found.signed_in_by.replace("_", "-"), (time_text(found.began_at), time_text(found.seen_at))
-    return found.person, found.role, found.scope, how, found.address, *times
 
 
 def _record(found: AccessView) -> tuple[object, ...]:

@@ -63,12 +63,17 @@ class ActionRow(SQLModel, table=True):
     at: datetime = Field(index=True, sa_type=Moment)
 
 
-class Login(SQLModel):
-    """A person who is signed in, until `ends_at`: name, role and scope as they were then.
+class LoginRow(SQLModel, table=True):
+    """A login of a browser, until `ends_at`: name, role and scope of a person as they were when it began.
 
-    `seen_at` is the time of a page of the last minute. A login by break-glass stays for a day after its end.
+    `session` is the digest of the id in the person's cookie, so a copy of the database signs nobody in. `token` is a
+    keyed digest of the token that was presented: the login ends with the token. `seen_at` is the time of a page of the
+    last minute. A login by break-glass stays for a day after its end.
     """
 
+    __tablename__ = "login"
+
+    session: str = Field(primary_key=True, max_length=64)
     person: str = Field(index=True, max_length=255)
     role: str = Field(max_length=16)
     scope: str | None = None
@@ -77,25 +82,7 @@ class Login(SQLModel):
     began_at: datetime = Field(sa_type=Moment)
     seen_at: datetime = Field(sa_type=Moment)
     ends_at: datetime = Field(index=True, sa_type=Moment)
-
-
-class LoginRow(Login, table=True):
-    """A login of a browser.
-
-    `session` is the digest of the id in the person's cookie, so a copy of the database signs nobody in. `token` is a
-    keyed digest of the token that was presented: the login ends with the token.
-    """
-
-    __tablename__ = "login"
-
-    session: str = Field(primary_key=True, max_length=64)
     token: str | None = Field(default=None, max_length=64)
-
-
-class Logins(BaseModel):
-    """The logins that have not ended, the newest first."""
-
-    items: list[Login]
 
 
 class WrongTokensRow(SQLModel, table=True):
@@ -130,7 +117,7 @@ _SHOWN = text("ended_at IS NULL")
 
 
 class SavedViewRow(SQLModel, table=True):
-    """A search of archives with its columns. It is shown until somebody removes or replaces it.
+    """A search of archives with its columns. It is shown until somebody removes it.
 
     `query` is that of the list's address. No two views that are shown have the same name.
     """

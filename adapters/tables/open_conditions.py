@@ -227,7 +227,6 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         _span(TombstoneRow.last_returned_at),
         Severity.WARNING,
         count=func.sum(TombstoneRow.returned),
-        values={"digest": func.max(TombstoneRow.digest)},
     ),
     DerivedCode.RETENTION_DUE: _Rows(
         Subject.ARCHIVE,

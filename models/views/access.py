@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from models.access import Action, Outcome, RevokedLink, Role
-from models.views.parameters import Moment, Page, PageQuery, RequestBody, Statement, Text
+from models.views.parameters import Moment, Page, PageQuery, Text
 
 
 class AccessQuery(PageQuery):
@@ -62,9 +62,3 @@ class LinkView(BaseModel):
 
 class LinkPage(Page[LinkView]):
     """A page of links, the newest first. `next` is the cursor of the following page."""
-
-
-class LinkRevocation(RequestBody):
-    """Why a link is to open nothing."""
-
-    why: Statement

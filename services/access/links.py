@@ -17,6 +17,6 @@ def revoke(receipt_id: str, by: str, why: str, now: datetime) -> RevokedLink:
         Transient: store or database does not answer.
     """
     if receipts.find(receipt_id) is None:
-        raise Refused("UNKNOWN_RECEIPT", "no link shows this receipt; `GET /api/links` lists the links", status=404)
+        raise Refused("UNKNOWN_RECEIPT", "no link shows this receipt", status=404)
     made = RevokedLink(receipt_id=receipt_id, revoked_at=now, revoked_by=by, why=why)
     return RECORDS.change(receipt_id, lambda before: before or made)

@@ -13,7 +13,7 @@ from domain.messages.endpoints import declared_name
 from tests.api.conftest import SECRET, TOKEN, Library, Receiver, contract, from_a_new_address
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
-from tests.api.senders import answer_on, receipt_id_of
+from tests.api.senders import answer_on
 from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
@@ -37,7 +37,6 @@ BATCHES: dict[str, dict[str, Any]] = {
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
-LINKS, REVOKE = "GET /api/links", "POST /api/links/{receipt_id}/revoke"
 SOURCES, OVERVIEW = "GET /api/sources", "GET /api/overview"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 ACCESS, ANCHORS, CHANGES = "GET /api/access", "GET /api/anchors", "GET /api/changes"
@@ -461,15 +460,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),
     (FAILURES, 422, "BAD_PARAMETER"): _get("/api/failures?cause=unknown"),
     (FAILURES, 503, "UNAVAILABLE"): _without_database("GET", "/api/failures"),
-    (LINKS, 200, ""): _get("/api/links"),
-    (LINKS, 401, "UNAUTHORIZED"): _plain("GET", "/api/links"),
-    (LINKS, 422, "BAD_PARAMETER"): _get("/api/links?cursor=unknown"),
-    (LINKS, 503, "UNAVAILABLE"): _without_database("GET", "/api/links"),
-    (REVOKE, 200, ""): _send_json(f"/api/links/{receipt_id_of(LOST)}/revoke", why="a test"),
-    (REVOKE, 401, "UNAUTHORIZED"): _plain("POST", "/api/links/x/revoke"),
-    (REVOKE, 404, "UNKNOWN_RECEIPT"): _send_json("/api/links/x/revoke", why="a test"),
-    (REVOKE, 422, "BAD_PARAMETER"): _send_json("/api/links/x/revoke", why=" "),
-    (REVOKE, 503, "UNAVAILABLE"): _without_database("POST", "/api/links/x/revoke", {"why": "a test"}),
     (ACCESS, 200, ""): _get("/api/access?action=read_archive&since=2026-01-01T00:00Z"),
     (ACCESS, 401, "UNAUTHORIZED"): _plain("GET", "/api/access"),
     (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),

@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import select
 
 from adapters.store.users import RECORDS
-from models.access import AccessRow, Caller, Role, SignedInBy
-from services.access import logins, users
+from models.access import AccessRow, Role
+from services.access import users
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.records import all_of
@@ -55,16 +55,3 @@ def test_roles_that_are_offered_are_taken_and_a_scope_that_no_archive_has_is_a_w
         warned = cellar(kind, "add", f"z-{kind}", "--role", "clerk", "--facet", "label:bureau=Haifa", "--json")
         assert (warned.status, "no archive has label:bureau=Haifa" in warned.errors) == (0, True)
         assert json.loads(warned.output)["name"] == f"z-{kind}"
-
-
-def test_logins_are_listed_and_ended(cellar: Cellar) -> None:
-    now = datetime.now(UTC)
-    caller = Caller("dana@example.com", Role.AUDITOR, address="192.0.2.1")
-    session_id = logins.begin(caller, SignedInBy.PROVIDER, now)
-
-    [listed] = json.loads(cellar("users", "sessions", "--json").output)["items"]
-    assert (listed["person"], listed["signed_in_by"], listed["address"]) == (caller.name, "provider", caller.address)
-    assert not {"session", "token"} & listed.keys()
-    assert caller.name in cellar("users", "sessions", caller.name).output
-    assert cellar("users", "sign-out", caller.name).output == f"ended 1 logins of {caller.name}\n"
-    assert logins.caller_of(session_id, "", now) is None

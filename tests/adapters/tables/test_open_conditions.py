@@ -288,7 +288,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     ),
     "erased": (
         erased_returned,
-        [("ERASED_RETURNED", "delivery", "batch", 2, 3, AN_HOUR_AGO, NOW, {"digest": max(digest("a"), digest("b"))})],
+        [("ERASED_RETURNED", "delivery", "batch", 2, 3, AN_HOUR_AGO, NOW, {})],
     ),
     "time stamps": (
         time_stamps_end,

@@ -1,4 +1,4 @@
-"""Saved views of the page of archives: all people share them, and each has who saved, replaced or removed it."""
+"""Saved views of the page of archives: all people share them, and each has who saved or removed it."""
 
 import re
 from collections.abc import Iterator
@@ -62,24 +62,14 @@ def test_view_has_filters_and_columns_for_all_people_and_who_saved_it(console: C
     assert (row.saved_by, row.ended_by) == (BY, None)
 
 
-def test_name_that_is_taken_is_asked_about_before_the_view_is_replaced(console: Console, person: httpx.Client) -> None:
+def test_name_that_is_taken_is_refused_with_what_to_do(console: Console, person: httpx.Client) -> None:
     saved(person, "taken", q="first", column="source")
 
-    asked = person.get(saved(person, "taken", q="second", column="source").headers["location"]).text
-    before = links(person)
-    saved(person, "taken", q="second", column="source", replace="another name")
-    unasked = links(person)
-    saved(person, "taken", q="second", column="source", replace="taken")
+    answer = saved(person, "taken", q="second", column="source")
 
-    assert "A view has this name already." in asked
-    assert 'name="view_name" value="taken"' in asked
-    assert 'name="replace" value="taken"' in asked
-    assert before == unasked == [f"{LIST}?q=first&column=source"]
-    assert links(person) == [f"{LIST}?q=second&column=source"]
-    assert [(each.query[:8], each.ended_by) for each in rows(console, "taken")] == [
-        ("q=first&", BY),
-        ("q=second", None),
-    ]
+    assert (answer.status_code, "A view has this name already." in answer.text) == (422, True)
+    assert links(person) == [f"{LIST}?q=first&column=source"]
+    assert len(rows(console, "taken")) == 1
 
 
 def test_view_is_removed_for_all_people_and_who_did_it_is_kept(console: Console, person: httpx.Client) -> None:
@@ -116,8 +106,8 @@ def test_view_whose_filters_are_no_longer_valid_says_so_and_can_be_removed(
     saved(person, "stale", q="stale")
     with installed(console.folder, **console.settings):
         [row] = saved_views.shown()
-        row.view_id, row.query = "0" * 32, "state=shredded"
-        saved_views.save(row, replace=True)
+        row.view_id, row.name, row.query = "0" * 32, "shredded", "state=shredded"
+        saved_views.save(row)
 
     page = person.get(f"{LIST}?state=shredded").text
 
@@ -146,7 +136,7 @@ def test_person_saves_finds_and_removes_a_view_in_hebrew(browser: Browser, perso
     page.get_by_text("שמירת החיפוש", exact=True).click()
     page.get_by_label("שם התצוגה, שכולם רואים").fill("חוזים")
     browser.follow(page.get_by_role("button", name="שמירת המסננים והעמודות"))
-    browser.open(f"{LIST}?q={CONTRACT}&taken=%D7%97%D7%95%D7%96%D7%99%D7%9D", "he")
+    browser.open(f"{LIST}?q={CONTRACT}", "he")
     assert browser.violations() == []
     assert browser.overflow_px() == 0
     browser.follow(browser.open(LIST, "he").get_by_role("link", name="חוזים"))

@@ -5,7 +5,6 @@ import hashlib
 import re
 import string
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -19,8 +18,11 @@ from adapters.store.revoked_links import RECORDS
 from adapters.tables.runs import receipts
 from models.archive.archive import State
 from models.store.fixity import Fault
+from models.views.access import LinkQuery, LinkView
+from services.access.links import revoke
 from services.custody.verifying_records import verify_beside
-from tests.api.conftest import LINK_KEY, PERSON, TOKEN, Library, Receiver, contract, earlier_contract
+from services.views import link_list
+from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium
 from tests.end_to_end.browser import page as browser_page
@@ -160,8 +162,9 @@ def registered(library: Library, body: bytes) -> str:
     return receipt_id
 
 
-def links(library: Library, reference: str) -> list[dict[str, Any]]:
-    return list(library.get(f"/api/links?reference={quote(reference)}").json()["items"])
+def links(library: Library, reference: str) -> list[LinkView]:
+    with installed(library.folder, **library.settings):
+        return link_list.page(LinkQuery(reference=reference)).items
 
 
 def test_visits_of_a_link_are_counted_and_others_are_not(library: Library) -> None:
@@ -170,30 +173,29 @@ def test_visits_of_a_link_are_counted_and_others_are_not(library: Library) -> No
     for token in (*[token_of(body)] * 3, token_of(body, LongAgo), token_of(body) + "x"):
         followed(library.receiver, token)
 
-    wait_until(lambda: links(library, "visited")[0]["visits"])
+    wait_until(lambda: links(library, "visited")[0].visits > 0)
 
     [found] = links(library, "visited")
-    made, expires, last = (datetime.fromisoformat(found[each]) for each in ("made_at", "expires_at", "last_visit_at"))
-    assert (found["receipt_id"], found["visits"], found["revoked"]) == (receipt_id, 3, None)
-    assert (expires - made, made <= last) == (timedelta(days=1), True)
-    assert "contract" not in {each["reference"] for each in library.get("/api/links").json()["items"][:1]}
+    assert (found.receipt_id, found.visits, found.revoked) == (receipt_id, 3, None)
+    assert found.expires_at - found.made_at == timedelta(days=1)
+    assert found.last_visit_at
+    assert found.last_visit_at >= found.made_at
 
 
 def test_link_that_is_revoked_opens_nothing_also_after_the_body_comes_again(library: Library) -> None:
     body = sample_body("revoked", note=PERSON)
     receipt_id = registered(library, body)
-    reader = {"authorization": f"Bearer {TOKEN}"}
-    path = f"/api/links/{receipt_id}/revoke"
-    for why in ("sent to the wrong address", "again"):
-        answer = library.receiver.client.post(path, json={"why": why}, headers=reader)
-        assert (answer.status_code, answer.json()["why"]) == (200, "sent to the wrong address")
+    with installed(library.folder, **library.settings):
+        for why in ("sent to the wrong address", "again"):
+            assert revoke(receipt_id, "Dana", why, datetime.now(UTC)).why == "sent to the wrong address"
     library.receiver.post(body)
 
     page = followed(library.receiver, token_of(body))
 
     assert (page.status_code, "This link was revoked." in page.text) == (410, True)
     [found] = links(library, "revoked")
-    assert (found["revoked"]["revoked_by"], found["visits"]) == ("CELLAR_API_TOKENS", 0)
+    assert found.revoked
+    assert (found.revoked.revoked_by, found.visits) == ("Dana", 0)
     assert (library.folder / "data" / "store" / "links" / f"{receipt_id}.json").exists()
     with installed(library.folder, **library.settings):
         store().overwrite_bytes(b"{", RECORDS.key_of(receipt_id))

@@ -123,7 +123,6 @@ def list_archives(request: Request, caller: CallerOf) -> Response:
         heads=COLUMNS,
         here_url=found.asked.url(PATH, beside=linked),
         views=views,
-        taken=saved_views.taken_name(request, views),
         explained=int(explained) if explained and explained.isdecimal() and len(explained) < 10 else None,
     )
 

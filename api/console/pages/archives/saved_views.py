@@ -2,7 +2,6 @@
 
 import secrets
 from asyncio import to_thread
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
@@ -25,11 +24,10 @@ from models.views.archives.archives import ListQuery
 _LIST = f"{ROOT}/archives"
 COLUMN = "column"
 """The name of a column's field in forms and links."""
-TAKEN = "taken"
-"""The parameter of a page that asks whether to replace the view of this name."""
 _LONGEST_QUERY = 4000
-_OF_THE_PAGE = {"cursor", "limit", TAKEN}
+_OF_THE_PAGE = {"cursor", "limit"}
 _WRONG_NAME = N_("Write a name of at most 60 characters.")
+_TAKEN = N_("A view has this name already. Choose another name, or remove that view first.")
 _WRONG_FILTER = N_("A filter is not valid, so the search was not saved. Search first, then save.")
 _TOO_LONG = N_("The search is too long to be saved. Leave out some of its filters.")
 router = APIRouter()
@@ -54,22 +52,16 @@ def links_of(request: Request) -> list[ViewLink]:
     ]
 
 
-def taken_name(request: Request, links: Iterable[ViewLink]) -> str | None:
-    """Return the name that a person wanted to save a search under, if a view has it."""
-    name = request.query_params.get(TAKEN)
-    return name if any(each.view.name == name for each in links) else None
-
-
 @router.post("/views", dependencies=[acts(Action.SAVE_VIEW)])
 async def save(form: Posted, caller: CallerOf) -> Response:
-    """Save a search. If its name is taken, the page asks whether to replace that view or to choose another name."""
+    """Save a search. Raises Refused if its name is taken."""
     name, pairs = _name(form), _pairs(form)
-    by, replace = caller.name, form.text("replace") == name
-    query, now = urlencode(pairs), datetime.now(UTC)
+    query, by, now = urlencode(pairs), caller.name, datetime.now(UTC)
     view = SavedViewRow(view_id=secrets.token_hex(16), name=name, query=query, saved_by=by, saved_at=now)
-    is_kept = await to_thread(saved_views.save, view, replace=replace)
+    if not await to_thread(saved_views.save, view):
+        raise Refused("BAD_PARAMETER", _TAKEN, where="view_name")
     await to_thread(happened.keep)
-    return see(f"{_LIST}?{urlencode(pairs if is_kept else [*pairs, (TAKEN, name)])}")
+    return see(f"{_LIST}?{query}")
 
 
 @router.post("/views/{view_id}/remove", dependencies=[acts(Action.SAVE_VIEW)])
