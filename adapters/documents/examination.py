@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from threading import BoundedSemaphore, Lock
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -31,6 +32,7 @@ from models.errors import Transient
 from models.said import Sentence, because
 
 log = structlog.get_logger()
+Found = TypeVar("Found")
 
 # An honest document of 200 KB takes 0.25 s and 50 MB. Each signature hashes the file, about 1 GiB a second.
 CPU_LIMIT_S = 20
@@ -82,26 +84,33 @@ def examination(
     Raises:
         Transient: the child could not be started, could not read the roots, or was killed by another process.
     """
+    trusted = {name: [str(file.absolute()) for file in files] for name, files in (("roots", roots), ("lists", lists))}
+    asked = {"now": now.isoformat(), "fetched": str(fetched.absolute()) if fetched else None, **trusted}
+    found = _result(_asked(path, asked), _EXAMINATION)
+    return found or Examination(replace(UNREADABLE, **because(reason=Sentence.too_expensive())))
+
+
+def draw_changed_pages(path: Path, field: str, folder: Path) -> list[int]:
+    """Draw the pages that look different since the signature of a field, as `pdf.changed_pages.draw_changed_pages`.
+
+    Returns no number if the PDF cannot be drawn within the limits. Raises Transient as `examination` does.
+    """
+    asked = {"field": field, "folder": str(folder.absolute()), "roots": [], "lists": []}
+    return _result(_asked(path, asked), _NUMBERS) or []
+
+
+def _asked(path: Path, request: dict[str, Any]) -> bytes:
+    """Have a child read a PDF within its limits, and return its answer. Raises Transient if it cannot be started."""
     while not _PLACES.acquire(timeout=_LOOK_AGAIN_S):
         checkpoint()
     try:
         size_bytes = path.stat().st_size
         cpu_s = CPU_LIMIT_S + CPU_LIMIT_S_PER_GIB * size_bytes // (1 << 30)
-        request = {
-            "memory_bytes": MEMORY_LIMIT_BYTES + size_bytes,
-            "cpu_s": cpu_s,
-            "now": now.isoformat(),
-            "path": str(path.absolute()),
-            "roots": [str(file.absolute()) for file in roots],
-            "lists": [str(file.absolute()) for file in lists],
-            "fetched": str(fetched.absolute()) if fetched else None,
-        }
+        limits = {"memory_bytes": MEMORY_LIMIT_BYTES + size_bytes, "cpu_s": cpu_s, "path": str(path.absolute())}
         deadline = time.monotonic() + TIME_LIMIT_PER_CPU_LIMIT * cpu_s
-        asked = json.dumps(request).encode()
+        asked = json.dumps(limits | request).encode()
         answer = _answered(asked, deadline)
-        if _was_killed(answer):
-            answer = _answered(asked, deadline)
-        return _examination(answer)
+        return _answered(asked, deadline) if _was_killed(answer) else answer
     except OSError as error:
         raise Transient(Sentence.examiner_not_started(reason=error.strerror)) from error
     finally:
@@ -214,8 +223,9 @@ def _end_child(answer: bytes, readable: select.poll) -> None:
     readable.poll(1000 * _TO_END_S)
 
 
-def _examination(answer: bytes) -> Examination:
-    verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
+def _result(answer: bytes, of: TypeAdapter[Found]) -> Found | None:
+    """Return what a child found; None if it ended without a result."""
+    result, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
     status = int(status_text) if _STATUS.fullmatch(status_text) else None  # the keeper ended first
     if status is None or status in _FROM_OUTSIDE:
         raise Transient(Sentence.examiner_killed())
@@ -224,13 +234,14 @@ def _examination(answer: bytes) -> Examination:
     if status == os.EX_DATAERR:
         raise Transient(Sentence.no_trust_list())
     try:
-        return _EXAMINATION.validate_json(verdict)
+        return of.validate_json(result)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return Examination(replace(UNREADABLE, **because(reason=Sentence.too_expensive())))
+        return None
 
 
 _EXAMINATION = TypeAdapter(Examination)
+_NUMBERS = TypeAdapter(list[int])
 _STARTING = Lock()
 _PLACES = BoundedSemaphore(2)
 _examiners: list[_Examiner] = []  # at most one

@@ -44,6 +44,7 @@ from typing import Any, NoReturn
 
 from pyhanko.keys import load_certs_from_pemder
 
+from adapters.documents.pdf.changed_pages import draw_changed_pages
 from adapters.documents.pdf_signatures import judge
 from adapters.documents.trust.evidence import NO_EVIDENCE, kept
 from adapters.documents.trust.trust_lists import BadList, Listed, read_lists
@@ -83,9 +84,10 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
 def serve(requests: socket.socket) -> None:
     """Judge documents, each in a child of its own, until the other end is closed. Importing all modules takes 0.2 s.
 
-    A request is a JSON object: the limits of memory in bytes and of the processor in seconds, the time, the PDF, files
-    of trusted roots and trust lists, and a file of what was fetched. A descriptor for the answer comes with it. An
-    answer is a line with the child's process id, JSON with the verdict and with what is wanted, and a line with the
+    A request is a JSON object: the limits of memory in bytes and of the processor in seconds, the PDF, files of trusted
+    roots and trust lists, the time, and a file of what was fetched; or, to draw what was changed, the field of a
+    signature and a folder for the pictures. A descriptor for the answer comes with it. An answer is a line with the
+    child's process id, JSON with the verdict and with what is wanted, or with numbers of pages, and a line with the
     child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG` if a root is no certificate, `EX_DATAERR` if a list is
     no trust list.
     """
@@ -129,14 +131,23 @@ def _answer(request: bytes, answer: int) -> NoReturn:
         elif listed is None:
             status = os.EX_DATAERR
         else:
-            now = datetime.fromisoformat(asked["now"])
-            fetched = kept(Path(asked["fetched"])) if asked["fetched"] else NO_EVIDENCE
-            verdict, wanted = asyncio.run(judge(Path(asked["path"]), roots, listed, now, fetched))
+            found = _drawn(asked) if "folder" in asked else _judged(asked, roots, listed)
             with os.fdopen(answer, "w", closefd=False) as out:
-                json.dump({"verdict": verdict_as_json(verdict), "wanted": [asdict(each) for each in wanted]}, out)
+                json.dump(found, out)
             status = os.EX_OK
     finally:
         os._exit(status)
+
+
+def _drawn(asked: dict[str, Any]) -> list[int]:
+    return draw_changed_pages(Path(asked["path"]), asked["field"], Path(asked["folder"]))
+
+
+def _judged(asked: dict[str, Any], roots: Sequence[Any], listed: Sequence[Listed]) -> dict[str, Any]:
+    now = datetime.fromisoformat(asked["now"])
+    fetched = kept(Path(asked["fetched"])) if asked["fetched"] else NO_EVIDENCE
+    verdict, wanted = asyncio.run(judge(Path(asked["path"]), roots, listed, now, fetched))
+    return {"verdict": verdict_as_json(verdict), "wanted": [asdict(each) for each in wanted]}
 
 
 def _usable_or_none(paths: Sequence[str]) -> list[Any] | None:

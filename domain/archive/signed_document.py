@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from models.archive.archive import Archive, ArchiveWarning, WarningCode
@@ -88,6 +89,17 @@ def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:
     sealed = [each.signed_at for each in verdict.signatures if each.signed_at and not each.is_document_time_stamp]
     signed = [each.signed_at for each in archive.signatures if each.signed_at]
     return bool(sealed and signed) and max(signed) - max(sealed) > _LATEST
+
+
+def changed_since(verdict: Verdict) -> str | None:
+    """Return the field of the first signature after which something was changed that its signer did not permit or see.
+
+    None without such a change. Pure.
+    """
+    unseen = set(chain.from_iterable(each.unseen_by for each in verdict.field_changes))
+    unseen |= set(chain.from_iterable(each.unseen_by for each in verdict.covered))
+    found = (each.field for each in verdict.signatures if each.change_permitted is False or each.field in unseen)
+    return next(found, None)
 
 
 _RANKS: Mapping[Outcome, int] = {

@@ -36,6 +36,7 @@ from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives.archives import ArchiveView, DeliveryView
 from services.anchors.anchors import proof_of
+from services.evidence.changed_pages import changed_pages
 from services.evidence.downloads import doubts, is_in_clear, is_locked, readable, refuse_doubtful
 from services.templates import words_of
 from services.views import archive_view
@@ -220,7 +221,10 @@ def evidence(
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
-    files += reports(request, archive) if archive else ()
+    if archive:
+        files += reports(request, archive)
+    if archive and not findings:
+        files += [of_bytes(f"changed/{name}", data) for name, data in changed_pages(request, archive).items()]
     size_bytes = sum(each.size_bytes for each in found)
     return Evidence(files, _info(request, proof), size_bytes, findings, locked, anchored is not None)
 

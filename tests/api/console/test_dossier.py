@@ -9,6 +9,7 @@ import socket
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -28,9 +29,12 @@ from adapters.tables.conditions import Found
 from api.console.words import languages
 from models.runs.receipt import GIVEN_BY
 from models.store.condition import OF_ALL_ARCHIVES, ConditionCode, Subject
+from tests.adapters.documents.test_field_changes import REFILLED
+from tests.adapters.documents.test_field_changes import signed as field_signed
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT, TEMPLATE
 from tests.installations import archived, installed
+from tests.pdf_updates import appended
 from tests.pdfs import document, stream
 from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
@@ -98,6 +102,33 @@ def test_person_puts_an_archive_on_legal_hold_and_releases_it(browser: Browser, 
     assert hold
     released = {"hold": hold[1], "why": "settled"}
     assert posted(person, f"/console/archives/{PLAIN}/release", released).status_code == 303
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_what_was_changed_after_a_signature_is_shown_page_beside_page_and_is_in_the_bag(
+    console: Console, browser: Browser, person: httpx.Client, language: str
+) -> None:
+    reference = f"refilled-{language}"
+    with ThreadPoolExecutor() as apart:  # the browser holds this thread's event loop, and signing needs one
+        content = b64encode(appended(apart.submit(field_signed).result(), REFILLED)).decode()
+    signed = sample_document()["signed_document"] | {"content": content}
+    with installed(console.folder, **console.settings):
+        archived(reference, sample_body(reference, signed_document=signed))
+
+    alone = person.get(f"/console/archives/{reference}/changed-pages")
+    assert alone.text.count("data:image/png") == 2, alone.text
+    page = browser.open(f"/console/archives/{reference}", language)
+    pictures = page.locator("#changed-pages img")
+    expect(pictures).to_have_count(2)
+    assert pictures.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 500)") == [True, True]
+    assert (browser.violations(), browser.excess()) == ([], [])
+
+    bag = zipfile.ZipFile(io.BytesIO(posted(person, f"/console/archives/{reference}/export", {}).content))
+    drawn = [bag.read(each) for each in bag.namelist() if "/changed/1-" in each]
+    assert len(drawn) == 2
+    assert len(set(drawn)) == 2
+    assert all(each.startswith(b"\x89PNG") for each in drawn)
+    assert "changed-pages" not in person.get(f"/console/archives/{PLAIN}").text
 
 
 @pytest.mark.parametrize("language", ["en", "he"])

@@ -20,7 +20,7 @@ from api.console.pages.archives.files import preview_kind
 from api.links import link_of
 from api.references import Reference, RouteAsSent
 from domain.access import is_allowed
-from domain.archive.signed_document import signature_outcome, signers, standing
+from domain.archive.signed_document import changed_since, signature_outcome, signers, standing
 from domain.archive.verdict_text import (
     certificate_texts,
     covered_word_texts,
@@ -183,6 +183,7 @@ def _verdict_texts(verdict: Verdict, people: Sequence[str | None]) -> dict[str, 
         "document": document_text(verdict, people),
         "changes": field_change_texts(verdict),
         "covered": covered_word_texts(verdict),
+        "is_changed": changed_since(verdict) is not None,
         "signatures": [
             {"field": each.field, "outcome": _outcome(verdict, each), "texts": its}
             for each, its in zip(verdict.signatures, texts, strict=True)

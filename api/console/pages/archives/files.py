@@ -1,6 +1,7 @@
 """Files of an archive: previews with the places of form fields, bytes, and the copy that proves itself."""
 
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from starlette.background import BackgroundTask
 
 from adapters.lists.list_files import line_of_csv
 from adapters.settings.settings import settings
-from adapters.store.objects.requests import stored_request
+from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.tables.runs import receipts
 from api.access import CallerOf, acts
 from api.console.frame.rendering import archive_url, render
@@ -23,12 +24,14 @@ from api.console.frame.threads import in_thread_of_exports
 from api.references import Reference, RouteAsSent
 from domain.archive.file_names import safe_names
 from models.access import Action, Caller
+from models.archive.archive import Archive
 from models.archive.content import FileRow
 from models.errors import Code, Conflict, Refused, Unreadable
 from models.people import ActionKind
 from services.access.log import record
 from services.access.scope import check_loaded, check_visible
 from services.evidence.bag import evidence, reports, write_evidence
+from services.evidence.changed_pages import changed_pages
 from services.evidence.downloads import file_chunks, is_whole, readable
 from services.people import actions
 from services.receipts import unknown_reference
@@ -87,12 +90,25 @@ def read(reference: Reference, sha256: str, caller: CallerOf, download: bool = F
     return StreamingResponse(chunks, media_type=media_type, headers=headers)
 
 
+def _stored(reference: str, caller: Caller) -> tuple[StoredRequest | None, Archive | None]:
+    check_visible(caller, reference)
+    request = stored_request(reference, receipts.current_receipt_id(reference) or "")
+    return request, readable(request) if request else None
+
+
+@router.get("/archives/{reference:path}/changed-pages", dependencies=[acts(Action.DOWNLOAD_FILE)])
+def show_changed_pages(request: Request, reference: Reference, caller: CallerOf) -> Response:
+    """Show the pages of the signed document that look different since somebody signed."""
+    stored, archive = _stored(reference, caller)
+    found = changed_pages(stored, archive) if stored and archive else {}
+    pictures = {name.partition(".")[0]: b64encode(data).decode() for name, data in found.items()}
+    return render(request, "changed_pages.html", reference=reference, pictures=pictures)
+
+
 @router.get("/archives/{reference:path}/validation-report.xml", dependencies=[acts(Action.DOWNLOAD_FILE)])
 def validation_report(reference: Reference, caller: CallerOf) -> Response:
     """Return the validation report of the newest judgement, ETSI TS 119 102-2, as a download."""
-    check_visible(caller, reference)
-    request = stored_request(reference, receipts.current_receipt_id(reference) or "")
-    archive = readable(request) if request else None
+    request, archive = _stored(reference, caller)
     found = list(reports(request, archive)) if request and archive else []
     if not found:
         raise Refused("UNKNOWN_FILE", "the archive has no document with a signature", status=404)
