@@ -23,7 +23,7 @@ from services.evidence.bag import evidence, write_evidence
 from services.evidence.downloads import hand_out_request
 from services.table_process import exported
 
-_ENDINGS = (".parquet", ".csv", ".xlsx")
+_ENDINGS = (".parquet", ".csv")
 Damaged = Annotated[
     bool, typer.Option("--damaged", help="Export the archive even if its proof fails; its page and check.py say so.")
 ]
@@ -90,13 +90,13 @@ def _ending(to: Path) -> Path:
 def export_table(
     name: Annotated[str | None, typer.Argument(help="A table of docs/tables.md, such as payments or archives.")] = None,
     *,
-    to: Annotated[Path, typer.Option(help="A new file: .parquet, .csv or .xlsx.", callback=_ending)],
+    to: Annotated[Path, typer.Option(help="A new file: .parquet or .csv.", callback=_ending)],
     template: Annotated[
         str | None, typer.Option(help="The form table of this template; with a name, the rows of its archives.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a table for data teams as Parquet, CSV or a workbook.
+    """Export a table for data teams as Parquet or CSV.
 
     Without a name, the table of a template's form: a row for each archive, a typed column for each field.
     """

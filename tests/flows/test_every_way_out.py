@@ -175,7 +175,7 @@ def _of_zip(content: bytes) -> str:
 def _of_table(content: bytes, ending: str) -> str:
     if ending == "parquet":
         return str(pq.read_table(io.BytesIO(content)).to_pylist())
-    return _of_zip(content) if ending == "xlsx" else content.decode()
+    return content.decode()
 
 
 FILTERS = {
@@ -209,7 +209,6 @@ WAYS: Mapping[str, tuple[set[Role], set[str], Way]] = {
     "bag": (WHOLE, ALL, lambda its, role: its.sent(role, f"/console/{ARCHIVE}/export")),
     "table": (READERS, IN_TABLES, lambda its, role: its.tables(role, "csv")),
     "Parquet": (READERS, IN_TABLES, lambda its, role: its.tables(role, "parquet")),
-    "workbook": (READERS, IN_TABLES, lambda its, role: its.tables(role, "xlsx")),
     "lake": ({*Role}, NOBODYS, Installation.lake),
     "changes": (READERS, set(), lambda its, role: its.api(role, "/api/changes")),
     "saved view": (UNSCOPED, {"name"}, lambda its, role: its.pages(role, "/console/archives?reference=none")),

@@ -18,11 +18,7 @@ from services import table_process, tables
 PATH = f"{ROOT}/tables"
 FORM = "form"
 """In place of the name of a table: the form table of the template."""
-_TYPES = {
-    "parquet": "application/vnd.apache.parquet",
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 _MOST_SHOWN = 200
 router = APIRouter()
 
@@ -34,7 +30,7 @@ def list_tables(request: Request, caller: CallerOf) -> Response:
 
 @router.get("/tables/{name}.{ending}", dependencies=[acts(Action.EXPORT_TABLE)])
 async def export(
-    name: str, ending: Literal["parquet", "csv", "xlsx"], caller: CallerOf, template: str | None = None
+    name: str, ending: Literal["parquet", "csv"], caller: CallerOf, template: str | None = None
 ) -> StreamingResponse:
     """Return a table as a file, as the caller's role gets it."""
     known = None if name == FORM else name
