@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-import bench-events bench-scale bench-worst fuzz screenshots settings-table event-schemas dbt-sources console-texts console-vendor lock clean
+.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-scale fuzz screenshots settings-table event-schemas dbt-sources console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -73,28 +73,17 @@ release: wheel
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver
-	$(BIN)/python -m benchmarks.receiver_processes
-	$(BIN)/python -m benchmarks.scanner
 	$(BIN)/python -m benchmarks.report
 
 bench-engine: .venv/development
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_report
 
-bench-import: .venv/development
-	$(BIN)/python -m benchmarks.imports
-
-bench-events: .venv/development
-	$(BIN)/python -m benchmarks.session_events
-
 bench-scale: .venv/development
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.scale.report
 
-bench-worst: .venv/development
-	$(BIN)/python -m benchmarks.worst_bodies
-
-# bench-verify, bench-settle and so on: each module of benchmarks/ that measures by itself.
+# bench-imports, bench-search and so on: each module of benchmarks/ that measures by itself.
 bench-%: .venv/development
 	$(BIN)/python -m benchmarks.$*
 

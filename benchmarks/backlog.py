@@ -37,7 +37,7 @@ async def measure(folder: Path, made: bytes, count: int, new: int) -> dict[str, 
         began_s, seconds = time.monotonic(), list[float]()
         os.kill(site.worker.pid, signal.SIGCONT)
         for reference in archives.references(new):
-            seconds.append((await engine_parts.taken(site, made, reference)).completed_s)
+            seconds.append(await engine_parts.taken_s(site, made, reference))
             if await history.count_runs(site.prefect) >= before + count:
                 break
         done = await history.count_runs(site.prefect) - before

@@ -40,17 +40,6 @@ def template(size_bytes: int, strings: int, *, is_escaped: bool = False) -> Temp
     return Template(before, b"".join(parts))
 
 
-def event_template() -> Template:
-    """Return a session event of about 600 bytes, whose session has a reference of its own."""
-    session = {"reference": "@reference@", "id": "n7Zq" * 12, "process_number": 100, "transaction_number": 30}
-    session |= {"recipient": {"id": 1, "name": "Dana Levi"}, "labels": {"CUSTOMER_ID": "000017", "BRANCH": "north"}}
-    event = {"type": "WHEF_CLIENT_FORM_SUBMITTED", "timestamp": "2026-11-24T10:00:00.000000"}
-    client = {"ip": "192.0.2.1", "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0"}
-    text = json.dumps({"session": session, "event": event, "client": client}).encode()
-    before, _, after = text.partition(b"@reference@")
-    return Template(before, after)
-
-
 def body_parts(made: Template) -> tuple[bytes, bytes]:
     """Return a body that was never sent before, in two parts. All bodies share the second part."""
     return made.before + b"%0*d" % (_REFERENCE_CHARACTERS, next(_numbers)), made.after

@@ -1,4 +1,4 @@
-"""`make bench-engine`: compares cellar's worker with Prefect's stock process worker and `flow.serve()` on 2 cores.
+"""`make bench-engine`: compares cellar's worker with Prefect's stock process worker on 2 cores.
 
 Each engine gets a new installation in each round, and the rounds are interleaved. Results are medians over the rounds,
 of each engine's figures and of the ratios within a round.

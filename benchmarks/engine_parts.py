@@ -80,26 +80,18 @@ class Memory:
 
 async def idle(site: Installation, template: bytes, count: int) -> Idle:
     """Measure the latency of archives one after the other, with a pause before each."""
-    return Idle([(await taken(site, template, reference)).completed_s for reference in references(count)])
+    return Idle([await taken_s(site, template, reference) for reference in references(count)])
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Seconds from the post of an archive to its acknowledgement, and from there to Completed."""
-
-    acknowledged_s: float
-    completed_s: float
-
-
-async def taken(site: Installation, template: bytes, reference: str) -> Taken:
-    """Post an archive after a pause, and wait until it is Completed."""
+async def taken_s(site: Installation, template: bytes, reference: str) -> float:
+    """Post an archive after a pause, and return the seconds from its acknowledgement to Completed."""
     await asyncio.sleep(random.uniform(*_PAUSE_S))
     posted = await post(site.receiver, template, reference)
     deadline = time.monotonic() + _NO_PROGRESS_S
     while time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_AGAIN_S)
         for run in await history.completed_runs(site.prefect, [reference]):
-            return Taken(posted.answered_at - posted.begun_at, run.ended_at - posted.answered_at)
+            return run.ended_at - posted.answered_at
     raise TimeoutError(f"a run did not complete; see {site.log_folder}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import engine
 from benchmarks.tables import GOALS, PAGES, Rows, at_least, at_most, machine, publish
 
-_NAMES = {"postgres": "Postgres", "sqlite": "embedded", "cellar": "cellar", "stock": "stock", "serve": "`flow.serve()`"}
+_NAMES = {"postgres": "Postgres", "sqlite": "embedded", "cellar": "cellar", "stock": "stock"}
 _ENGINES = [
     *("", "engine", "idle: p50 s", "p95 s", "of cellar's p50"),
     *("burst: completed", "runs/s", "task runs visible, p95 s"),

@@ -1,4 +1,4 @@
-"""The programs of each engine: cellar's worker, Prefect's stock process worker, and `flow.serve()`."""
+"""The programs of each engine: cellar's worker, and Prefect's stock process worker."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from cli.programs.supervisor import Program
 RUNS_AT_ONCE = 4
 _PREFECT = [sys.executable, "-P", "-m", "prefect"]
 _PREFECT_FILE = Path(__file__).parents[1] / "prefect.yaml"
-_ASK_EVERY_S = "1"  # the default of the references is 10 s
+_ASK_EVERY_S = "1"  # the default is 10 s
 
 
 def cellar(settings: Settings) -> list[Program]:
@@ -31,11 +31,5 @@ def stock(settings: Settings) -> list[Program]:
     return [Program(name, [*_PREFECT, *command], environment) for name, command in commands.items()]
 
 
-def serve(settings: Settings) -> list[Program]:
-    """Return the served flow; its deployment has the name that the receiver triggers."""
-    environment = up._environment(settings) | {"PREFECT_RUNNER_POLL_FREQUENCY": _ASK_EVERY_S}
-    return [Program("worker", [sys.executable, "-m", "benchmarks.served", str(RUNS_AT_ONCE)], environment)]
-
-
-ENGINES: dict[str, Callable[[Settings], Sequence[Program]]] = {"cellar": cellar, "stock": stock, "serve": serve}
+ENGINES: dict[str, Callable[[Settings], Sequence[Program]]] = {"cellar": cellar, "stock": stock}
 """By engine: the programs that run to their end, and last the program that stays."""

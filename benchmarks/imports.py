@@ -1,4 +1,4 @@
-"""`make bench-import`: compares an import with posting the same archives to the webhook until they are Completed.
+"""`make bench-imports`: compares an import with posting the same archives to the webhook until they are Completed.
 
 With `--new`, it measures how soon new archives are Completed at rest, and in turn during an import of `--count`.
 

@@ -52,11 +52,9 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(
-    folder: Path, engine: str, postgres: Postgres | None, **changed: Any
-) -> AsyncIterator[Installation]:
-    """Run a new installation in a folder, on Postgres if given, else on the embedded defaults. `changed`: settings."""
-    settings = _settings(folder / "data", postgres, **changed)
+async def installation(folder: Path, engine: str, postgres: Postgres | None) -> AsyncIterator[Installation]:
+    """Run a new installation in a folder, on Postgres if given, else on the embedded defaults."""
+    settings = _settings(folder / "data", postgres)
     database = postgres.new_database("prefect") if postgres else None
     log_folder = folder / "logs"
     for made in (settings.data_dir, log_folder):
@@ -84,16 +82,15 @@ async def installation(
         await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
 
 
-def _settings(data_dir: Path, postgres: Postgres | None, **changed: Any) -> Settings:
-    if postgres and "database_url" not in changed:
-        changed["database_url"] = postgres.new_database("cellar")
+def _settings(data_dir: Path, postgres: Postgres | None) -> Settings:
+    places: dict[str, Any] = {"database_url": postgres.new_database("cellar")} if postgres else {}
     return Settings(
         _env_file=None,
         data_dir=data_dir,
         port=free_port(),
         prefect_port=free_port(),
         webhook_secrets=(SECRET,),
-        **changed,
+        **places,
     )
 
 

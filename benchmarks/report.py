@@ -1,37 +1,30 @@
-"""Prints the receiver's figures as tables, writes them into `benchmarks/receiver.md`, and draws a picture.
+"""Prints the receiver's figures as tables, and writes them into `benchmarks/receiver.md`.
 
 python -m benchmarks.report
 """
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import chart, receiver, scanner
+from benchmarks import receiver
 from benchmarks.tables import GOALS, PAGES, Rows, at_least, at_most, machine, publish
 
-_PICTURE = Path(__file__).parents[1] / "docs" / "images" / "receiver.svg"
 _ORDER = ("cellar", "floor", "nginx", "streaming", "whole", "parameter")
 
 
 def main() -> None:
     measured = json.loads(receiver.MEASURED.read_text())
-    goals = _goals(measured, json.loads(scanner.MEASURED.read_text()))
-    tables = {"goals": (GOALS, goals), "matrix": (_head(measured), matrix(measured))}
+    tables = {"goals": (GOALS, _goals(measured)), "matrix": (_head(measured), matrix(measured))}
     publish(tables, {"machine": machine(measured)}, PAGES / "receiver.md")
-    _PICTURE.write_text(chart.drawn(_bars(measured, "mb_per_s"), _bars(measured, "growth_mb")))
 
 
-def _goals(measured: dict[str, Any], scanned: dict[str, Any]) -> Rows:
+def _goals(measured: dict[str, Any]) -> Rows:
     """Return each goal with the figure reached. A ratio is the median of the ratios within the rounds."""
     large = {size_mb: _case(measured, size_mb * 10**6, 1, 1) for size_mb in (20, 200, 1000)}
     many = _case(measured, 10**9, 200, 1)
     escaped = _case(measured, 200 * 10**6, 1, 1, is_escaped=True)
-    scan, persist = scanned["scan"], scanned["persist"]
-    slowest = min(median(rounds) for name, rounds in scan.items() if name != "escaped")
-    spent = [theirs / ours for ours, theirs in zip(persist["cellar"], persist["sha256sum and cp"], strict=True)]
     growth = [("one string", large[1000]), ("200 strings", many)]
     return [
         at_least("200 MB, of the floor's MB/s", 0.70, _ratio(large[200], "floor", "mb_per_s")),
@@ -45,9 +38,6 @@ def _goals(measured: dict[str, Any], scanned: dict[str, Any]) -> Rows:
             _ratio(_case(measured, 20_000, 1, 16), "streaming", "requests_per_s"),
         ),
         at_least("`\\/` escapes, received: of the MB/s without", 0.6, _mb_per_s(escaped) / _mb_per_s(large[200])),
-        at_least("`\\/` escapes, scanner alone: of the GB/s without", 0.6, median(scan["escaped"]) / slowest),
-        at_least("scanner alone, slowest alignment, GB/s", 4, slowest),
-        at_least("400 MB decoded, hashed, written: of `sha256sum` + `cp` + sync", 0.8, median(spent)),
     ]
 
 
@@ -105,18 +95,6 @@ def _size(size_bytes: int) -> str:
         if size_bytes >= unit:
             return f"{size_bytes // unit} {name}"
     return f"{size_bytes // 1000} KB"
-
-
-def _bars(measured: dict[str, Any], figure: str) -> dict[str, dict[str, float]]:
-    """A figure by size and server, for large bodies of one sender."""
-    return {
-        _size(size_bytes): {
-            name: median(each[figure] for each in rounds)
-            for name in _servers(measured)
-            if (rounds := _case(measured, size_bytes, 1, 1)["servers"].get(name))
-        }
-        for size_bytes in (20 * 10**6, 200 * 10**6, 10**9)
-    }
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from socket import socket
 
 import uvloop
 
-from benchmarks.bodies import Template, body_parts, event_template, template
+from benchmarks.bodies import Template, body_parts, template
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _SMALL_BYTES = 1 << 18
@@ -25,10 +25,7 @@ _SMALL_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The bodies to send, and their target. `folder` is emptied after each request of a single lane.
-
-    Session events have a size of their own, and no folder is emptied for them.
-    """
+    """The bodies to send, and their target. `folder` is emptied after each request of a single lane."""
 
     port: int
     secret: str
@@ -38,7 +35,6 @@ class Load:
     lanes: int
     requests: int
     is_escaped: bool = False
-    is_event: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def main(load: Load) -> Sent:
 
 
 async def _send_all(load: Load) -> Sent:
-    made = event_template() if load.is_event else template(load.size_bytes, load.strings, is_escaped=load.is_escaped)
+    made = template(load.size_bytes, load.strings, is_escaped=load.is_escaped)
     left = iter(range(load.requests))
     begun = time.perf_counter()
     lanes = await asyncio.gather(*(_lane(load, made, left) for _ in range(load.lanes)))
@@ -86,7 +82,7 @@ async def _lane(load: Load, made: Template, left: Iterator[int]) -> list[float]:
                 await loop.sock_sendall(connection, body)
             await _read_answer(connection)
             each_s.append(time.perf_counter() - begun)
-            if load.lanes == 1 and not load.is_event:
+            if load.lanes == 1:
                 _empty(Path(load.folder))
         return each_s
 

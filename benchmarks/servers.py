@@ -84,15 +84,13 @@ def memory_of(pid: int, name: str) -> int:
 
 
 @contextmanager
-def cellar(work: Path, python: str = sys.executable, processes: int = 1) -> Iterator[Server]:
+def cellar(work: Path, python: str = sys.executable) -> Iterator[Server]:
     """Run the receiver as delivered. Prefect is away, as after an outage: only the receiver runs.
 
-    `python` is the interpreter of the installation to measure; `processes` serve the receiver's port.
+    `python` is the interpreter of the installation to measure.
     """
     data, port = work / "cellar", free_port()
     values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "API_TOKENS": TOKEN, "SWEEP_INTERVAL_S": 3600}
-    if processes > 1:  # an earlier cellar does not know the setting
-        values["RECEIVER_PROCESSES"] = processes
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     environment |= MALLOC | {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
     command = [python, "-P", "-m", "cli.main"]

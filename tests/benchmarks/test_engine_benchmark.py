@@ -56,7 +56,7 @@ def test_report_marks_goals_that_fall_short() -> None:
 
     assert len(goals) == 10
     assert [what for what, _, _, remark in goals if remark] == ["burst, Postgres: of the stock worker's runs/s"]
-    assert [row[1] for row in engine_report.engines(measured)] == 2 * ["cellar", "stock", "`flow.serve()`"]
+    assert [row[1] for row in engine_report.engines(measured)] == 2 * ["cellar", "stock"]
     assert [row[1] for row in engine_report.minutes(measured)] == 2 * ["1000 of 1000"]
 
 

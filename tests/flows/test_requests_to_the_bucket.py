@@ -11,11 +11,11 @@ import pytest
 
 from adapters.files import bucket
 from adapters.tables.runs import receipts
-from benchmarks.bucket_requests import counted
 from flows.process_archive import process_archive
 from models.archive.archive import State
 from tests.conftest import Configure, bucket_at
 from tests.flows.conftest import received
+from tests.flows.counted_bucket import counted
 from tests.samples import PNG, sample_body
 
 REQUESTS = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.database_requests import counted
 from tests.conftest import Configure
+from tests.flows.counted_database import counted
 from tests.flows.test_requests_to_the_bucket import archive
 
 MOST_REQUESTS = 80

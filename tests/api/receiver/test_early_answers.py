@@ -10,10 +10,10 @@ from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from api.gate import Gate
-from benchmarks.hostile import send
 from models.errors import Refused
 from tests.api.conftest import TOKEN, Receiver
 from tests.api.senders import Sender, assert_refused, login_cookie, peak_bytes, receipt_id_of
+from tests.api.strangers import send
 from tests.samples import sample_body
 
 
@@ -150,8 +150,8 @@ def _send_as_much_as_it_takes(sender: Sender) -> None:
         sender.send(b"400000\r\n" + b" " * (4 << 20) + b"\r\n")
 
 
-def test_no_request_of_the_hostile_benchmark_is_an_unexpected_error(receiver: Receiver) -> None:
-    statuses = asyncio.run(send(receiver.port, 60))
+def test_no_request_of_strangers_is_an_unexpected_error(receiver: Receiver) -> None:
+    statuses = asyncio.run(send(receiver.port))
 
     assert not {each for each in statuses if each.startswith("5")}
     assert "Traceback" not in receiver.log.read_text()

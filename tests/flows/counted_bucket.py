@@ -1,4 +1,4 @@
-"""Counts the requests to an S3 server by method and kind of key, as a proxy before it. It may delay each request."""
+"""Counts the requests to an S3 server by method and kind of key, as a proxy before it."""
 
 import asyncio
 import re
@@ -60,8 +60,8 @@ class CountedBucket:
 
 
 @contextmanager
-def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
-    """Run a proxy before the S3 server at a URL, on a free loopback port. It delays each request by `latency_s`."""
+def counted(endpoint: str) -> Iterator[CountedBucket]:
+    """Run a proxy before the S3 server at a URL, on a free loopback port."""
     address, made = urlsplit(endpoint), CountedBucket("")
 
     async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
@@ -69,7 +69,7 @@ def counted(endpoint: str, latency_s: float = 0) -> Iterator[CountedBucket]:
         try:
             with suppress(IncompleteReadError, ConnectionError):
                 while True:
-                    asked = await _pass_request(reader, server_writer, made.requests, latency_s)
+                    asked = await _pass_request(reader, server_writer, made.requests)
                     await _pass_answer(server_reader, writer, asked.method == "HEAD")
         finally:
             server_writer.close()
@@ -105,16 +105,13 @@ def serving(connected: Callable[[StreamReader, StreamWriter], Awaitable[None]]) 
         thread.join()
 
 
-async def _pass_request(
-    reader: StreamReader, server: StreamWriter, requests: list[Request], latency_s: float
-) -> Request:
+async def _pass_request(reader: StreamReader, server: StreamWriter, requests: list[Request]) -> Request:
     """Pass a request to the server. A client that sends `Expect` and waits before the body would hang."""
     head = await reader.readuntil(b"\r\n\r\n")
     method, target, _ = head.partition(b"\r\n")[0].decode().split(" ")
     address = urlsplit(target)
     is_listing = method == "GET" and "list-type=" in address.query
     requests.append(asked := Request("LIST" if is_listing else method, address.path))
-    await asyncio.sleep(latency_s)
     server.write(head)
     await _pass_body(reader, server, head)
     return asked

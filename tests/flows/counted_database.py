@@ -1,4 +1,4 @@
-"""Counts the requests to a Postgres server, as a proxy before it. It may delay each request."""
+"""Counts the requests to a Postgres server, as a proxy before it."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.bucket_requests import serving
+from tests.flows.counted_bucket import serving
 
 _PORT = 5432
 _PIECE_BYTES = 1 << 20
@@ -22,7 +22,7 @@ class CountedDatabase:
 
 
 @contextmanager
-def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
+def counted(url: str) -> Iterator[CountedDatabase]:
     """Run a proxy before the database at a URL of Postgres, on a free loopback port."""
     parts, made = urlsplit(url), CountedDatabase("")
     folder = parse_qs(parts.query).get("host", [""])[0]
@@ -44,7 +44,6 @@ def counted(url: str, latency_s: float = 0) -> Iterator[CountedDatabase]:
             if not waits.is_set():  # else it follows the piece before without waiting for an answer
                 waits.set()
                 made.requests += 1
-                await asyncio.sleep(latency_s)
             server.write(data)
         server.close()
 
