@@ -53,7 +53,7 @@ def compare(  # noqa: PLR0913 -- what a person chose
 
 def simulate(  # noqa: PLR0913 - the options of a command
     *,
-    count: Annotated[int, typer.Option(min=1, help="Number of archives. 20 or more cover all scenarios.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="Number of archives. 6 or more cover all scenarios.")] = 20,
     url: Annotated[str, typer.Option(help="The receiver's URL.", show_default="this installation's")] = "",
     source: Annotated[str, typer.Option(help="The source to send to, with its secret in --secret.")] = "",
     secret: Annotated[str, typer.Option(help="A webhook secret.", show_default="this installation's")] = "",

@@ -1,21 +1,12 @@
-"""Makes files as people attach them, each valid in its format, with the standard library alone.
-
-Their contents become base64 in each of the ways in which senders write it. All of them must be accepted.
-"""
+"""Files as people attach them, the signed documents of processes, and the ways in which senders write base64."""
 
 import base64
-import csv
-import io
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib.resources import files
 from io import BytesIO
-from random import Random
-from xml.sax.saxutils import escape
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -27,14 +18,6 @@ from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 
-_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-_GREY_SQUARE = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQEAlgCWAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
-    "CAgICAj/wAALCAAIAAgBAREA/8QAHwAAAAAMAAAAAAAAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQAAPwByb//Z"
-)
-_END_OF_JFIF, _SCAN_BYTES = 20, 3000
-
 
 @dataclass(frozen=True)
 class Document:
@@ -43,71 +26,21 @@ class Document:
     content: bytes
 
 
-def png_photo(rng: Random, filename: str, *, width: int, height: int) -> Document:
-    """Return a colour picture: a gradient with the noise of a sensor, so that it hardly compresses.
-
-    Its size is about 2 × `width` × `height` bytes.
-    """
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
-    lights = [255 * row // height for row in range(height)]
-    brightened = [bytes(min(255, light + noise // 4) for noise in range(256)) for light in lights]
-    pixels = b"".join(b"\0" + rng.randbytes(3 * width).translate(each) for each in brightened)
-    chunks = (_png_chunk(b"IHDR", header), _png_chunk(b"IDAT", zlib.compress(pixels, 1)), _png_chunk(b"IEND", b""))
-    return Document(filename, "image/png", b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+def shipped(name: str, filename: str, media_type: str) -> Document:
+    """Return a file that comes with cellar, under the name that a person gave it."""
+    return Document(filename, media_type, files(__package__).joinpath("files", name).read_bytes())
 
 
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def scan(filename: str) -> Document:
+    return shipped("scan.jpg", filename, "image/jpeg")
 
 
-def jpeg_scan(rng: Random, filename: str) -> Document:
-    """Return a JPEG of a grey square, with a comment of random bytes that gives it the size of a scan."""
-    comment = rng.randbytes(_SCAN_BYTES)
-    head, rest = _GREY_SQUARE[:_END_OF_JFIF], _GREY_SQUARE[_END_OF_JFIF:]
-    return Document(filename, "image/jpeg", head + struct.pack(">BBH", 0xFF, 0xFE, 2 + len(comment)) + comment + rest)
+def photo(filename: str) -> Document:
+    return shipped("photo.png", filename, "image/png")
 
 
 def plain_text(filename: str, lines: Sequence[str]) -> Document:
     return Document(filename, "text/plain", "".join(f"{line}\r\n" for line in lines).encode())
-
-
-def csv_table(filename: str, rows: Sequence[Sequence[object]]) -> Document:
-    """Return a CSV with the byte order mark that spreadsheets need."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return Document(filename, "text/csv", text.getvalue().encode("utf-8-sig"))
-
-
-def zip_folder(filename: str, documents: Sequence[Document]) -> Document:
-    return Document(filename, "application/zip", _zipped((one.filename, one.content) for one in documents))
-
-
-def word_document(filename: str, paragraphs: Sequence[str]) -> Document:
-    """Return the smallest DOCX that word processors open (ECMA-376)."""
-    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    office = "http://schemas.openxmlformats.org"
-    types = (
-        f'{head}<Types xmlns="{office}/package/2006/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/word/document.xml" ContentType="{_DOCX}.main+xml"/></Types>'
-    )
-    relations = (
-        f'{head}<Relationships xmlns="{office}/package/2006/relationships"><Relationship Id="rId1" '
-        f'Type="{office}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>'
-    )
-    body = "".join(f'<w:p><w:r><w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p>' for text in paragraphs)
-    document = f'{head}<w:document xmlns:w="{office}/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>'
-    parts = {"[Content_Types].xml": types, "_rels/.rels": relations, "word/document.xml": document}
-    return Document(filename, _DOCX, _zipped((name, text.encode()) for name, text in parts.items()))
-
-
-def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as folder:
-        for name, content in members:
-            folder.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content, zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
 
 
 def standard(document: Document) -> str:
@@ -117,11 +50,6 @@ def standard(document: Document) -> str:
 def url_safe_unpadded(document: Document) -> str:
     """Return base64 with `-` and `_` in place of `+` and `/`, without `=` at the end (RFC 4648, section 5)."""
     return base64.urlsafe_b64encode(document.content).decode().rstrip("=")
-
-
-def line_wrapped(document: Document) -> str:
-    """Return base64 in lines of 76 characters that end in CR LF (MIME)."""
-    return base64.encodebytes(document.content).decode().replace("\n", "\r\n")
 
 
 def data_uri(document: Document) -> str:

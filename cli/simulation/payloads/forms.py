@@ -189,26 +189,6 @@ LOAN_HE = Form(
     signature_ids=("SIGNATURE_LOAN",),
 )
 
-ACCOUNT_OPENING = Form(
-    template_id="7e6d5c4b3a291807f6e5d4c3b2a19080",
-    title="Account opening",
-    english_title="Opening of a current account",
-    language="en",
-    page_count=2,
-    fields=(
-        Field("HOLDER_NAME", "text", "name", row=1),
-        Field("HOLDER_MAIL", "text", "mail", row=2),
-        Field("HOLDER_PHONE", "text", "phone", row=3),
-        Field("HOLDER_ADDRESS", "text", "address", row=4),
-        Field("ACCOUNT_KIND", "select", row=5, choices=("Current", "Student", "Business")),
-        Field("TAX_RESIDENT_ELSEWHERE", "checkbox", "unticked", row=6),
-        Field("OPENED_ON", "date", "today", page=2, row=1),
-        Field("REMARKS", "text", "remark", page=2, row=2),
-        Field("IDENTIFIED_AT", "location", "location", page=0, visible=False),
-    ),
-    signature_ids=("SIGNATURE_HOLDER",),
-)
-
 PARKING_PERMIT_HE = Form(
     template_id="1f2e3d4c5b6a79880a1b2c3d4e5f6071",
     title="בקשה לתו חניה",
@@ -227,24 +207,7 @@ PARKING_PERMIT_HE = Form(
     signature_ids=("SIGNATURE_RESIDENT",),
 )
 
-DONATION = Form(
-    template_id="93a4b5c6d7e8f9010213243546576879",
-    title="Donation",
-    english_title="Donation pledge",
-    language="en",
-    page_count=1,
-    fields=(
-        Field("DONOR_NAME", "text", "name", row=1),
-        Field("DONOR_MAIL", "text", "mail", row=2),
-        Field("AMOUNT", "text", "amount", row=3),
-        Field("PURPOSE", "select", row=4, choices=("School", "Hospital", "Where it is needed")),
-        Field("ANONYMOUS", "checkbox", "unticked", row=5),
-        Field("DONATION", "payment", "transaction_id", row=6),
-    ),
-    signature_ids=("SIGNATURE_DONOR",),
-)
-
-FORMS = (LEASE_HE, LEASE_EN, LOAN_HE, ACCOUNT_OPENING, PARKING_PERMIT_HE, DONATION)
+FORMS = (LEASE_HE, LEASE_EN, LOAN_HE, PARKING_PERMIT_HE)
 
 # Percent of the page, as in the vendor's sample.
 _ROW_HEIGHT, _FIRST_ROW_TOP, _FIELD_HEIGHT, _FIELD_WIDTH = 6.302521, 11.134453, 2.048693586698337, 28.8781512605042

@@ -154,10 +154,6 @@ def pay(archive: Json, case: Case, kind: PaymentType, amount: int, **details: An
     archive["payments"].append(payment(case.rng, kind=kind, amount=amount, **told))
 
 
-def field(archive: Json, field_id: str) -> Json:
-    return next(one for one in archive["data"] if one["id"] == field_id)
-
-
 def _file(document: Document, spell: Callable[[Document], str] = standard) -> Json:
     return {"filename": document.filename, "mimetype": document.media_type, "content": spell(document)}
 

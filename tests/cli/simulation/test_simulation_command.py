@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from cli.simulation.payloads.forms import DONATION
+from cli.simulation.payloads.forms import LOAN_HE
 from cli.simulation.payloads.scenarios import Outcome, SimulatedArchive, simulated_archives
 from cli.simulation.receiver import Comparison, Sent
 from cli.simulation.simulate import simulate
@@ -160,7 +160,7 @@ def test_json_output_is_one_document_with_expected_and_found(
     [
         ({"state": "failed"}, "state"),
         ({"files": []}, "files"),
-        ({"warnings": [{"code": "OTP_NOT_SENT"}]}, "warnings"),
+        ({"warnings": [{"code": "WRONG_TYPE"}]}, "warnings"),
         ({"discrepancies": []}, "discrepancies"),
         ({"payments": [{"standing": "unknown"}]}, "standings"),
     ],
@@ -254,8 +254,8 @@ def test_invalid_url_is_wrong_use(url: str) -> None:
     ("pages", "is_asked"),
     [
         ([[]], False),
-        ([[DONATION.template_id, None], [DONATION.template_id]], False),
-        ([[DONATION.template_id], ["another"]], True),
+        ([[LOAN_HE.template_id, None], [LOAN_HE.template_id]], False),
+        ([[LOAN_HE.template_id], ["another"]], True),
         ([], True),
     ],
 )
