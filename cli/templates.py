@@ -15,7 +15,7 @@ from cli.terminal import Csv, Folds, Json, Wide, console, print_fitted, time_tex
 from models.access import CELLAR
 from models.templates import TemplateWords
 from models.views.templates import TemplateExport, TemplateSummary, TemplateView
-from services import shapes, templates
+from services import templates
 
 app = typer.Typer(help="List, show and name templates: the forms of Cellosign.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="TEMPLATE", help="The id of the template.")]
@@ -31,9 +31,6 @@ def print_template(found: TemplateView) -> None:
     say(f"  title      {', '.join(found.words.title)}")
     say(f"  facets     {', '.join(found.words.facets) or '–'}")
     say(f"  retention  {found.words.retention or 'as its source says'}")
-    for each in shapes.view(found.id).changes:
-        if each.is_open:
-            say(f"  {each.code:<9}  {each.path}, {each.type}, since {time_text(each.since)}: {each.reference}")
     if found.parts:
         rows = [
             (each.part, each.name.worded("en"), each.type, f"{each.filled:.0%}", "yes" if each.personal else "")

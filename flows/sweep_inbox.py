@@ -19,7 +19,7 @@ from services.completeness.session_events import take_in_left
 from services.erasure import removing
 from services.messages.deliveries import keep_left_histories
 from services.messages.endpoints import forget_old_keys
-from services.messages.events import announce_drifts, announce_failures, announce_refused
+from services.messages.events import announce_failures, announce_refused
 from services.triggering.refused import list_all_refused
 from services.triggering.reruns import end_lost_waits, start_asked
 from services.triggering.trigger import forgotten, together, trigger, untriggered
@@ -34,8 +34,8 @@ async def sweep_inbox() -> None:
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A batch
     whose driver is gone gets a new driver, and the record of an aborted batch is completed. A re-run that waits for
     Prefect is started. A run that waits and is gone is replaced, or forgotten if a person cancelled it.
-    Failures, refused deliveries and drifts of templates that no event has told are announced. Signing keys of endpoints
-    are forgotten when their overlap is over. Tombstones are brought to the backups, if their place was away.
+    Failures and refused deliveries that no event has told are announced. Signing keys of endpoints are forgotten when
+    their overlap is over. Tombstones are brought to the backups, if their place was away.
     """
     await name_run(await done_by(sweep))
 
@@ -47,8 +47,7 @@ async def sweep() -> list[str]:
     listed = await list_all_refused()
     failures = await in_thread(announce_failures, datetime.now(UTC))
     refused = await in_thread(announce_refused, datetime.now(UTC))
-    drifted = await in_thread(announce_drifts, datetime.now(UTC))
-    emit(failures + refused + drifted)
+    emit(failures + refused)
     drivers = await restart_drivers()
     await settle_aborted()
     asked = await start_asked()
@@ -62,7 +61,6 @@ async def sweep() -> list[str]:
         ("listed", listed, "refusal"),
         ("announced", len(failures), "failure"),
         ("announced", len(refused), "refusal message"),
-        ("announced", len(drifted), "template that drifted"),
         ("restarted", drivers, "batch driver"),
         ("started", asked, "re-run"),
         ("replaced", lost, "waiting run"),

@@ -17,7 +17,6 @@ import models.runs.batch
 import models.runs.receipt
 import models.search
 import models.settlements.settlement
-import models.shapes
 import models.store.condition
 import models.store.happened
 import models.tables

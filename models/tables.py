@@ -1,6 +1,7 @@
 """Tables for data teams: their columns, how these are typed, and what stands in place of what is personal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import FromClause, UniqueConstraint
@@ -57,13 +58,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A column with the share of rows that have a value in it, of so many `rows` of its table; None where nothing was
-    counted.
+    """A column with the share of rows that have a value in it, of so many `rows` of its table, and when the archives of
+    the first and the last of these arrived; None where nothing was counted.
     """
 
     column: Column
-    filled: float | None = None
     rows: int | None = None
+    filled: float | None = None
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

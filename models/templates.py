@@ -72,9 +72,6 @@ class TemplateWords(BaseModel):
     parts: dict[PartId, PartWords] = Field({}, max_length=500, json_schema_extra=_CLOSED)
     title: list[TitlePart] = Field([PERSON, TEMPLATE, PAYMENT], max_length=7)
     facets: list[PartId] = Field([], max_length=8)
-    seen_until: datetime | None = Field(
-        None, description="changes of the shape of its archives until then were seen, and are no findings any longer"
-    )
     retention: RetentionRule | None = Field(
         None, description="`erase after 7 years`, `review after 90 days from END_DATE`, or `keep`"
     )

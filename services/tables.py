@@ -44,7 +44,7 @@ _NO_TEMPLATE = "no archive has this template; `cellar templates list` names the 
 _MOST_LISTED = 500
 _ARCHIVES_AT_ONCE = 1000
 _MOST_COUNTED = 1000
-"""In how many rows of a table, the last by its key, values are counted. A form table has the newest 200 archives."""
+"""In how many rows of a table, the last by its key, values are counted; of a form table, the newest."""
 References: TypeAlias = Collection[str] | None
 """The archives whose rows are read, with an empty text for rows of no archive; None: all rows."""
 
@@ -141,7 +141,8 @@ def dictionary(caller: Caller, ids: Collection[str]) -> OpenTable:
 
 
 def described(name: str | None, template_id: str | None, caller: Caller) -> list[Described]:
-    """Return the columns of a table as a caller gets them, with the share of its last rows that have a value.
+    """Return the columns of a table as a caller gets them, with the share of its last rows that have a value, and since
+    and until when these arrived.
 
     No rows of `dictionary` and `unfit_values` are counted. The columns of a form table are those that were settled, and
     what the newest archives would add: as long as nobody has exported it, all of it may become different.
@@ -160,7 +161,7 @@ def described(name: str | None, template_id: str | None, caller: Caller) -> list
 def _newest(template_id: str, caller: Caller) -> tuple[Sequence[Column], Iterator[Values]]:
     """Return the columns of a form table, and the values of the newest archives. What these add is not kept."""
     with reading() as session:
-        references = newest_of(session, template_id, facets_of_scope(caller))
+        references = newest_of(session, template_id, facets_of_scope(caller), _MOST_COUNTED)
     if not references:
         raise Refused("UNKNOWN_TEMPLATE", _NO_TEMPLATE, status=404)
     kept, _, decide = _decision(template_id, caller, references)

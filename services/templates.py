@@ -35,7 +35,7 @@ from models.search import MOST_FACETS
 from models.templates import Names, PartId, Template, TemplateName, TemplateRow, TemplateWords, is_part, key_of
 from models.titles import Title, TitleView
 from models.views.templates import Templates, TemplateSummary, TemplateView
-from services import derived, shapes
+from services import derived
 from services.access.scope import facets_of_scope
 
 RECIPIENTS = (table_of(SessionRow).c.recipient_name,)
@@ -184,8 +184,6 @@ def name(given: Mapping[str, TemplateWords], by: str, now: datetime) -> None:
                 kept.keep(each)
     finally:
         said.forget()
-    for each in templates:
-        shapes.judge(each.id)
 
 
 def _check_facets(template_id: str, words: TemplateWords) -> None:

@@ -46,7 +46,6 @@ TABLES: Mapping[str, str] = {
     "receipt": "its archive has the state of the newest",
     "refused": "of a delivery that is no part of an archive",
     "search_entry": "of the search: its title is followed, since lists show it",
-    "shape": "follows from the content, for the shape of its template",
     "session_event": "of a process, and no part of its archive",
     "settlement_candidate": "of the matching of payments",
     "stored_object": "of the checks of the store",

@@ -86,9 +86,9 @@ def put(session: Session, template: Template) -> None:
     session.connection().execute(put.on_conflict_do_update(index_elements=["key"], set_=its))
 
 
-def newest_of(session: Session, template_id: str, scope: tuple[int, ...] = ()) -> list[str]:
-    """Return the references of the newest archives of a template that have all facets of a scope, 200 at most."""
-    ids = newest(session, Wanted((facet(Kind.TEMPLATE, template_id), *scope)), _SAMPLE)
+def newest_of(session: Session, template_id: str, scope: tuple[int, ...] = (), most: int = _SAMPLE) -> list[str]:
+    """Return the references of the newest archives of a template that have all facets of a scope, 200 by default."""
+    ids = newest(session, Wanted((facet(Kind.TEMPLATE, template_id), *scope)), most)
     found = select(_ENTRY.c.reference).where(_ENTRY.c.id.in_(ids)).order_by(_ENTRY.c.id.desc())
     return list(session.connection().execute(found).scalars())
 

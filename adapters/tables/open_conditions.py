@@ -11,7 +11,7 @@ from itertools import chain, product
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, String, and_, bindparam, literal_column, null, or_
+from sqlalchemy import ColumnElement, String, bindparam, literal_column, null, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -30,7 +30,6 @@ from models.erasures import TombstoneRow
 from models.messages.notification import EndpointRow, EventRow, EventType, NotificationRow, NotificationState
 from models.people import LoginRow
 from models.runs.receipt import RefusedRow, WaitingRow
-from models.shapes import DriftCode, ShapeMemberRow
 from models.store.condition import (
     ALL_CODES,
     OF_CHECKS,
@@ -116,8 +115,6 @@ _ITS_PENDING = (
 _IS_THERE = col(EndpointRow.removed_at).is_(None)
 _IS_DISABLED = col(EndpointRow.disabled_at).is_not(None)
 _IS_OF_KNOWN = col(NotificationRow.endpoint_name).in_(select(EndpointRow.name).where(_IS_THERE))
-
-_IS_LOST = and_(col(ShapeMemberRow.is_relied), col(ShapeMemberRow.code) == DriftCode.VANISHED)
 
 _ROWS: Mapping[AnyCode, _Rows] = {
     DerivedCode.ARCHIVE_FAILED: _Rows(
@@ -236,19 +233,6 @@ _ROWS: Mapping[AnyCode, _Rows] = {
         Severity.WARNING,
         source=col(ArchiveRow.source),
     ),
-    **{
-        code: _Rows(
-            Subject.TEMPLATE,
-            col(ShapeMemberRow.template_id),
-            (col(ShapeMemberRow.is_open), which),
-            _span(ShapeMemberRow.since),
-            severity,
-        )
-        for code, which, severity in (
-            (DerivedCode.FIELD_VANISHED, _IS_LOST, Severity.WRONG),
-            (DerivedCode.TEMPLATE_DRIFTED, ~_IS_LOST, Severity.WARNING),
-        )
-    },
     ConditionCode.TIME_STAMP_ENDS: _Rows(
         Subject.SYSTEM,
         _in_row("ends_on"),

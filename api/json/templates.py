@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from api.access import CallerOf
 from api.json.routes import does
 from api.references import Reference, RouteAsSent
+from domain.tables.catalogue import LEAD
 from models.access import Action
-from models.shapes import ShapeView
-from models.views.templates import TemplateNaming, Templates, TemplateView
-from services import shapes, templates
+from models.views.templates import ShapeMemberView, ShapeView, TemplateNaming, Templates, TemplateView
+from services import tables, templates
 
 router = APIRouter(prefix="/api/templates", tags=["templates"], route_class=RouteAsSent)
 _UNKNOWN = {404: {"UNKNOWN_TEMPLATE": "no archive has this template, and nobody has named it."}}
@@ -28,13 +28,27 @@ def list_templates(caller: CallerOf) -> Templates:
     return templates.listed(caller)
 
 
-@router.get("/{template_id:path}/shape", **does(Action.READ_TEMPLATES, "The shape of a template", "The shape."))
-def read_shape(template_id: Reference) -> ShapeView:
-    """What the payloads of its newest archives have, 200 at most by Cellosign's clock, and how that has changed.
-
-    An unknown template has no members.
+@router.get(
+    "/{template_id:path}/shape", **does(Action.READ_TEMPLATES, "The shape of a template", "The shape.", _UNKNOWN)
+)
+def read_shape(template_id: Reference, caller: CallerOf) -> ShapeView:
+    """Which fields its newest archives have, with which share of them, and since and until when: as `dictionary` has
+    it.
     """
-    return shapes.view(template_id)
+    its = tables.described(None, template_id, caller)[len(LEAD) :]
+    return ShapeView(
+        learned_from=max((each.rows or 0 for each in its), default=0),
+        members=[
+            ShapeMemberView(
+                path=each.column.place,
+                types=[each.column.type],
+                coverage=each.filled,
+                first_at=each.first_at,
+                last_at=each.last_at,
+            )
+            for each in its
+        ],
+    )
 
 
 @router.get("/{template_id:path}", **does(Action.READ_TEMPLATES, "One template", "The template.", _UNKNOWN))

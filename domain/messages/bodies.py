@@ -3,10 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from domain.payments.discrepancies import told
 from models.archive.archive import ArchiveRow, Change, Difference, DifferenceKind
@@ -16,7 +14,6 @@ from models.discrepancies import Discrepancy
 from models.messages import bodies
 from models.messages.notification import Event, EventType, TurnedAway
 from models.runs.receipt import FailedReceipt, RefusedDelivery, VersionRow
-from models.shapes import DriftView
 from models.views.archives.payments import ListedDiscrepancy
 
 ABOUT_ARCHIVES = frozenset(
@@ -232,21 +229,6 @@ def receiver_refusing(subject: str, turned_away: TurnedAway, at: datetime, recei
         url=f"{receiver_url}/readyz",
     )
     return report(EventType.RECEIVER_REFUSING, subject, at, data)
-
-
-def template_drifted(
-    subject: str, template_id: str, changes: Sequence[DriftView], at: datetime, receiver_url: str
-) -> Event:
-    """Return the event that the shape of a template has changed. Pure."""
-    data = bodies.Drifted(
-        template_id=template_id,
-        changes=sorted(changes, key=lambda each: not each.is_relied)[:MOST_REPORTED],
-        changes_in_all=len(changes),
-        by_code=dict(sorted(Counter(str(each.code) for each in changes).items())),
-        url=f"{receiver_url}/api/templates/{quote(bodies.cut(template_id), safe='')}/shape",
-    )
-    event = report(EventType.TEMPLATE_DRIFTED, subject, at, data, "changes")
-    return replace(event, template_id=template_id)
 
 
 def report(event: EventType, subject: str, at: datetime, data: bodies.Strict, listing: str | None = None) -> Event:

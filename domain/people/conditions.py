@@ -17,7 +17,6 @@ _NOUNS: Mapping[Subject, tuple[str, str]] = {
     Subject.DISCREPANCY: ("discrepancy", "discrepancies"),
     Subject.ENDPOINT: ("endpoint", ""),
     Subject.MESSAGE: ("message", ""),
-    Subject.TEMPLATE: ("change", ""),
 }
 _SHOWN_BY: Mapping[str, str] = {
     DerivedCode.ARCHIVE_FAILED: "cellar failures",
@@ -27,7 +26,6 @@ _SHOWN_BY: Mapping[str, str] = {
     DerivedCode.PROCESS_MISSING: "cellar missing list",
     **dict.fromkeys((DerivedCode.ENDPOINT_FAILING, DerivedCode.ENDPOINT_DISABLED), "cellar endpoints show {key}"),
     DerivedCode.MESSAGES_DEAD: "cellar endpoints messages {key}",
-    **dict.fromkeys((DerivedCode.FIELD_VANISHED, DerivedCode.TEMPLATE_DRIFTED), "cellar templates show {key}"),
     DerivedCode.RETENTION_DUE: "cellar list --due {key}",
 }
 _SAY_ALL = {ConditionCode.TIME_STAMP_ENDS, DerivedCode.REQUESTS_REFUSED}

@@ -131,6 +131,8 @@ ENTRY = (
             ("is_personal", ColumnType.BOOLEAN),
             ("filled", ColumnType.NUMBER),
             ("counted_rows", ColumnType.INTEGER),
+            ("first_at", ColumnType.TIME),
+            ("last_at", ColumnType.TIME),
         )
     ),
 )

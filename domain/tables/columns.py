@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -26,6 +27,8 @@ Unfit: TypeAlias = tuple[int, str | None, str]
 """A value that its column cannot take: the number of its archive, the column, and the place in the payload."""
 
 _NOTHING_SAID = TemplateWords()
+_ARRIVED = 3
+"""The number of `_received_at` among the first columns of each table."""
 
 
 def by_field(archives: Iterable[Fields]) -> dict[FieldId, list[Cell]]:
@@ -210,23 +213,29 @@ def shown_values(columns: Sequence[Column], values: Values, how: Treatment, key:
 
 
 def described(columns: Sequence[Column], pages: Iterable[Values], how: Treatment, most: int) -> list[Described]:
-    """Return columns as a role gets them, with the share of the first rows, `most` at most, that have a value in each.
+    """Return columns as a role gets them, with the share of the first rows, `most` at most, that have a value in each,
+    and when the archives of these rows arrived.
 
     Blank text is none. Of what is masked, nobody may know whether there is a value.
     """
-    rows, counts = 0, [0] * len(columns)
+    rows, counts, seen = 0, [0] * len(columns), [list[datetime]() for _ in columns]
     for page in pages:
+        arrived = page[_ARRIVED][: most - rows]
         for number, values in enumerate(page):
-            counts[number] += sum(each not in (None, "") for each in values[: most - rows])
-        rows = min(most, rows + len(page[0]))
+            having = [at for at, each in zip(arrived, values, strict=False) if each not in (None, "")]
+            counts[number] += len(having)
+            times = [*seen[number], *filter(None, having)]
+            seen[number] = [min(times), max(times)] if times else []
+        rows += len(arrived)
         if rows == most:
             break
-    shares: dict[str, float | None] = {
-        each.name: count / rows for each, count in zip(columns, counts, strict=True) if rows
+    found = {
+        each.name: Described(each, rows, count / rows, *times)
+        for each, count, times in zip(columns, counts, seen, strict=True)
+        if rows and not (each.is_personal and how is Treatment.MASKED)
     }
-    if how is Treatment.MASKED:
-        shares |= {each.name: None for each in columns if each.is_personal}
-    return [Described(each, shares.get(each.name), rows) for each in shown_columns(columns, how)]
+    shown = shown_columns(columns, how)
+    return [replace(found.get(each.name, Described(each, rows)), column=each) for each in shown]
 
 
 def entries(table: str, described: Iterable[Described], zone: str) -> Values:
@@ -235,5 +244,5 @@ def entries(table: str, described: Iterable[Described], zone: str) -> Values:
     for each in described:
         its = each.column
         about = its.type, its.place, its.description, its.names.en, its.names.he, zone, its.is_personal
-        found.append((*[None] * 5, table, its.name, *about, each.filled, each.rows))
+        found.append((*[None] * 5, table, its.name, *about, each.filled, each.rows, each.first_at, each.last_at))
     return list(zip(*found, strict=True))

@@ -185,11 +185,6 @@ WORDS: Mapping[str, str] = {
     "sort_arrival": "Newest first",
     "sort_amount": "Largest amount first",
     "sort_deadline": "Nearest deadline first",
-    # how the shape of a template changes
-    "drift_appeared": "New",
-    "drift_vanished": "Vanished",
-    "drift_retyped": "Another type",
-    "drift_choice_added": "Another choice",
     # columns of settlement reports
     **_spelled("amount currency card fee kind instalment", "report_"),
     "report_settled_on": "Day of the payout",

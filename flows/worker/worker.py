@@ -36,7 +36,7 @@ from flows.worker.pool import cancelled_runs, scheduled_runs, take
 from flows.worker.recovery import Watch, recover, recover_strays
 from models.errors import Transient
 from models.runs.receipt import Trigger
-from services import derived, shapes
+from services import derived
 
 _IN_BULK = f"trigger:{Trigger.BULK}"
 _PAUSES_FOR_S, _GOES_ON_FOR_S, _LOOKS_EACH_S = 2.0, 0.5, 0.01
@@ -293,7 +293,7 @@ class Worker:
         A million archives take half an hour where no runs are in the way. On SQLite, nobody else writes during a batch.
         """
         began_s = time.monotonic()
-        while filled := await asyncio.to_thread(lambda: derived.fill() or derived.fill_digests() or shapes.look()):
+        while filled := await asyncio.to_thread(lambda: derived.fill() or derived.fill_digests()):
             lasted_s = time.monotonic() - began_s
             pause = _FILL_PAUSE_BESIDE_RUNS if self._live else _FILL_PAUSE
             await asyncio.sleep(max(lasted_s * pause, filled / _MOST_FILLED_A_SECOND - lasted_s))

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, create_model
 
 from models.messages.notification import EventType
-from models.shapes import DriftView
 
 MOST_BYTES = 20_000
 """The largest body. Source: Standard Webhooks, "Payload size": under 20 KB."""
@@ -251,19 +250,6 @@ class Refusing(Strict):
     url: str = Field(description="says whether the receiver is ready")
 
 
-class Drifted(Strict):
-    """The archives of a template have another shape than before."""
-
-    template_id: Short = Field(description="the template")
-    changes: list[DriftView] = Field(
-        description="the first changes, those of members that something is read from before others, at most 50, and as "
-        "many as there is room for"
-    )
-    changes_in_all: int = Field(description="number of changes in this message")
-    by_code: ByCode = Field(description="number of them by their codes")
-    url: str = Field(description="the shape of the template; reading it needs a token of the API")
-
-
 class Test(Strict):
     """A person tests an endpoint. Nothing has happened."""
 
@@ -282,7 +268,6 @@ _DATA: Mapping[EventType, type[Strict]] = {
     EventType.DOCUMENTS_JUDGED_WORSE: Judgements,
     EventType.STORE_DAMAGED: Damage,
     EventType.STORE_UNVERIFIED: Unverified,
-    EventType.TEMPLATE_DRIFTED: Drifted,
     EventType.RECEIVER_REFUSING: Refusing,
     EventType.ENDPOINT_TEST: Test,
 }

@@ -31,7 +31,6 @@ class EventType(StrEnum):
     DOCUMENTS_JUDGED_WORSE = "documents.judged_worse"
     STORE_DAMAGED = "store.damaged"
     STORE_UNVERIFIED = "store.unverified"
-    TEMPLATE_DRIFTED = "template.drifted"
     RECEIVER_REFUSING = "receiver.refusing"
     ENDPOINT_TEST = "endpoint.test"
 

@@ -23,7 +23,6 @@ class Subject(StrEnum):
     DISCREPANCY = "discrepancy"
     ENDPOINT = "endpoint"
     MESSAGE = "message"
-    TEMPLATE = "template"
 
 
 class Severity(StrEnum):
@@ -171,16 +170,6 @@ class DerivedCode(FindingCode):
         "The retention of archives has ended. They are due for a review, or for the erasure that a person plans.",
         "List them with cellar list --due. Plan their erasure, put them on hold, or change their rule of retention.",
         short="Archives that are due",
-    )
-    FIELD_VANISHED = finding(
-        "What titles, facets, the retention or payments are read from has vanished from the archives of a template.",
-        "Ask the person who changed the form. Name the new field on the template's page, or say there that it is seen.",
-        short="Fields that vanished",
-    )
-    TEMPLATE_DRIFTED = finding(
-        "The archives of a template have other fields, types or choices than before.",
-        "See the page of the template, and say there that it was seen.",
-        short="Templates that changed",
     )
     MESSAGES_DEAD = finding(
         "Messages were given up.", "Send them again once their endpoint works again.", short="Messages given up"

@@ -47,6 +47,25 @@ class TemplateView(TemplateSummary):
     changed_by: str | None
 
 
+class ShapeMemberView(BaseModel):
+    """A field of a template, as the newest archives have it."""
+
+    path: str = Field(description="the place of its values in the payload")
+    types: list[str] = Field(description="the type of its column in tables")
+    coverage: float | None = Field(
+        description="the share of these archives with a value; null if a caller may not know"
+    )
+    first_at: datetime | None = Field(description="when the first of them with a value arrived")
+    last_at: datetime | None = Field(description="when the last of them with a value arrived")
+
+
+class ShapeView(BaseModel):
+    """The shape of a template: the fields of its archives."""
+
+    learned_from: int = Field(description="the number of its newest archives that this is of, at most 1,000")
+    members: list[ShapeMemberView]
+
+
 class TemplateNaming(RequestBody, TemplateWords):
     """What people say about a template from now on."""
 

@@ -14,7 +14,6 @@ from adapters.search import pages
 from adapters.search.entries import entry_id
 from adapters.store import ocfl
 from adapters.store.objects import history, kept_discrepancies
-from adapters.tables import shapes
 from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyCode, DiscrepancyRow
@@ -49,7 +48,6 @@ def redact(session: Session, named: Named) -> None:
     session.execute(update(DerivedRow).where(col(DerivedRow.last) == named.reference).values(last=""))
     session.execute(update(BatchItemRow).where(items == named.reference).values(subject=named.digest, receipt_id=None))
     note(session, BatchItemRow, items == named.digest)
-    shapes.redact(session, named.reference, named.digest)
 
 
 def redact_findings(named: Named) -> None:

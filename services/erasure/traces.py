@@ -38,7 +38,6 @@ from models.runs.receipt import (
 )
 from models.search import DerivedRow, FacetValueRow, SearchEntryRow, SearchFacetRow
 from models.settlements.settlement import SettlementCandidateRow, SettlementEntryRow
-from models.shapes import ShapeMemberRow, ShapeRow
 from models.store.condition import ConditionRow, StoredObjectRow, Subject
 from models.store.happened import NotedRow
 from services.erasure.spellings import is_in, spellings
@@ -149,7 +148,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
             *(SearchEntryRow, NotificationRow, EventRow, DiscrepancyRow, DiscrepancyLogRow, SettlementCandidateRow),
             *(PaymentRow, PaymentKeyRow, ActionRow, HoldRow, DeliveryRow, RunRow, WaitingRow, VersionRow),
             *(WarningRow, FormFieldRow, SignatureRow, SessionRow, InvitationRow, IntegrationRow, LabelRow),
-            *(FileRow, SignedDocumentRow, ShapeRow, ReceiptRow),
+            *(FileRow, SignedDocumentRow, ReceiptRow),
         )
     },
     SessionEventRow: _of_process(SessionEventRow),
@@ -175,7 +174,6 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
     SettlementEntryRow: ("reference", "payment_id"),
     ConditionRow: ("values",),
     DerivedRow: ("last",),
-    ShapeMemberRow: ("path", "parent", "place", "reference"),
 }
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 

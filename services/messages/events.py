@@ -8,18 +8,15 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import structlog
 
-from adapters.database.transactions import reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
-from adapters.tables import shapes
 from adapters.tables.archives import archives
 from adapters.tables.messages import endpoints, notifications
 from adapters.tables.runs import refused, runs
@@ -30,7 +27,6 @@ from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
 from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
 from domain.messages.summaries import MOST_ROWS, summary
-from domain.shapes import changes_of
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
 from models.errors import Conflict
@@ -243,25 +239,6 @@ def announce_refused(now: datetime) -> list[Event]:
     events = [delivery_refused(group, at) for group, at in refused.groups_without_event(now - _ANNOUNCED_WITHIN)]
     for each in events:
         announce(each)
-    return events
-
-
-def announce_drifts(now: datetime) -> list[Event]:
-    """Announce findings that no event has told, an event for each template, and return the events.
-
-    An event that a killed program has announced is announced again with the same id, unless there is more to tell.
-    """
-    with reading() as session:
-        untold = shapes.untold(session)
-    events = list[Event]()
-    for template_id, its in groupby(untold, key=lambda each: each.template_id):
-        rows = [*its]
-        told = json.dumps([template_id, [[each.number, each.since] for each in rows]], default=str)
-        subject = hashlib.sha256(told.encode()).hexdigest()
-        events.append(bodies.template_drifted(subject, template_id, changes_of(rows), now, settings().receiver_url))
-        announce(events[-1])
-        with writing() as session:
-            shapes.set_told(session, rows)
     return events
 
 

@@ -494,6 +494,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (TEMPLATE, 503, "UNAVAILABLE"): _without_database("GET", FORM),
     (SHAPE, 200, ""): _get(f"{FORM}/shape"),
     (SHAPE, 401, "UNAUTHORIZED"): _plain("GET", f"{FORM}/shape"),
+    (SHAPE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown/shape"),
     (SHAPE, 422, "BAD_PARAMETER"): _get(f"{FORM}/shape?name=lease"),
     (SHAPE, 503, "UNAVAILABLE"): _without_database("GET", f"{FORM}/shape"),
     (NAMING, 200, ""): _name({"name": {"en": "Lease", "he": "חוזה שכירות"}, "facets": ["label:CUSTOMER_TAG"]}),

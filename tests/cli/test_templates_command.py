@@ -25,7 +25,6 @@ def test_name_is_listed_shown_exported_and_imported(cellar: Cellar, tmp_path: Pa
         "parts": {"field:SOMEFIELD1": {"name": {"en": None, "he": "סכום"}, "personal": None, "values": {}}},
         "title": ["person", "template", "payment"],
         "facets": [],
-        "seen_until": None,
         "retention": None,
     }
     kept = cellar("templates", "name", TEMPLATE, "--retention", "erase after 7 years from END")

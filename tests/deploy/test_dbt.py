@@ -76,7 +76,9 @@ def body(reference: str, city: str | None, *payments: tuple[str, str, int], subm
 
 
 def fill() -> None:
-    """Make leases of two cities, and a hundred orders, of which one has an odd number of pieces."""
+    """Make leases of two cities, and a hundred orders, of which one has an odd number of pieces, and the last 50
+    lack a field.
+    """
     words = {"field:CITY": PartWords(name=Names(he="עיר {{ 1/0 }}"), personal=False)}
     templates.name({"lease": TemplateWords(parts=words)}, "a test", NOON)
     charge = "charge", "success"
@@ -98,6 +100,7 @@ def fill() -> None:
         session = {"template": {"id": "order"}, "submitted_at": "2026-01-01T12:00:00"}
         its = document(f"o-{number:02}", **session) | {"payments": []}
         its["data"] = [its["data"][0] | {"id": "PIECES", "value": "many" if number == 7 else number, "type": "text"}]
+        its["data"] += [its["data"][0] | {"id": "GONE", "value": "x"}] if number < 50 else []
         archived(f"o-{number:02}", minute=number / 100, payload=its)
     failed = received("a-5", body("a-5", "Haifa", submitted="2026-01-01T10:00:00"), datetime.now(UTC))
     receipts.set_failed(failed, Cause("CONFLICT", "persist-files", "Conflict", verbatim("a test")), NOON)
@@ -224,6 +227,13 @@ def test_freshness_tells_which_tables_have_no_new_rows(built: Built, target: str
         "events": "pass",  # there was none yet
         "runs": "error",
     }
+
+
+@TARGETS
+def test_field_that_vanished_is_warned_of(built: Built, target: str) -> None:
+    log = (built.folder / f"logs-{target}" / "dbt.log").read_text()
+
+    assert re.findall(r"\d (PASS|WARN \d+|ERROR) no_field_vanished", log) == ["WARN 1"]
 
 
 def test_versions_of_dbt_are_those_that_were_tried() -> None:

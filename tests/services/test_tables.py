@@ -334,12 +334,16 @@ def test_dictionary_describes_each_column_of_each_table_with_the_share_that_is_f
         its = [each for each in found if each["table_name"] == name]
         columns = table(None if template else name, template)
         assert [each["column_name"] for each in its] == columns.column_names
+        arrived = columns.column("_received_at").to_pylist()
         assert all(each["description"] for each in its)
         for each in its:
             values = columns.column(each["column_name"]).to_pylist()
             counts = len(values) if name not in (DICTIONARY, UNFIT_VALUES) and values else None
             assert (each["counted_rows"] or None) == counts
-            assert each["filled"] == (counts and sum(value not in (None, "") for value in values) / counts)
+            having = [at for at, value in zip(arrived, values, strict=True) if value not in (None, "")]
+            assert each["filled"] == (counts and len(having) / counts)
+            times = sorted(filter(None, having if counts else ()))
+            assert [each["first_at"], each["last_at"]] == ([times[0], times[-1]] if times else [None, None])
 
     def lines(caller: Caller) -> dict[str, tuple[Any, ...]]:
         of_form = [each for each in rows(DICTIONARY, caller=caller) if each["table_name"] == "form_lease"][5:]

@@ -26,7 +26,6 @@ from adapters.database.transactions import (
 from adapters.search import entries
 from adapters.search.attention import IS_WARNED
 from adapters.settings.settings import settings
-from adapters.tables import shapes
 from domain.archive.versions import Age, newest_first, repeated
 from domain.person import person_facets
 from domain.search import judged_facets
@@ -95,7 +94,6 @@ def load(
                 insert_rows(session, table, its_rows)
             change(session, archive, described | {"current_receipt_id": version.receipt_id})
             entries.set_payload(session, archive, rows, terms or settings().source_terms)
-            shapes.queue(session, version)
         entries.add_person(session, version.reference, people)
         if needs_a_look:
             entries.set_attention(session, version.reference)

@@ -19,7 +19,7 @@ from models.errors import Refused
 from models.retention import KEEP, RULE
 from models.templates import PAYMENT, PERSON, TEMPLATE, TemplateWords
 from models.views.templates import PartView, TemplateView
-from services import shapes, templates
+from services import templates
 
 PATH = f"{ROOT}/templates"
 _PERSONAL = N_("Personal values cannot be a facet, and are given no names: these would stand in lists.")
@@ -44,8 +44,7 @@ def show(request: Request, template_id: Reference, caller: CallerOf) -> Response
 async def name(request: Request, template_id: Reference, form: Posted, caller: CallerOf) -> Response:
     """Replace what people say about the template by what the form says. What is wrong is shown again."""
     found = await in_thread(templates.view, template_id, caller)
-    seen = form.text("seen")
-    given = found.words.model_dump() | {"seen_until": seen} if seen else _given(form, found)
+    given = _given(form, found)
     try:
         words = TemplateWords.model_validate(given)
         await in_thread(templates.name, {template_id: words}, caller.name, datetime.now(UTC))
@@ -63,7 +62,6 @@ def _page(request: Request, found: TemplateView, given: dict[str, Any], wrong: s
         "templates/template.html",
         422 if wrong else 200,
         found=found,
-        shape=shapes.view(found.id),
         given=given,
         rule=rule.groupdict() if rule else dict.fromkeys(RULE.groupindex),
         always=((PERSON, N_("Recipient or signer")), (TEMPLATE, N_("Template")), (PAYMENT, N_("Payment"))),

@@ -63,7 +63,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
         put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
         _drop_triggers_of_changes(connection)
-        later = ("form_column", "change", "shape", "shape_member", "people_address")
+        later = ("form_column", "change", "people_address")
         for table in ("noted", "tombstone", "tombstone_mark", "hold", *later):
             connection.execute(text(f"DROP TABLE {table}"))
         for index in (

@@ -24,7 +24,6 @@ from models.messages.notification import EndpointRow, EventRow, EventType, Notif
 from models.people import LoginRow
 from models.runs.receipt import Cause, RefusedRow, WaitingRow
 from models.said import Sentence, verbatim
-from models.shapes import ShapeMemberRow
 from models.store.condition import ConditionCode, DerivedCode, Subject
 from services.views.troubles import failures
 from tests.conftest import Configure
@@ -156,18 +155,6 @@ def endpoints() -> None:
     put(endpoint("off", failing_since=NOON, disabled_at=AT[2], **in_words(disabled_why=Sentence.endpoint_gone())))
     put(message("p", "fails", "pending"), message("q", "well", "pending"), message("d", "fails", "delivered"))
     put(message("x", "fails", "dead", 1), message("y", "fails", "dead", 2), message("z", "gone", "dead"))
-
-
-def member(number: int, code: str | None, **members: Any) -> ShapeMemberRow:
-    return ShapeMemberRow(
-        template=1, number=number, template_id="lease", path=f"m{number}", parent="", type="text", place="",
-        reference="r", first_at=NOON, code=code, since=AT[number], **members,
-    )  # fmt: skip
-
-
-def templates_drifted() -> None:
-    put(member(1, "vanished", is_open=True, is_relied=True), member(2, "vanished", is_open=True))
-    put(member(3, "appeared", is_open=True, is_relied=True), member(4, "vanished", is_relied=True), member(5, None))
 
 
 ARCHIVE, STORE_AWAY = DerivedCode.ARCHIVE_FAILED, "STORE_AWAY"
@@ -306,13 +293,6 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "retention": (
         retention_ended,
         [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})],
-    ),
-    "templates": (
-        templates_drifted,
-        [
-            ("FIELD_VANISHED", "template", "lease", 1, 1, AT[1], AT[1], {}),
-            ("TEMPLATE_DRIFTED", "template", "lease", 2, 2, AT[2], AT[3], {}),
-        ],
     ),
     "endpoints": (
         endpoints,

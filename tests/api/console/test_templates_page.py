@@ -2,20 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
-from sqlmodel import col, update
 
 from models.access import CELLAR
-from models.shapes import ShapeMemberRow
 from models.templates import Names, TemplateWords
-from services import derived, shapes, templates
+from services import derived, templates
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, REVERSING, SCRIPT
 from tests.installations import installed
-from tests.records import NOON, change
+from tests.records import NOON
 
 TEMPLATE = "9fa70d4ccea84262b1ed2308a07a3fb4"
 PATH, DOSSIER = f"/console/templates/{TEMPLATE}", f"/console/archives/{CONTRACT}"
@@ -106,7 +103,6 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         },
         "title": ["payment", "label:OLD", "template", "person"],
         "facets": ["label:OLD", label],
-        "seen_until": None,
         "retention": "erase after 7 years from SOMEFIELD1",
     }
     assert re.search(r'<option value="SOMEFIELD1" selected>', person.get(PATH).text)
@@ -140,36 +136,3 @@ def test_hostile_names_are_text_and_the_layout_stays_whole(
 def test_unknown_template_is_not_found(person: httpx.Client) -> None:
     assert person.get("/console/templates/unknown").status_code == 404
     assert person.get(f"/console/templates/{HOSTILE_REFERENCE[:5]}%2Fx").status_code == 404
-
-
-def test_page_shows_the_shape_in_both_languages_and_what_a_person_has_seen_is_over(
-    console: Console, browser: Browser, person: httpx.Client
-) -> None:
-    with installed(console.folder, **console.settings):
-        while shapes.look():
-            pass
-    its = col(ShapeMemberRow.path) == "data[SOMEFIELD2]"
-    vanished: dict[str, Any] = {"code": "vanished", "since": NOON, "is_open": True, "is_relied": True}
-    with installed(console.folder, **console.settings):
-        change(update(ShapeMemberRow).where(its).values(vanished))
-
-    for language, direction in (("en", "ltr"), ("he", "rtl")):
-        page = browser.open(PATH, language)
-        card = page.locator("#shape")
-        shown = card.inner_text()
-        assert "data[SOMEFIELD2]" in shown
-        assert "payments[].provider_transaction_result.currency" in shown
-        assert page.locator("html").get_attribute("dir") == direction
-        assert card.locator("progress").count() > 50
-        assert (browser.violations(), browser.overflow_px()) == ([], 0)
-    assert "SOMEVALUE1" not in shown
-    alerts = person.get("/console/").text
-    assert f'href="/console/templates/{TEMPLATE}#shape"' in alerts
-    browser.open(PATH)
-    with browser.page.expect_navigation():
-        browser.page.get_by_role("button", name="Seen").click()
-
-    assert browser.page.get_by_role("button", name="Seen").count() == 0
-    assert "data[SOMEFIELD2]" in browser.page.locator("#shape").inner_text()
-    assert f"{TEMPLATE}#shape" not in person.get("/console/").text
-    assert posted(person, PATH, {"seen": "yesterday"}).status_code == 422

@@ -22,7 +22,6 @@ from models.messages.bodies import Test as EndpointTest
 from models.messages.notification import EventType, TurnedAway
 from models.runs.receipt import Cause, FailedReceipt, RefusedDelivery, VersionRow
 from models.said import verbatim
-from models.shapes import DriftCode, DriftView
 from models.views.archives.payments import ListedDiscrepancy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -87,11 +86,6 @@ CHANGES = [
     Difference(DifferenceKind.FIELD, "phone", Change.CHANGED, {"value": Values("1", "2")}, ()),
     Difference(DifferenceKind.PAYMENT, "t", Change.ADDED, {}, ()),
 ]
-DRIFTED = DriftView(
-    code=DriftCode.VANISHED, version=2, path="data[RENT]", type="field text", since=NOON, reference="r",
-    place="data[RENT]", is_relied=True, is_open=True,
-)  # fmt: skip
-OTHER_DRIFT = DRIFTED.model_copy(update={"is_relied": False})
 REFUSED = RefusedDelivery("d", A, NOON, 1, "TRUNCATED", "", "the body ends", "r-1", 4711)
 FAILURE = FailedReceipt(
     "תהליך 1", A, NOON, Cause("NOT_READ_BACK", "reconcile-payments", "Conflict", verbatim("why")), 2, "f-1"
@@ -192,20 +186,6 @@ CASES: dict[EventType, tuple[bytes, dict[str, Any]]] = {
         {"findings": 3},
     ),
     EventType.STORE_UNVERIFIED: (bodies.report(EventType.STORE_UNVERIFIED, "s", NOON, Unverified()).body, {}),
-    EventType.TEMPLATE_DRIFTED: (
-        bodies.template_drifted("s", "a/ת", [OTHER_DRIFT, DRIFTED], NOON, HOST).body,
-        {
-            "template_id": "a/ת", "changes_in_all": 2, "by_code": {"vanished": 2},
-            "changes": [
-                {
-                    "code": "vanished", "version": 2, "path": "data[RENT]", "type": "field text", "reference": "r",
-                    "since": "2026-01-01T12:00:00Z", "place": "data[RENT]", "is_relied": is_relied, "is_open": True,
-                }
-                for is_relied in (True, False)
-            ],
-            "url": f"{HOST}/api/templates/a%2F%D7%AA/shape",
-        },
-    ),
     EventType.RECEIVER_REFUSING: (
         bodies.receiver_refusing("s", TurnedAway({"UNAVAILABLE": 7}, NOON, NOON), NOON, HOST).body,
         {
@@ -329,7 +309,6 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
             bodies.documents_judged_worse("s", worse, 1, NOON, LONG_HOST),
             bodies.report(EventType.STORE_DAMAGED, "s", NOON, Damage(findings=10**9)),
             bodies.report(EventType.STORE_UNVERIFIED, "s", NOON, Unverified()),
-            bodies.template_drifted("s", "ת" * 5000, [DRIFTED] * 60, NOON, LONG_HOST),
             bodies.receiver_refusing("s", TurnedAway(codes, NOON, NOON), NOON, LONG_HOST),
         )
     }  # fmt: skip

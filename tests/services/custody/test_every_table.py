@@ -84,7 +84,6 @@ STATE = {
     "refused": "the quarantine has it",
     "settlement_candidate": "which archives an entry may belong to; each run of these decides again",
     "damaged_report": "the reports that the last reading could not read",
-    **dict.fromkeys(("shape", "shape_member"), "what the looks at archives have learned in their order; made again"),
 }
 
 

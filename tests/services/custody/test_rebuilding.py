@@ -161,7 +161,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Config
     fill(configure)
     before = rows()
     assert {name for name, found in before.items() if not found} == {
-        *("damaged_report", "refused", "shape_member"),
+        *("damaged_report", "refused"),
     }
     assert list(inbox.deliveries()) == []
     shutil.rmtree(settings().inbox_location)

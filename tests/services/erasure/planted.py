@@ -52,7 +52,7 @@ from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
 from models.views.batch import RedeliveryFilter
 from models.views.parameters import Dismissal
-from services import derived, holds, shapes, triage
+from services import derived, holds, triage
 from services.batches import batches
 from services.completeness import finding_missing
 from services.completeness.session_events import take_in
@@ -285,7 +285,7 @@ def _plant_payments() -> None:
     of_label = named_facet(Kind.LABEL, "customer", _V["label"])
     put(FacetValueRow(kind=Kind.LABEL, facet=of_label, name="customer", value=_V["label"]))
     derived.begin()
-    while derived.fill() or shapes.look():
+    while derived.fill():
         pass
     with writing() as session:
         session.get_one(DerivedRow, derived.SEARCH).last = REFERENCE
