@@ -100,8 +100,8 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         self.commands = dict(commands())
 
-    def resolve_command(self, *given: Any) -> tuple[str | None, Any, list[str]]:
-        name, later, arguments = super().resolve_command(*given)
+    def resolve_command(self, context: Any, words: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, later, arguments = super().resolve_command(context, _FORMER.get(words[0], words[:1]) + words[1:])
         return name, later.imported() if isinstance(later, Later) else later, arguments
 
 
@@ -115,6 +115,8 @@ def _each(**words: str) -> dict[str, str]:
     return {word: action for action, named in words.items() for word in named.split()}
 
 
+_FORMER = {"doctor": ["status", "--deep"]}
+"""What names of earlier versions stand for. No help shows them."""
 _COMMANDS = [
     Later("up", "cli.programs.up:up", NO_CONTENT),
     Later("api", "cli.programs.api:api", NO_CONTENT),
@@ -129,7 +131,6 @@ _COMMANDS = [
     Later("hold", "cli.archives.holds:hold", "hold"),
     Later("failures", "cli.operation.failures:failures", "read_troubles"),
     Later("status", "cli.operation.status:status", NO_CONTENT),
-    Later("doctor", "cli.operation.status:doctor", NO_CONTENT),
     Later("discrepancies", "cli.payments.discrepancies:app", {"list": "read_troubles"}),
     Later("explain", "cli.payments.discrepancies:explain", "decide"),
     Later("import", "cli.archives.import_archives:import_archives", "release"),

@@ -53,7 +53,7 @@ def next_try(since: datetime, attempts: int, now: datetime) -> datetime | None:
     return now + min(pause, _LONGEST_PAUSE)
 
 
-_AWAY = "see `cellar doctor`"
+_AWAY = "see `cellar status`"
 _TO_DO: dict[str, str] = {
     System.STORE: _AWAY,
     System.DATABASE: _AWAY,

@@ -14,7 +14,7 @@ from services.people.letters import Sent, tell
 async def notify_people() -> None:
     """Look at the installation, and tell people what has begun, has grown or is over. Nothing is told twice.
 
-    An address that takes no letter is tried again, ever more rarely. `cellar doctor` shows it too.
+    An address that takes no letter is tried again, ever more rarely. `cellar status` shows it too.
     """
     sent = await done_by(send_letters)
     failed = [each for each in sent if each.failure]

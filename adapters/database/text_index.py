@@ -15,7 +15,7 @@ _STATEMENTS = (
 
 def make_text_index(connection: Connection) -> None:
     """Make the index if it is missing. Without the right or the extension, search stays right and becomes slow, which
-    `cellar doctor` reports.
+    `cellar status` reports.
     """
     if connection.dialect.name == "postgresql" and not _is_there(connection):
         try:

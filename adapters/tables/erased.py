@@ -45,7 +45,7 @@ def erased(session: Session, digests: Mapping[Key, Sequence[str]], references: C
     if not is_any(session):
         return {}
     if not all(digests.values()):
-        raise Transient("the key of the fingerprints is away, so nobody knows what was erased; see `cellar doctor`")
+        raise Transient("the key of the fingerprints is away, so nobody knows what was erased; see `cellar status`")
     tombstones, marks = table_of(TombstoneRow).c, table_of(TombstoneMarkRow).c
     found = dict[str, str]()
     for page in pages({each for known in digests.values() for each in known}):

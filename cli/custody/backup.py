@@ -126,7 +126,7 @@ def _print_restored(found: Restored) -> None:
         "LIST`, and let it be sent again."
     )
     if found.is_whole:
-        say("The restore is complete. Start cellar, then run `cellar doctor`.")
+        say("The restore is complete. Start cellar, then run `cellar status --deep`.")
     else:
         lacks = [f"the backup lacks {count_text(found.lacks, 'file')}"] * bool(found.lacks)
         lacks += [f"{count_text(len(found.damaged), 'file')} could not be rebuilt from"] * bool(found.damaged)

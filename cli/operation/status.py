@@ -1,12 +1,12 @@
-"""`cellar status`, `cellar doctor` and `cellar people test`: whether all systems work and people are reached, what is
-wrong, and what to do about each fault.
+"""`cellar status` and `cellar people test`: whether all systems work and people are reached, what is wrong, and what to
+do about each fault.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
@@ -24,7 +24,7 @@ from cli.operation.failures import print_conditions
 from cli.results import print_found, say
 from cli.terminal import Folds, Json, cell, console, print_fitted, print_json, print_rows
 from domain.people.conditions import alike, count_text
-from models.store.condition import OF_CHECKS, AnyCode, DerivedCode, Severity
+from models.store.condition import Severity
 from models.views.health import Check, Grade
 from models.views.troubles import ConditionGroup
 from services.health.agreement import agreement_probes
@@ -34,8 +34,6 @@ from services.health.systems import system_probes
 from services.people.letters import try_people
 
 people = typer.Typer(help="Test whether alerts reach people.", no_args_is_help=True)
-_STATUS_WITHIN_S, _DOCTOR_WITHIN_S = 10, 20
-_OF_INSTALLATION: tuple[AnyCode, ...] = (DerivedCode.SYSTEM_AWAY, DerivedCode.ENDPOINT_FAILING, *OF_CHECKS)
 _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "conditions": open_conditions,
     "archives": facts.archives_by_state,
@@ -48,52 +46,39 @@ _OPEN = "condition is open", "conditions are open"
 _STYLES = {Grade.OK: "green", Grade.OFF: "dim", Grade.WARNING: "yellow", Grade.WRONG: "bold red"}
 
 
-class Diagnosis(BaseModel):
-    """What checks have found, and what is wrong. `conditions` is null while the database does not answer."""
-
-    is_well: bool
-    checks: list[Check]
-    conditions: list[ConditionGroup] | None
-
-
-class Status(Diagnosis):
+class Status(BaseModel):
     """The state of the installation. What a system that is away would say is null."""
 
     version: str
+    is_well: bool
+    checks: list[Check]
+    conditions: list[ConditionGroup] | None
     archives: dict[str, int] | None
     inbox: Backlog | None
     workers: list[str] | None
     runs_in_progress: int | None
 
 
-def status(*, as_json: Json = False) -> None:
+def status(
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also check settings, files, ports, versions, clocks and deployments.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show whether all systems work, and what is waiting, running or failed. Exits with 1 if something is wrong.
 
     Failed archives, findings of checks and missing processes count as wrong, because a person has to act. Archives
     that wait go on by themselves.
     """
-    checks, values = _examined(system_probes(), _QUESTIONS, _STATUS_WITHIN_S)
+    probes = system_probes()
+    if deep:
+        probes += [*installation_probes(), *agreement_probes(prefect_yaml())]
+    checks, values = _examined(probes, 20 if deep else 10)
     is_well = values["conditions"] is not None and not (is_wrong(checks) or wrong_ones(values["conditions"]))
     found = Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
     print_found(found, lambda each: print_status(console(), each, datetime.now(UTC)), as_json=as_json)
     if not found.is_well:
-        raise typer.Exit(1)
-
-
-def doctor(*, as_json: Json = False) -> None:
-    """Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong."""
-    probes = [*installation_probes(), *system_probes(), *agreement_probes(prefect_yaml())]
-    questions = {"conditions": lambda: open_conditions(_OF_INSTALLATION)}
-    checks, values = _examined(probes, questions, _DOCTOR_WITHIN_S)
-    is_well = not (is_wrong(checks) or wrong_ones(values["conditions"]))
-    if as_json:
-        print_json(Diagnosis(is_well=is_well, checks=checks, conditions=values["conditions"]))
-    else:
-        terminal = console()
-        print_checks(terminal, checks)
-        print_conditions(terminal, values["conditions"] or [], datetime.now(UTC))
-        terminal.print(f"\n{_verdict(checks, values['conditions'])} ({len(checks)} checks)", highlight=False)
-    if not is_well:
         raise typer.Exit(1)
 
 
@@ -119,14 +104,12 @@ def prefect_yaml() -> str:
     return (packaged if packaged.exists() else package.parent / "prefect.yaml").read_text()
 
 
-def _examined(
-    probes: Sequence[Probe], questions: Mapping[str, Callable[[], Any]], within_s: float
-) -> tuple[list[Check], dict[str, Any]]:
+def _examined(probes: Sequence[Probe], within_s: float) -> tuple[list[Check], dict[str, Any]]:
     """Run all probes and ask all questions at once. Return the checks, and the answers by the question's name."""
     tried: dict[str, Callable[[], Any]] = {f"check {each.name}": each.try_out for each in probes}
-    answers = answered(tried | dict(questions), within_s)
+    answers = answered(tried | dict(_QUESTIONS), within_s)
     return [checked(each, answers[f"check {each.name}"]) for each in probes], {
-        name: answers[name].value for name in questions
+        name: answers[name].value for name in _QUESTIONS
     }
 
 

@@ -57,7 +57,7 @@ def condition_text(groups: Sequence[ConditionGroup], now: datetime) -> str:
         counted += f": {'; '.join(f'{each.subjects:,} {_about(each, now)}' for each in groups)}"
     elif about := _about(group, now):
         counted += f", {about}"
-    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar doctor"
+    by_default = "cellar list --condition {code}" if group.kind is Subject.ARCHIVE else "cellar status"
     shown_by = _SHOWN_BY.get(group.code, by_default).format(code=group.code, key="NAME" if groups[1:] else group.key)
     return f"{group.code}: {counted}; see `{shown_by}`"
 

@@ -122,7 +122,7 @@ PARTS: Mapping[str, Meaning] = {
     "bucket_encryption_unknown": Meaning(
         "", "Grant this user s3:GetEncryptionConfiguration, or ask who runs the bucket."
     ),
-    # parts that `cellar doctor` alone checks
+    # parts that `cellar status --deep` checks
     "Python": Meaning("", "Make the virtual environment again with Python 3.11 to 3.13: `make up` does."),
     "settings": Meaning("", "Unset CELLAR_NOTIFY_ALLOW_PRIVATE in production."),
     "data folder": Meaning("", "Set CELLAR_DATA_DIR to a folder of the user who runs cellar."),

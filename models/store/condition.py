@@ -94,13 +94,13 @@ class ConditionCode(FindingCode):
     )
     STORE_UNCOMPARED = finding(
         "The store could not be compared with its anchors, so a rewritten or removed archive would not be found.",
-        "Run cellar doctor, which says whether the witness answers. Then run cellar anchor, which compares again.",
+        "Run cellar status, which says whether the witness answers. Then run cellar anchor, which compares again.",
         short="Not compared",
     )
 
     STORE_UNCHECKED = finding(
         "A check of the store broke off, so damage would not be found.",
-        "See the last run of verify-archives in Prefect, and run cellar doctor. The next check that comes to its end "
+        "See the last run of verify-archives in Prefect, and run cellar status. The next check that comes to its end "
         "ends this.",
         short="Store not checked",
     )
@@ -129,7 +129,7 @@ class DerivedCode(FindingCode):
     )
     SYSTEM_AWAY = finding(
         "Archives wait for a system, and go on by themselves once it is back.",
-        "Run cellar doctor.",
+        "Run cellar status.",
         short="Runs wait for a system",
     )
     DELIVERY_REFUSED = finding(
@@ -139,7 +139,7 @@ class DerivedCode(FindingCode):
     )
     REQUESTS_REFUSED = finding(
         "The receiver turns requests to the webhook away, and Cellosign deletes what it cannot deliver.",
-        "Run cellar doctor, and see the log of the receiver. This ends two hours after the last hour with many.",
+        "Run cellar status, and see the log of the receiver. This ends two hours after the last hour with many.",
         short="Requests turned away",
     )
     DISCREPANCY_OPEN = finding(

@@ -53,7 +53,7 @@ def wrong(sentence: Sentence, /, **values: Value) -> Found:
 
 
 def plain(verdict: Grade, english: str, to_do: str = "") -> Found:
-    """Return what was found in English: `cellar doctor` alone shows it."""
+    """Return what was found in English: `cellar status` alone shows it."""
     return Found(verdict, verbatim(english), to_do)
 
 

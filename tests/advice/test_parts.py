@@ -1,4 +1,4 @@
-"""What `cellar status` and `cellar doctor` say to do about each part that is not well makes it well."""
+"""What `cellar status --deep` says to do about each part that is not well makes it well."""
 
 import re
 import subprocess

@@ -27,7 +27,7 @@ WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
 """
 
 OF_NO_CONTENT = {
-    *("up", "api", "worker", "logs", "simulate", "open", "status", "doctor", "migrate", "backup"),
+    *("up", "api", "worker", "logs", "simulate", "open", "status", "migrate", "backup"),
     *("restore", "people test"),
     *("verify", "anchor", "rebuild", "rotate-keys"),
 }
@@ -41,6 +41,11 @@ def test_every_command_prints_json(cellar: Cellar) -> None:
     names = {name for name, later in COMMANDS.items() if not isinstance(later.imported(), TyperGroup)} - WITHOUT_JSON
 
     assert [name for name in sorted(names) if "--json" not in cellar(name, "--help").output] == []
+
+
+def test_doctor_is_another_name_of_the_deep_status_that_no_help_shows(cellar: Cellar) -> None:
+    assert "Show whether all systems work" in cellar("doctor", "--help").output
+    assert "doctor" not in cellar("--help").output
 
 
 def test_help_shows_of_each_command_the_first_sentences_of_its_own_help() -> None:

@@ -134,9 +134,9 @@ def _assert_complete_once(stack: Stack, load: Load, before: int) -> None:
 
 
 def _warned(stack: Stack) -> set[str]:
-    doctor = stack.cellar("doctor", "--json")
-    assert doctor.returncode == 0, doctor.stdout
-    return {each["name"] for each in json.loads(doctor.stdout)["checks"] if each["verdict"] == "warning"}
+    status = stack.cellar("status", "--deep", "--json")
+    assert status.returncode == 0, status.stdout
+    return {each["name"] for each in json.loads(status.stdout)["checks"] if each["verdict"] == "warning"}
 
 
 def _assert_well(stack: Stack) -> None:

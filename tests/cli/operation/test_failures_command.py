@@ -61,7 +61,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re
         "  cellar list --state failed --cause STORE_AWAY",
         "  cellar rerun --failed --cause STORE_AWAY",
         "",
-        "SYSTEM_AWAY: 12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar doctor`",
+        "SYSTEM_AWAY: 12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); see `cellar status`",
     ]
 
 

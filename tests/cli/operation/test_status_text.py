@@ -1,4 +1,4 @@
-"""`cellar status` and `cellar doctor` in 100 columns, literally."""
+"""`cellar status` in 100 columns, literally."""
 
 import re
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_status_names_each_condition_with_the_command_that_shows_more() -> None:
     assert shown[-11:] == [
         "ARCHIVE_FAILED: 1,200 archives, CONFLICT in load-metadata; see `cellar failures`",
         "PROCESS_MISSING: 2 processes, hr, submitted, the first with 4 hours left; see `cellar missing list`",
-        "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar doctor`",
+        "SYSTEM_AWAY: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); see `cellar status`",
         "DELIVERY_REFUSED: 16 bodies, NOT_JSON; see `cellar quarantine list`",
         "ENDPOINT_FAILING: 1 endpoint, erp, 4 messages wait; see `cellar endpoints show erp`",
         "RUN_FAILED: 13 archives: 12 CONFLICT; 1 FILE_LOST in persist-files; see `cellar failures`",

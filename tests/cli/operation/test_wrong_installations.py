@@ -1,4 +1,4 @@
-"""`cellar status` and `cellar doctor` find what is wrong with an installation: each fault is real."""
+"""`cellar status` finds what is wrong with an installation: each fault is real."""
 
 import base64
 import json
@@ -38,15 +38,15 @@ def verdicts(ended: Ended) -> dict[str, tuple[str, str]]:
 
 def test_prefect_and_receiver_away(cellar: Cellar, folder: Path) -> None:
     with installed(folder):
-        status, doctor = cellar("status", "--json"), cellar("doctor", "--json")
+        status, deep = cellar("status", "--json"), cellar("status", "--deep", "--json")
 
-    assert (status.status, doctor.status) == (1, 1)
-    for found in map(verdicts, (status, doctor)):
+    assert (status.status, deep.status) == (1, 1)
+    for found in map(verdicts, (status, deep)):
         assert [found[name][0] for name in ("receiver", "Prefect", "workers")] == ["wrong", "wrong", "off"]
         assert [found[name][0] for name in ("database", "store", "inbox")] == ["ok", "ok", "ok"]
     assert json.loads(status.output)["archives"] == {}
     assert json.loads(status.output)["workers"] is None
-    assert verdicts(doctor)["process-archive/archive"][0] == "off"
+    assert verdicts(deep)["process-archive/archive"][0] == "off"
 
 
 def test_store_that_takes_no_file(cellar: Cellar, folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
         missing = verdicts(cellar("status", "--json"))
         assert list((tmp_path / "data").glob("cellar.db*")) == []
         (tmp_path / "data" / "cellar.db").touch()
-        empty = verdicts(cellar("doctor", "--json"))
+        empty = verdicts(cellar("status", "--deep", "--json"))
 
     assert missing["database"][0] == "wrong"
     assert "run `cellar migrate`" in missing["database"][1]
@@ -89,9 +89,9 @@ def test_database_of_a_newer_version_asks_for_that_version_and_never_for_a_migra
     with closing(sqlite3.connect(folder / "data" / "cellar.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     with installed(folder):
-        doctor, migrated = cellar("doctor", "--json"), cellar("migrate")
+        deep, migrated = cellar("status", "--deep", "--json"), cellar("migrate")
 
-    (schema,) = [each for each in json.loads(doctor.output)["checks"] if each["name"] == "schema"]
+    (schema,) = [each for each in json.loads(deep.output)["checks"] if each["name"] == "schema"]
     assert schema["verdict"] == "wrong"
     assert schema["found"].startswith("the database has revision 9999, which this version does not know")
     assert schema["to_do"].startswith("start that version again, or restore the database of before its upgrade")
@@ -118,7 +118,7 @@ def test_master_key_that_is_gone_or_another(cellar: Cellar, folder: Path, other:
 
 def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:
     with installed(tmp_path):
-        found = verdicts(cellar("doctor", "--json"))
+        found = verdicts(cellar("status", "--deep", "--json"))
         cellar("status")
 
     assert [found[name][0] for name in ("data folder", "store", "inbox")] == ["wrong"] * 3
@@ -136,9 +136,9 @@ def test_data_folder_may_be_missing_where_everything_lies_elsewhere(cellar: Cell
         "CELLAR_SEAL_KEYS": base64.b64encode(bytes(64)).decode(),
     }
     with installed(tmp_path, **elsewhere):
-        without_a_secret = verdicts(cellar("doctor", "--json"))
+        without_a_secret = verdicts(cellar("status", "--deep", "--json"))
     with installed(tmp_path, **elsewhere, CELLAR_ANCHOR_KEY=base64.b64encode(bytes(32)).decode()):
-        found = verdicts(cellar("doctor", "--json"))
+        found = verdicts(cellar("status", "--deep", "--json"))
 
     assert without_a_secret["data folder"][0] == "wrong"
     assert found["data folder"][0] == "off"
@@ -147,7 +147,7 @@ def test_data_folder_may_be_missing_where_everything_lies_elsewhere(cellar: Cell
 
 def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Path, prefect_server: str) -> None:
     with installed(folder, PREFECT_API_URL=prefect_server), deployed(prefect_server):
-        found = verdicts(cellar("doctor", "--json"))
+        found = verdicts(cellar("status", "--deep", "--json"))
 
     assert (found["Prefect"][0], found["Prefect version"][0], found["Prefect clock"][0]) == ("ok", "ok", "ok")
     assert found["workers"] == ("wrong", "no worker is online")
@@ -158,7 +158,7 @@ def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Pa
 def test_another_program_at_the_address_of_prefect_is_one_fault(cellar: Cellar, folder: Path) -> None:
     with HTTPServer() as other, installed(folder, PREFECT_API_URL=other.url_for("/api")):
         other.expect_request(re.compile("")).respond_with_data("another program", status=404)
-        found = verdicts(cellar("doctor", "--json"))
+        found = verdicts(cellar("status", "--deep", "--json"))
 
     assert "does not answer as Prefect's API; check PREFECT_API_URL" in found["Prefect"][1]
     wrong = [name for name, (verdict, _) in found.items() if verdict == "wrong"]

@@ -80,12 +80,12 @@ LATER = NOON + timedelta(minutes=3)
         (
             System.STORE,
             12,
-            "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+            "12 archives wait for the store since 2026-01-01 12:00 UTC (3 min); see `cellar status`",
         ),
         (
             System.CLAMAV,
             1,
-            "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); see `cellar doctor`",
+            "1 archive waits for ClamAV since 2026-01-01 12:00 UTC (3 min); see `cellar status`",
         ),
         (
             System.OTHER_RUN,

@@ -1,4 +1,4 @@
-"""`cellar doctor` expects the deployments of `prefect.yaml`, and finds servers that share no events, or record none."""
+"""The deployments of `prefect.yaml` are expected; servers that share no events, or record none, are found."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""`cellar doctor` compares the connections that cellar may open with the connections that the server takes."""
+"""`cellar status --deep` compares the connections that cellar may open with the connections that the server takes."""
 
 from contextlib import ExitStack
 

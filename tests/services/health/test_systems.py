@@ -1,4 +1,4 @@
-"""The checks of the last verify, of anchors and of sources, as `cellar status` and `cellar doctor` show them."""
+"""The checks of the last verify, of anchors and of sources, as `cellar status` shows them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
