@@ -109,7 +109,7 @@ class Place:
                 if slowest is None:
                     self._count(-requests, -size_bytes)
                     raise Transient(f"{found}{whose} are being received; send this archive again later")
-                slowest._give_way()
+                slowest.give_way()
 
     def leave(self) -> None:
         """Free the place, once."""
@@ -133,17 +133,17 @@ class Place:
     def _slowest(self, is_of_sharer: bool) -> "Place | None":
         now_s = time.monotonic()
         among = [each for each in self._places if not is_of_sharer or each._sharer == self._sharer]
-        slow = [each for each in among if each is not self and each._is_slow(now_s)]
-        return min(slow, key=lambda each: each._bytes_per_s(now_s), default=None)
+        slow = [each for each in among if each is not self and each.is_slow(now_s)]
+        return min(slow, key=lambda each: each.bytes_per_s(now_s), default=None)
 
-    def _is_slow(self, now_s: float) -> bool:
+    def is_slow(self, now_s: float) -> bool:
         waited_s = self._waited_s + now_s - self._waits_since_s
-        return self._wait is not None and waited_s > _SLOW_AFTER_S and self._bytes_per_s(now_s) < _SLOW_BYTES_PER_S
+        return self._wait is not None and waited_s > _SLOW_AFTER_S and self.bytes_per_s(now_s) < _SLOW_BYTES_PER_S
 
-    def _bytes_per_s(self, now_s: float) -> float:
+    def bytes_per_s(self, now_s: float) -> float:
         return self._received_bytes / (self._waited_s + now_s - self._waits_since_s)
 
-    def _give_way(self) -> None:
+    def give_way(self) -> None:
         """Free the place at once, and end the wait for the sender."""
         self.leave()
         if self._wait:

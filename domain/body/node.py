@@ -55,7 +55,7 @@ class Node:
         """Return text that can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
         if isinstance(self.value, str):
             return self._clean(self.value)
-        self._expected(Sentence.json_text)
+        self.expected(Sentence.json_text)
         return None
 
     def identifier(self) -> str | None:
@@ -69,14 +69,14 @@ class Node:
         number = decimal_from(self.value)
         if number is not None and number == number.to_integral_value() and abs(number) < _INT64:
             return int(number)
-        self._expected(Sentence.json_whole_number)
+        self.expected(Sentence.json_whole_number)
         return None
 
     def number(self) -> Decimal | None:
         """Return the exact number as sent. Text that spells a number counts."""
         number = decimal_from(self.value)
         if number is None and self.value != "":
-            self._expected(Sentence.json_number)
+            self.expected(Sentence.json_number)
         return number
 
     def real(self) -> float | None:
@@ -86,12 +86,12 @@ class Node:
     def flag(self) -> bool | None:
         if isinstance(self.value, bool):
             return self.value
-        self._expected(Sentence.json_boolean)
+        self.expected(Sentence.json_boolean)
         return None
 
     def is_object(self) -> bool:
         if not self._has_members():
-            self._expected(Sentence.json_object)
+            self.expected(Sentence.json_object)
         return self._has_members()
 
     def _has_members(self) -> bool:
@@ -121,14 +121,14 @@ class Node:
     def objects(self) -> Iterator["Node"]:
         """Return the objects of a list. Other items are skipped with a warning."""
         if not isinstance(self.value, list):
-            self._expected(Sentence.json_list)
+            self.expected(Sentence.json_list)
             return
         for index, value in enumerate(self.value):
             place = Node(value, f"{self.path}[{index}]", self.reading)
             if isinstance(value, dict):
                 yield place
             else:
-                place._expected(Sentence.json_object, found=Sentence.json_null if value is None else None)
+                place.expected(Sentence.json_object, found=Sentence.json_null if value is None else None)
 
     def moment(self) -> datetime | None:
         """Return a point in time in UTC. Cellosign's timestamps carry no zone, so the reading's zone applies.
@@ -156,7 +156,7 @@ class Node:
             self.warn(WarningCode.TEXT_REPLACED)
         return cleaned
 
-    def _expected(self, expected: Sentence, found: Sentence | None = None) -> None:
+    def expected(self, expected: Sentence, found: Sentence | None = None) -> None:
         """Warn that a value has the wrong type. A null counts as absent."""
         if self.value is not None or found:
             found = found or _JSON_TYPES.get(type(self.value), Sentence.json_number)

@@ -19,7 +19,7 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from adapters.documents.pdf.appearance import DARKEST_MARKER, drawing_of, lightness
-from adapters.documents.pdf.document import DAMAGES, entry, filled_fields, inherited
+from adapters.documents.pdf.document import DAMAGES, entry, filled_fields, inherited, usages_of
 from adapters.documents.pdf.page_text import covered_words
 from adapters.documents.pdf.stamps import (
     Stamp,
@@ -137,11 +137,11 @@ def _with_additions(
             check_comment(annotation)
             if "/AP" in annotation and any(covered_words(dictionary_of(page[0]), annotation)):
                 raise SuspiciousModification("an icon was laid over text of the page")
-        paths = [path.path for path in old._get_usages_of_ref(comment)]
+        paths = [path.path for path in usages_of(old, comment)]
         if is_free and all("/Annots" in path and "/AP" not in path for path in paths):
             yield level, ReferenceUpdate(comment)
         for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
-            if not old._get_usages_of_ref(reference):
+            if not usages_of(old, reference):
                 yield level, ReferenceUpdate(reference)
     yield from _page_updates(old, *page, level)
 
@@ -174,7 +174,7 @@ def _page_updates(
     yield level, ReferenceUpdate(after)  # a page is referred to from everywhere; nothing else of it has changed
     held = new_page.raw_get("/Annots") if "/Annots" in new_page else None
     if isinstance(held, IndirectObject):
-        usages = old._get_usages_of_ref(held.reference)
+        usages = usages_of(old, held.reference)
         is_in_place = "/Annots" in page and page.raw_get("/Annots") == held
         if is_in_place or not usages:
             context = RelativeContext(before, RawPdfPath("/Annots")) if is_in_place else None

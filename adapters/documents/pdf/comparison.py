@@ -29,7 +29,7 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
-from adapters.documents.pdf.document import TWIN, all_fields, entry
+from adapters.documents.pdf.document import TWIN, all_fields, entry, usages_of
 from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
@@ -109,12 +109,11 @@ def _refuse_unseen_objects(old: HistoricalResolver, new: HistoricalResolver) -> 
     """Refuse a change of an object that the signed revision uses and that pyHanko's paths leave out, as all below a key
     `/Parent`. Its rules would take the object for a new one, so a new list of certificates could justify its change.
     """
-    old._load_reverse_xref_cache()
     sections, signed = old.reader.xrefs, old.revision
     unseen = {
         each
         for each in new.explicit_refs_in_revision()
-        if sections.get_historical_ref(each, signed) is not None and not old._get_usages_of_ref(each)
+        if sections.get_historical_ref(each, signed) is not None and not usages_of(old, each)
     }
     used = unseen & old.collect_dependencies(old.trailer_view) if unseen else ()
     if any(not _is_id(old(each), new(each)) for each in used):
@@ -164,7 +163,7 @@ class SecurityStoreRule(WhitelistRule):
             return
         of_store = new.collect_dependencies(new.root.raw_get("/DSS")) & new.explicit_refs_in_revision()
         for reference in of_store:
-            usages = old._get_usages_of_ref(reference)
+            usages = usages_of(old, reference)
             if not usages:
                 yield ReferenceUpdate(reference)
             for path in usages:
@@ -231,7 +230,7 @@ class SignatureFieldRule(form_field_rules.SigFieldModificationRule):
         for field, key in product(fields, ("/AP", "/Lock", "/MK")):
             held = field.raw_get(key) if key in field else ArrayObject()
             for added in context.new.collect_dependencies(held, since_revision=context.old.revision + 1):
-                if not context.old._get_usages_of_ref(added):
+                if not usages_of(context.old, added):
                     yield ModificationLevel.FORM_FILLING, FormUpdate(added, field_name=fq_name)
 
 

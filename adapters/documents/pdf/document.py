@@ -17,7 +17,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus, filter_mixins
 from pyhanko.pdf_utils.crypt._util import aes_cbc_decrypt
 from pyhanko.pdf_utils.misc import PdfReadError
-from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
+from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader, RawPdfPath
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
@@ -287,3 +287,9 @@ def inherited(node: Any, key: str) -> Any:
             return entry(node, key)
         node = entry(node, "/Parent")
     return None
+
+
+def usages_of(revision: HistoricalResolver, reference: generic.Reference) -> set[RawPdfPath]:
+    """Return the paths by which a revision uses an object. pyHanko, which is pinned, has no public way to them."""
+    revision._load_reverse_xref_cache()
+    return revision._get_usages_of_ref(reference)

@@ -12,7 +12,7 @@ from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
 
-from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.document import entry, usages_of
 
 _TREE = ("/Root", "/StructTreeRoot")
 _GROWING = {"/K", "/Kids", "/Nums"}
@@ -29,13 +29,13 @@ class StructureTreeRule(WhitelistRule):
         if entry(old.root, "/StructTreeRoot") is None:
             return
         for reference in new.explicit_refs_in_revision():
-            paths = [path for path in old._get_usages_of_ref(reference) if path.path[:2] == _TREE]
+            paths = [path for path in usages_of(old, reference) if path.path[:2] == _TREE]
             if not paths or not _is_of_tree(old(reference)):
                 continue
             for added in _additions(old(reference), new(reference)):
                 yield from _new_elements(old, new, added)
             for added in new.collect_dependencies(new(reference), since_revision=old.revision + 1):
-                if _is_list(new(added)) and not old._get_usages_of_ref(added):
+                if _is_list(new(added)) and not usages_of(old, added):
                     yield ReferenceUpdate(added)
             for path in paths:
                 yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
@@ -122,7 +122,7 @@ def _new_elements(old: HistoricalResolver, new: HistoricalResolver, added: Any) 
     if not isinstance(node, DictionaryObject) or not _is_element_of_new_object(old, node):
         raise SuspiciousModification("the structure tree has gained something other than an element for a new object")
     for reference in new.collect_dependencies(added, since_revision=old.revision + 1):
-        if _is_element(new(reference)) and not old._get_usages_of_ref(reference):
+        if _is_element(new(reference)) and not usages_of(old, reference):
             yield ReferenceUpdate(reference)
 
 
@@ -136,7 +136,7 @@ def _is_element_of_new_object(old: HistoricalResolver, node: DictionaryObject) -
         return False
     if entry(node, "/Type") == "/OBJR" or "/Obj" in node:
         shown = _raw(node, "/Obj")
-        return isinstance(shown, IndirectObject) and not old._get_usages_of_ref(shown.reference)
+        return isinstance(shown, IndirectObject) and not usages_of(old, shown.reference)
     members = [
         member.get_object() if isinstance(member, IndirectObject) else member for member in _listed(_raw(node, "/K"))
     ]
