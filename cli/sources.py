@@ -26,7 +26,7 @@ def print_source(found: SourceView) -> None:
     lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": secrets}
     for name, value in found.terms.model_dump(exclude={"stated"}).items():
         text = ", ".join(value) if isinstance(value, list) else value
-        lines[name.replace("_", " ")] = f"{text or '–'}{'' if name in stated else ' (of the settings)'}"
+        lines[name.replace("_", " ")] = f"{text or '–'}{'' if name in stated else ' (default)'}"
     for name, text in lines.items():
         say(f"{name:18} {text}")
 
@@ -72,7 +72,7 @@ Name = Annotated[str, typer.Argument(help="The name of the source: lower-case le
 
 
 def _given(named: dict[str, str]) -> dict[str, str | None]:
-    """Return the terms that were given. None: that of the settings."""
+    """Return the terms that were given. None: the default."""
     return {name: None if value == _UNSET else value for name, value in named.items()}
 
 
@@ -84,7 +84,7 @@ _with_terms = with_options([text_option(*each) for each in StatedTerms.model_fie
 def add(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
     """Add a source. Prints its URL and its secret, which is not shown again. The receiver accepts it at once.
 
-    A term that is left out is taken from the settings.
+    A term that is left out is that of the settings, or the default.
     """
     _show_secret(_used(lambda: sources.add(name, _terms(given), person(), datetime.now(UTC))), as_json=as_json)
 
@@ -120,7 +120,7 @@ def show(
 @app.command("set")
 @_with_terms
 def set_terms(given: Mapping[str, str | None], name: Name, *, as_json: Json = False) -> None:
-    """Change terms of a source. The value `settings` returns a term to that of the settings.
+    """Change terms of a source. The value `settings` returns a term to that of the settings, or to the default.
 
     Existing archives keep their times and amounts until they are run again.
     """

@@ -27,7 +27,7 @@ from models.said import Said, Sentence, in_english, verbatim
 RefusalCode = Literal[
     "BAD_REFERENCE", "COMPRESSED", "EMPTY_BODY", "EVENT_MISSING", "FORM_FIELD_CHANGED", "NOT_AN_OBJECT", "NOT_BASE64",
     "NOT_JSON", "NOT_UTF8", "REFERENCE_MISSING", "SESSIONS_MISSING", "SESSION_MISSING", "SKELETON_TOO_LARGE",
-    "TOO_DEEP", "TOO_LARGE", "TOO_MANY_FILES", "TOO_MANY_VALUES", "TRUNCATED", "UNKNOWN_EVENT", "WRONG_EVENT",
+    "TOO_DEEP", "TOO_LARGE", "TOO_MANY_FILES", "TOO_MANY_VALUES", "TRUNCATED", "WRONG_EVENT",
 ]  # fmt: skip
 """Why a body is refused."""
 CauseCode = Literal[

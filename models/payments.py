@@ -146,15 +146,12 @@ class PaymentType:
 class PaymentTerms:
     """The terms by which payments are booked.
 
-    `unit` is the unit of `payments[].amount`. `successes` and `failures` are the statuses of successful and of failed
-    payments. `results` maps members of the provider's result to the values that mean success. All words are in lower
-    case. `zone` is the time zone of the provider's days: the day of a payment, and today.
+    `unit` is the unit of `payments[].amount`. `results` maps members of the provider's result to the values that mean
+    success, in lower case. `zone` is the time zone of the provider's days: the day of a payment, and today.
     """
 
     unit: AmountUnit
     types: Mapping[str, PaymentType]
-    successes: frozenset[str]
-    failures: frozenset[str]
     results: Mapping[str, frozenset[str]]
     zone: tzinfo
 

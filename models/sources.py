@@ -6,7 +6,7 @@ Payloads do not name their project; the URL does to which they are sent.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -23,14 +23,15 @@ class SourceTerms:
     An archive is missing `archived_within` after its form was submitted. The receiver takes bodies from
     `addresses` alone, if there are any, and with a signature in the header `signature`, if it is named. Archives whose
     template states no `retention` have that of their source.
+
+    Source: Cellosign deletes after 48 hours and 7 days, unless it agreed on others with the source.
     """
 
     timezone: str
     amount_unit: AmountUnit
-    purged_after_success: timedelta
-    purged_after_failure: timedelta
-    archived_within: timedelta
-    keeps_unknown_events: bool
+    purged_after_success: timedelta = timedelta(hours=48)
+    purged_after_failure: timedelta = timedelta(hours=168)
+    archived_within: timedelta = timedelta(hours=1)
     addresses: tuple[str, ...] = ()
     signature: str = ""
     retention: RetentionRule = KEEP
@@ -73,8 +74,8 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
 class StatedTerms(BaseModel):
-    """The terms that a source states of its own. None: the setting of the same name applies, which for `addresses` and
-    `signature` is that of webhooks. The signature `none` states that bodies need none.
+    """The terms that a source states of its own. None: the setting of the same name applies, which for `addresses` is
+    that of webhooks; or the default where there is none. The signature `none` states that bodies need none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,9 +92,6 @@ class StatedTerms(BaseModel):
     )
     archived_within_s: float | None = Field(
         None, gt=0, le=8760 * 3600, description="seconds after which a submitted process is missing"
-    )
-    unknown_events: Literal["keep", "refuse"] | None = Field(
-        None, description="whether to keep or to refuse session events of an unknown type"
     )
     addresses: Networks | None = Field(None, description="networks from which it may send, with commas between")
     signature: HeaderName | None = Field(None, description="header that must have the signature of each body, or none")

@@ -15,14 +15,7 @@ from models.sources import SourceTerms
 HEADS = ("#", "Created", "Project", "Destination")
 DESTINATION = "dana.levi@example.com"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-TERMS = SourceTerms(
-    timezone="UTC",
-    amount_unit="minor",
-    purged_after_success=timedelta(hours=48),
-    purged_after_failure=timedelta(hours=168),
-    archived_within=timedelta(hours=1),
-    keeps_unknown_events=True,
-)
+TERMS = SourceTerms("UTC", "minor")
 LIST_TERMS = ListTerms(NOW, lambda _: TERMS)
 
 

@@ -115,7 +115,8 @@ def connect_as(program: Program) -> None:
 
 def most_connections(program: Program) -> int:
     """Return how many connections one process of a program opens at most."""
-    return settings().receiver_connections if program is Program.RECEIVER else settings().worker_connections
+    most = settings().worker_connections
+    return max(4, most // 2) if program is Program.RECEIVER else most
 
 
 def pool_options() -> dict[str, int]:

@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 from adapters.settings.database_urls import database_url_fault
 from adapters.settings.kept_secrets import LEAST_CHARACTERS, is_key, is_long
 from domain.access import read_group_roles, read_treatments
-from domain.payments.terms import read_results, read_statuses, read_types
+from domain.payments.terms import read_results, read_types
 from models.errors import Refused
 from models.sources import is_zone, split_at_commas
 
@@ -129,8 +129,6 @@ def _check_terms(made: "Settings") -> None:
     for name in ("timezone", "business_timezone"):
         if not is_zone(getattr(made, name) or made.timezone):
             raise ValueError(f"{_variable(name)}: expected a time zone such as Asia/Jerusalem")
-    if read_statuses(made.payment_successes) & read_statuses(made.payment_failures):
-        raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
     read_types(made.payment_types)
     read_results(made.payment_results)
 

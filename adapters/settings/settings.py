@@ -5,7 +5,7 @@ No other module reads settings from the environment.
 
 import base64
 import os
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -86,10 +86,8 @@ class Settings(BaseSettings):
     """The same database for `cellar migrate` alone, as the Postgres user who owns its tables. The user of
     `CELLAR_DATABASE_URL` then changes no table, nor the triggers of the access log. Default: the same.
     """
-    receiver_connections: int = Field(16, ge=4, le=1000)
-    """Maximum database connections per receiver process; see docs/scale.md."""
     worker_connections: int = Field(32, ge=4, le=1000)
-    """Maximum database connections per worker or command."""
+    """Maximum database connections per worker or command, and twice those of a receiver process; see docs/scale.md."""
     public_url: str = ""
     """Base URL of the links that cellar gives out. Default: made of host and port."""
     webhook_secrets: CommaSeparated = Field((), repr=False)
@@ -98,8 +96,6 @@ class Settings(BaseSettings):
     """
     webhook_addresses: Annotated[Networks, NoDecode] = ()
     """Networks from which senders may send, like `192.0.2.7,198.51.100.0/24`. Default: any."""
-    webhook_signature: str = Field("", pattern="^[A-Za-z0-9-]{0,64}$")
-    """Header in which senders must sign their bodies; see docs/sources.md. Default: no signature."""
     api_tokens: CommaSeparated = Field((), repr=False)
     """Tokens for JSON API, metrics and console, each of at least 32 characters. They open everything; `cellar tokens`
     makes others with a role. Default: one, generated at the first start.
@@ -194,10 +190,8 @@ class Settings(BaseSettings):
     """Maximum size of a body. Larger requests are refused with 413."""
     body_timeout_s: float = Field(60, gt=0)
     """Longest pause that a sender may make within a body. Over twice that time, the mean must be at least 1 KiB a
-    second.
+    second. The headers of a request may take a third of it.
     """
-    header_timeout_s: float = Field(20, gt=0)
-    """Longest time that the headers of a request may take."""
     max_requests_in_flight: int = Field(128, ge=1)
     """Maximum number of requests received at the same time. Further senders get 503 and are asked to retry later."""
     max_bytes_in_flight: int = Field(8 << 30, ge=1)
@@ -220,14 +214,6 @@ class Settings(BaseSettings):
     """ClamAV daemon that scans files: `HOST:PORT` or the path of its socket. Default: none."""
     timezone: str = "UTC"
     """Time zone of Cellosign's timestamps, which carry none."""
-    success_purge_h: int = Field(48, ge=1, le=8760)
-    """Hours after which Cellosign deletes a process that succeeded."""
-    failure_purge_h: int = Field(168, ge=1, le=8760)
-    """Hours after which Cellosign deletes a process that failed."""
-    archived_within_s: float = Field(3600, gt=0, le=8760 * 3600)
-    """Seconds after which a submitted process without an archive is missing."""
-    unknown_events: Literal["keep", "refuse"] = "keep"
-    """Whether session events of an unknown type are kept and flagged (`keep`) or refused (`refuse`)."""
     search_labels: CommaSeparated = ("*",)
     """Keys of the labels whose values are indexed for search; `*` for all. See docs/search.md."""
     search_fields: CommaSeparated = ()
@@ -248,12 +234,6 @@ class Settings(BaseSettings):
     """Standing of a successful payment by its type: `charged`, `held` or `verified`. `+auth` requires an authorisation
     number. Other types are `unknown`.
     """
-    payment_successes: CommaSeparated = ("success",)
-    """Statuses that mean success of a payment."""
-    payment_failures: CommaSeparated = (
-        *("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-    )
-    """Statuses that mean failure of a payment. A payment with any other status is `unknown`."""
     payment_results: CommaSeparated = ("result=000",)
     """Values that members of `provider_transaction_result` must have in a successful payment. With another value, the
     payment is `unknown`. A missing member is ignored.
@@ -394,16 +374,7 @@ class Settings(BaseSettings):
     @cached_property  # asked for each archive
     def source_terms(self) -> SourceTerms:
         """The terms of every source that states none of its own."""
-        return SourceTerms(
-            timezone=self.timezone,
-            amount_unit=self.amount_unit,
-            purged_after_success=timedelta(hours=self.success_purge_h),
-            purged_after_failure=timedelta(hours=self.failure_purge_h),
-            archived_within=timedelta(seconds=self.archived_within_s),
-            keeps_unknown_events=self.unknown_events == "keep",
-            addresses=self.webhook_addresses,
-            signature=self.webhook_signature,
-        )
+        return SourceTerms(self.timezone, self.amount_unit, addresses=self.webhook_addresses)
 
     @cached_property
     def zone(self) -> ZoneInfo:

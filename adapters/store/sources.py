@@ -30,16 +30,15 @@ def terms_of(source: str) -> SourceTerms:
     terms = settings().source_terms
     if source == DEFAULT_SOURCE or (found := RECORDS.held().get(source)) is None:
         return terms
-    own, signature = found.terms, found.terms.signature or terms.signature
+    own = found.terms
     return SourceTerms(
         timezone=own.timezone or terms.timezone,
         amount_unit=own.amount_unit or terms.amount_unit,
         purged_after_success=_hours(own.success_purge_h) or terms.purged_after_success,
         purged_after_failure=_hours(own.failure_purge_h) or terms.purged_after_failure,
         archived_within=timedelta(seconds=own.archived_within_s) if own.archived_within_s else terms.archived_within,
-        keeps_unknown_events=own.unknown_events == "keep" if own.unknown_events else terms.keeps_unknown_events,
         addresses=own.addresses or terms.addresses,
-        signature="" if signature == NO_SIGNATURE else signature,
+        signature="" if own.signature == NO_SIGNATURE else own.signature or "",
         retention=own.retention or KEEP,
     )
 

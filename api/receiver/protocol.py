@@ -195,7 +195,7 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _expect_head(self) -> None:
-        self._head_timeout = self.loop.call_later(settings().header_timeout_s, self._give_up)
+        self._head_timeout = self.loop.call_later(_head_within_s(), self._give_up)
 
     def _expect_no_head(self) -> None:
         if self._head_timeout:
@@ -203,7 +203,7 @@ class Protocol(HttpToolsProtocol):
             self._head_timeout = None
 
     def _give_up(self) -> None:
-        why = f"no complete request head arrived within {settings().header_timeout_s:g} s"
+        why = f"no complete request head arrived within {_head_within_s():g} s"
         self._refuse(Refused("HEADER_TIMEOUT", why, status=HTTPStatus.REQUEST_TIMEOUT))
 
     def _refuse(self, refused: Refused) -> None:
@@ -221,6 +221,10 @@ class Protocol(HttpToolsProtocol):
         head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+def _head_within_s() -> float:
+    return settings().body_timeout_s / 3
 
 
 def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:

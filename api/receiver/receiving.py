@@ -20,7 +20,6 @@ from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.platform.grouping import Grouped
 from adapters.settings.settings import settings
-from adapters.store.sources import terms_of
 from api.gate import in_time
 from api.receiver.admission import Place
 from domain.archive.found_process import MOST_BYTES, process_in
@@ -170,7 +169,7 @@ class _Incoming:
             if is_archive(document):
                 return identity_of(document)
             event = read_event(document, UTC)
-            check_event(event, keeps_unknown=event.is_known or terms_of(self._source).keeps_unknown_events)
+            check_event(event)
         except Refused as refused:
             return refused
         return event

@@ -51,7 +51,7 @@ _OTHER = {
             "properties": {"type": {"type": "string", "minLength": 1, "not": {"const": "WHP_ARCHIVE"}}},
         }
     },
-    "description": "Another event: it is kept, or refused as `CELLAR_UNKNOWN_EVENTS` says.",
+    "description": "Another event: it is kept.",
 }
 _BODY = {"content": {"application/json": {"schema": {"anyOf": [_ARCHIVE, _OTHER]}}}, "required": True}
 
@@ -119,7 +119,6 @@ _NOT_ACCEPTED = failures(
         422: {
             "EVENT_MISSING": "`event.type` is missing.",
             "FORM_FIELD_CHANGED": "the event expects field data back; take it off the webhook.",
-            "UNKNOWN_EVENT": "`event.type` is unknown, and `CELLAR_UNKNOWN_EVENTS` is `refuse`.",
             "SESSION_MISSING": "a session event names no session.",
             "REFERENCE_MISSING": "`reference` is missing.",
             "BAD_REFERENCE": "`reference` is not a text of at most 255 characters without NUL.",

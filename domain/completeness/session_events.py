@@ -56,24 +56,17 @@ def read_event(document: dict[str, Any], zone: tzinfo) -> SessionEvent:
     )
 
 
-def check_event(event: SessionEvent, *, keeps_unknown: bool) -> None:
+def check_event(event: SessionEvent) -> None:
     """Check that a session event may be acknowledged.
 
     Raises:
-        Refused: it expects an answer that cellar cannot give; or its type is known and it names no session; or its type
-            is unknown and the source refuses those.
+        Refused: it expects an answer that cellar cannot give, or its type is known and it names no session.
     """
     if event.type == FORM_FIELD_CHANGED:
         raise Refused(
             "FORM_FIELD_CHANGED",
             "this event expects field data back while the form is open, and cellar answers none; take it off the"
             " webhook in Cellosign",
-            where="event.type",
-        )
-    if not event.is_known and not keeps_unknown:
-        raise Refused(
-            "UNKNOWN_EVENT",
-            "expected an archive or a session event; take the event off the webhook, or set CELLAR_UNKNOWN_EVENTS=keep",
             where="event.type",
         )
     ids = (event.session_id, event.reference, event.process_number, event.transaction_number)

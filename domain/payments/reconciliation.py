@@ -136,13 +136,13 @@ def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discr
 def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[Said, Said]]:
     """Return expected and found for each contradiction of an attempt about its own success."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
-    if contrary and is_success(attempt, terms):
+    if contrary and is_success(attempt):
         expected = " or ".join(sorted(terms.results[contrary]))
         found = Sentence.success_with(member=contrary, result=attempt.results[contrary])
         yield Sentence.success_with(member=contrary, result=expected), found
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
         yield Sentence.success_authorised(), Sentence.success_unauthorised()
-    if is_failure(attempt, terms) and attempt.authorisation is not None:
+    if is_failure(attempt) and attempt.authorisation is not None:
         yield Sentence.failure_unauthorised(), Sentence.failure_authorised()
 
 

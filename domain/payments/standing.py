@@ -16,6 +16,10 @@ from models.said import Sentence
 # An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
 
+_SUCCESS = "success"
+_FAILURES = {"failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"}
+"""Any other status of an attempt is unknown."""
+
 
 def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:
     """Return the standing of an attempt, by its status, type, provider's result and, if required, authorisation.
@@ -24,7 +28,7 @@ def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:
     are unknown until a person or a settlement report decides: a new type or status, a success that the provider's
     result contradicts, and a success without the authorisation that its type requires.
     """
-    if is_failure(attempt, terms):
+    if is_failure(attempt):
         return Standing.FAILED
     type_ = succeeded_type(attempt, terms)
     if type_ is None or contradiction(attempt, terms) or (type_.needs_authorisation and attempt.authorisation is None):
@@ -34,16 +38,16 @@ def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:
 
 def succeeded_type(attempt: Attempt, terms: PaymentTerms) -> PaymentType | None:
     """Return the type of a successful attempt; None if it did not succeed or its type is not in the table."""
-    return terms.types.get(attempt.type or "") if is_success(attempt, terms) else None
+    return terms.types.get(attempt.type or "") if is_success(attempt) else None
 
 
-def is_success(attempt: Attempt, terms: PaymentTerms) -> bool:
+def is_success(attempt: Attempt) -> bool:
     """Return whether the attempt's status means success."""
-    return _plain(attempt.status) in terms.successes
+    return _plain(attempt.status) == _SUCCESS
 
 
-def is_failure(attempt: Attempt, terms: PaymentTerms) -> bool:
-    return _plain(attempt.status) in terms.failures
+def is_failure(attempt: Attempt) -> bool:
+    return _plain(attempt.status) in _FAILURES
 
 
 def contradiction(attempt: Attempt, terms: PaymentTerms) -> str | None:

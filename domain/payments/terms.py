@@ -12,10 +12,7 @@ from models.payments import PaymentTerms, PaymentType, Standing
 _TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
 
-SETTINGS = (
-    *("timezone", "business_timezone", "amount_unit"),
-    *("payment_types", "payment_successes", "payment_failures", "payment_results"),
-)
+SETTINGS = ("timezone", "business_timezone", "amount_unit", "payment_types", "payment_results")
 """The settings by which archives are read."""
 
 
@@ -27,8 +24,6 @@ def read_terms(made: Mapping[str, Any]) -> PaymentTerms:
     return PaymentTerms(
         unit=made["amount_unit"],
         types=read_types(made["payment_types"]),
-        successes=read_statuses(made["payment_successes"]),
-        failures=read_statuses(made["payment_failures"]),
         results=read_results(made["payment_results"]),
         zone=ZoneInfo(made["business_timezone"] or made["timezone"]),
     )
@@ -60,8 +55,3 @@ def read_results(entries: Iterable[str]) -> Mapping[str, frozenset[str]]:
             raise ValueError("CELLAR_PAYMENT_RESULTS: expected members that are not secret, as in result=000")
         results[told["member"]] = results.get(told["member"], frozenset()) | {told["value"].lower()}
     return MappingProxyType(results)
-
-
-def read_statuses(words: Iterable[str]) -> frozenset[str]:
-    """Return statuses in lower case, as they are compared. Pure."""
-    return frozenset(word.lower() for word in words)

@@ -41,11 +41,6 @@ REFUSALS: Mapping[str, Meaning] = {
         "The body ends too early: a part of it has not arrived.",
         "Let Cellosign send the archive again, and check the time limits of proxies before cellar.",
     ),
-    "UNKNOWN_EVENT": Meaning(
-        "The body is of an event that cellar does not know.",
-        "Take the event off the webhook in Cellosign, or set CELLAR_UNKNOWN_EVENTS=keep.",
-        says_all=True,
-    ),
     "WRONG_EVENT": Meaning("The body is of another event than an archive.", _TAKE_OFF, says_all=True),
 }
 

@@ -1,7 +1,6 @@
 """Sources as the JSON API and the command line show them. No secret and no digest is shown."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -24,7 +23,6 @@ class TermsView(BaseModel):
     success_purge_h: int
     failure_purge_h: int
     archived_within_s: float
-    unknown_events: Literal["keep", "refuse"]
     addresses: list[str] = Field(description="The networks from which it may send; any if there are none.")
     signature: str = Field(description="The header that must have the signature of a body; empty for none.")
     retention: str = Field(description="How long archives are kept, where their template says nothing.")

@@ -202,6 +202,6 @@ def judged(found: Connections, processes: dict[Program, int], each: dict[Program
         return plain(Grade.OK, said)
     to_do = (
         f"set max_connections of the server to {needed + found.reserved + _MARGIN} and restart it, or lower "
-        "CELLAR_RECEIVER_CONNECTIONS, CELLAR_RECEIVER_PROCESSES or CELLAR_WORKER_CONNECTIONS; see docs/scale.md"
+        "CELLAR_RECEIVER_PROCESSES or CELLAR_WORKER_CONNECTIONS; see docs/scale.md"
     )
     return plain(Grade.WARNING, said, to_do)

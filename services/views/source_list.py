@@ -95,7 +95,6 @@ def _terms(name: str, stated: StatedTerms) -> TermsView:
         success_purge_h=round(terms.purged_after_success.total_seconds() / _HOUR_S),
         failure_purge_h=round(terms.purged_after_failure.total_seconds() / _HOUR_S),
         archived_within_s=terms.archived_within.total_seconds(),
-        unknown_events="keep" if terms.keeps_unknown_events else "refuse",
         addresses=list(terms.addresses),
         signature=terms.signature,
         retention=terms.retention,

@@ -262,7 +262,7 @@ BODIES: dict[str, bytes] = {
 """Bodies that a check refuses each time."""
 OF_REQUESTS = {
     *("COMPRESSED", "FORM_FIELD_CHANGED", "SESSION_MISSING", "SKELETON_TOO_LARGE", "TOO_LARGE", "TOO_MANY_FILES"),
-    *("TOO_MANY_VALUES", "UNKNOWN_EVENT", "WRONG_EVENT"),
+    *("TOO_MANY_VALUES", "WRONG_EVENT"),
 }
 """Of headers, settings, session events and large bodies. `tests/api/receiver` sends each."""
 

@@ -146,15 +146,8 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with a small size limit and short timeouts, which refuses events of unknown types."""
-    folder = tmp_path_factory.mktemp("narrow")
-    limits: dict[str, Any] = {
-        "max_body_bytes": 100_000,
-        "body_timeout_s": 3,
-        "header_timeout_s": 2,
-        "unknown_events": "refuse",
-    }
-    with receiving(folder, **limits) as receiver:
+    """A receiver with a small size limit and short timeouts."""
+    with receiving(tmp_path_factory.mktemp("narrow"), max_body_bytes=100_000, body_timeout_s=3) as receiver:
         yield receiver
 
 

@@ -289,7 +289,6 @@ CASES: dict[tuple[str, int, str], Case] = {
     (WEBHOOK, 408, "HEADER_TIMEOUT"): _speak(HEAD),
     (WEBHOOK, 413, "TOO_LARGE"): _speak(HEAD + b"content-length: 100001\r\n\r\n"),
     (WEBHOOK, 413, "TOO_MANY_FILES"): _send(sample_body("many", attachments=[{"content": ""}] * 10_001)),
-    (WEBHOOK, 422, "UNKNOWN_EVENT"): lambda world: world.narrow.post(b'{"event": {"type": "WHP_ELSE"}}'),
     (WEBHOOK, 431, "HEAD_TOO_LARGE"): _speak(HEAD + b"x: 1\r\n" * 100 + b"\r\n"),
     (WEBHOOK, 503, "UNAVAILABLE"): _broken("inbox", _send(sample_body("later"))),
     **{(WEBHOOK, status, code): _send(body) for body, status, code in BAD_INPUT.values() if not code.endswith("_")},

@@ -21,8 +21,6 @@ TERMS = PaymentTerms(
         "verify_credit_card": PaymentType(Standing.VERIFIED, needs_authorisation=False),
         "hold": PaymentType(Standing.HELD, needs_authorisation=False),
     },
-    successes=frozenset({"success"}),
-    failures=frozenset({"failure", "failed"}),
     results={"result": frozenset({"000"})},
     zone=UTC,
 )

@@ -104,12 +104,6 @@ def test_event_that_cannot_be_served_is_refused_with_the_reason_and_kept(
     assert (patient.inbox / "quarantine" / f"{receipt_id_of(content)}.body").read_bytes() == content
 
 
-def test_setting_refuses_unknown_types_and_no_other(narrow: Receiver) -> None:
-    assert_refused(narrow.post(body("WHP_STORAGE")), 422, "UNKNOWN_EVENT at event.type")
-    assert narrow.post(body()).json()["status"] == "0"
-    assert narrow.post(sample_body()).json()["status"] == "0"
-
-
 def test_senders_that_wait_together_share_a_batch(patient: Receiver) -> None:
     """All requests lie in the sockets of a stopped receiver, so it finds them at the same time when it goes on."""
     contents = [body(reference=f"together {number}") for number in range(40)]

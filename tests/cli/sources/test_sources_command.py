@@ -78,12 +78,12 @@ def test_list_warns_of_a_source_whose_clock_is_wrong_by_a_zone(cellar: Cellar) -
 
 
 def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cellar) -> None:
-    added(cellar, "retail-il", "--success-purge-h", "24", "--unknown-events", "refuse")
+    added(cellar, "retail-il", "--success-purge-h", "24", "--archived-within-s", "60")
 
     cellar("sources", "set", "retail-il", "--timezone", "Asia/Jerusalem", "--success-purge-h", "settings")
 
     terms = sources.terms_of("retail-il")
-    assert (terms.timezone, terms.keeps_unknown_events) == ("Asia/Jerusalem", False)
+    assert (terms.timezone, terms.archived_within) == ("Asia/Jerusalem", timedelta(minutes=1))
     assert terms.purged_after_success == settings().source_terms.purged_after_success
     assert sources.terms_of("never-added") == sources.terms_of("default") == settings().source_terms
 

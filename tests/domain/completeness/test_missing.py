@@ -25,7 +25,7 @@ from tests.records import NOON
 
 CREATED, LOADED, LOGGED_IN = SessionEventType.CREATED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN
 SUBMITTED, DELETED, EXPIRED = SessionEventType.FORM_SUBMITTED, SessionEventType.DELETED, SessionEventType.EXPIRED
-TERMS = SourceTerms("UTC", "minor", timedelta(hours=48), timedelta(hours=168), timedelta(hours=1), True)
+TERMS = SourceTerms("UTC", "minor")
 ARRIVED, GOES_ON, DUE, MISSING = Standing.ARRIVED, Standing.GOES_ON, Standing.DUE, Standing.MISSING
 
 

@@ -82,22 +82,19 @@ def test_unknown_event_that_looks_like_an_archive_names_its_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "keeps_unknown", "code"),
+    ("document", "code"),
     [
-        (event("WHEF_FORM_FIELD_CHANGED"), True, "FORM_FIELD_CHANGED"),
-        (event(session={}), True, "SESSION_MISSING"),
-        (event(session="s-1"), False, "SESSION_MISSING"),
-        (event("WHEF_ELSE"), False, "UNKNOWN_EVENT"),
-        (event("WHEF_ELSE", session=None), True, None),
-        (event(session={"transaction_number": 0}), False, None),
+        (event("WHEF_FORM_FIELD_CHANGED"), "FORM_FIELD_CHANGED"),
+        (event(session={}), "SESSION_MISSING"),
+        (event(session="s-1"), "SESSION_MISSING"),
+        (event("WHEF_ELSE", session=None), None),
+        (event(session={"transaction_number": 0}), None),
     ],
 )
-def test_event_is_refused_with_a_reason_or_kept(
-    document: dict[str, Any], keeps_unknown: bool, code: str | None
-) -> None:
+def test_event_is_refused_with_a_reason_or_kept(document: dict[str, Any], code: str | None) -> None:
     found: str | None = None
     try:
-        check_event(read_event(document, UTC), keeps_unknown=keeps_unknown)
+        check_event(read_event(document, UTC))
     except Refused as refused:
         found = refused.code
 

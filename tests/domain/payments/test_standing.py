@@ -76,16 +76,16 @@ def test_every_result_member_must_report_success() -> None:
     assert standings == [Standing.CHARGED, Standing.CHARGED, Standing.UNKNOWN]
 
 
-def test_configured_payment_types_and_statuses_decide() -> None:
+def test_configured_payment_types_and_the_status_decide() -> None:
     types = {"sale": PaymentType(Standing.CHARGED, needs_authorisation=False)}
-    terms: PaymentTerms = replace(TERMS, types=types, successes=frozenset({"yes"}), failures=frozenset({"no"}))
-    attempts = [("sale", "Yes"), ("charge", "yes"), ("sale", "no"), ("sale", "failure"), ("sale", "success")]
+    terms: PaymentTerms = replace(TERMS, types=types)
+    attempts = [("sale", "Success"), ("charge", "success"), ("sale", "Declined"), ("sale", "failure"), ("sale", "yes")]
 
     standings = [
         standing_of(replace(ATTEMPT, type=kind, status=status, authorisation=None), terms) for kind, status in attempts
     ]
 
-    assert standings == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.UNKNOWN, Standing.UNKNOWN]
+    assert standings == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.FAILED, Standing.UNKNOWN]
 
 
 FAILED = replace(ATTEMPT, status="failure")
