@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.advice.following import PROGRAMS
 from tests.advice.named import (
     ROOT,
     SETTINGS,
@@ -30,6 +29,8 @@ _NOUNS = {"export"}
 """A bag of `cellar export`: what made it, not what to run."""
 _MARK = "CELLAR_UP"
 """With this variable `cellar up` marks its programs. It is no setting."""
+_PROGRAMS = {"up", "api", "worker"}
+"""Commands that run until they are stopped. `tests/end_to_end` starts each."""
 
 
 def test_every_command_that_a_text_names_exists_and_takes_its_options() -> None:
@@ -81,6 +82,6 @@ def test_every_command_of_a_runbook_runs_as_it_stands(cellar: Cellar, configure:
     assert [alert for alert, book in books.items() if not re.search("`[^`]+`", book)] == []
 
     for command in sorted({command for book in books.values() for command in commands_in(book)}):
-        if (words := command.split())[0] not in PROGRAMS | {"rerun", "logs"} and "NAME" not in words:
+        if (words := command.split())[0] not in _PROGRAMS | {"rerun", "logs"} and "NAME" not in words:
             ended = cellar(*words)
             assert ended.status in (0, 1), (command, ended.errors)
