@@ -69,13 +69,12 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 Networks = Annotated[tuple[str, ...], BeforeValidator(split_at_commas), AfterValidator(_networks)]
 """Networks of IPv4 and IPv6. As text, they have commas between."""
-NO_SIGNATURE = "none"
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
 class StatedTerms(BaseModel):
     """The terms that a source states of its own. None: the setting of the same name applies, which for `addresses` is
-    that of webhooks; or the default where there is none. The signature `none` states that bodies need none.
+    that of webhooks; or the default where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,7 +93,7 @@ class StatedTerms(BaseModel):
         None, gt=0, le=8760 * 3600, description="seconds after which a submitted process is missing"
     )
     addresses: Networks | None = Field(None, description="networks from which it may send, with commas between")
-    signature: HeaderName | None = Field(None, description="header that must have the signature of each body, or none")
+    signature: HeaderName | None = Field(None, description="header that must have the signature of each body")
     retention: RetentionRule | None = Field(
         None, description="how long archives are kept, like `erase after 7 years`, where their template says nothing"
     )

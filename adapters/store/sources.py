@@ -16,7 +16,7 @@ from domain.payments.terms import SETTINGS
 from models.payments import PaymentTerms
 from models.retention import KEEP
 from models.runs.receipt import DEFAULT_SOURCE
-from models.sources import NO_SIGNATURE, Source, SourceTerms
+from models.sources import Source, SourceTerms
 
 RECORDS = Records("sources", Source, "source", lambda each: each.name)
 """The sources by name. They are disabled and never removed."""
@@ -38,7 +38,7 @@ def terms_of(source: str) -> SourceTerms:
         purged_after_failure=_hours(own.failure_purge_h) or terms.purged_after_failure,
         archived_within=timedelta(seconds=own.archived_within_s) if own.archived_within_s else terms.archived_within,
         addresses=own.addresses or terms.addresses,
-        signature="" if own.signature == NO_SIGNATURE else own.signature or "",
+        signature=own.signature or "",
         retention=own.retention or KEEP,
     )
 

@@ -99,7 +99,7 @@ def test_source_shows_from_where_and_how_signed_it_sends_and_prints_its_signing_
     assert "signature          X-Signature\n" in shown
     assert "unused; unused, until " in shown
     assert (len(keys), keys[1]) == (2, made["signing_key"])
-    cellar("sources", "set", "retail-il", "--signature", "none", "--addresses", "settings")
+    cellar("sources", "set", "retail-il", "--signature", "settings", "--addresses", "settings")
     assert (sources.terms_of("retail-il").signature, sources.terms_of("retail-il").addresses) == ("", ())
 
 
