@@ -149,10 +149,7 @@ def _redelivery_sentences(plan: RedeliveryPlan) -> Iterator[Said]:
     if plan.filtered:
         yield Sentence.messages_filtered(count=plan.filtered)
     yield from (Sentence.endpoint_fails_now(name=each.endpoint) for each in plan.endpoints if each.failing)
-    if plan.seconds is not None:
-        rated = [each.endpoint for each in plan.endpoints if each.seconds is not None]
-        yield Sentence.messages_take(duration=duration_text(plan.seconds), names=rated)
-    elif plan.messages:
+    if plan.messages:
         yield Sentence.messages_take_unknown()
 
 

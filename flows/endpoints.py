@@ -14,7 +14,6 @@ from adapters.settings.settings import settings
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
 from domain.messages.bodies import MOST_REPORTED, payments_discrepancies, report
-from domain.messages.endpoints import message_id_of
 from domain.messages.summaries import open_discrepancies_summary
 from flows.execution.tasks import RETRIED, attempt_at, emit, optional_summary
 from models.errors import Transient
@@ -22,7 +21,7 @@ from models.messages.bodies import Damage
 from models.messages.notification import Event, EventType
 from models.store.condition import DerivedCode
 from models.store.fixity import FixityFinding
-from services.messages.attempts import check_confirmed, send, send_unrecorded
+from services.messages.attempts import check_confirmed, send
 from services.messages.events import announce
 from services.views import troubles
 
@@ -30,21 +29,17 @@ _MOST_SHOWN = 100
 
 
 async def notify_endpoints(event: Event) -> None:
-    """Announce an event, and notify all endpoints in parallel. An endpoint that is down never fails the flow.
-
-    While the database is away, the endpoints that settings declare are notified without a record: the event may be
-    that the database is away.
+    """Announce an event, and notify all endpoints in parallel. Neither an endpoint that is down nor a database that is
+    away fails the flow.
     """
     emit([event])
     try:
         await in_thread(announce, event)
         message_ids = await in_thread(notifications.undelivered, event.subject)
-        notified = [notify_endpoint(each) for each in message_ids]
     except Transient as error:
-        get_run_logger().error("The event %s is not recorded: %s", event.type, error)
-        ids = {url: message_id_of(event.subject, url, event.type) for url in settings().notify_urls}  # as if recorded
-        notified = [send_unrecorded(url, message_id, event.body) for url, message_id in ids.items()]
-    await asyncio.gather(*notified, return_exceptions=True)
+        get_run_logger().error("The event %s is not recorded, and reaches no endpoint: %s", event.type, error)
+        return
+    await asyncio.gather(*map(notify_endpoint, message_ids), return_exceptions=True)
 
 
 @task(name="notify-endpoint", **RETRIED)

@@ -296,6 +296,10 @@ class Sentence(Enum):
     unwanted_source = "the endpoint's filter by source"
     unwanted_template = "the endpoint's filter by template"
     unwanted_label = "the endpoint's filter by label"
+    filter_gone = (
+        "it filtered by template or label, or asked for values of fields, which endpoints no longer do; enable it for "
+        "all archives, or remove it"
+    )
     endpoint_gone = "the endpoint answered 410 Gone"
     endpoint_answered = "the endpoint answered %(status)s"
     not_confirmed_in_time = "the endpoint has not confirmed it in time"
@@ -305,7 +309,6 @@ class Sentence(Enum):
     attempt_under_way = "another attempt is under way"
     other_message_waits = "another message still waits for its answer"
     not_answered_yet = "the endpoint has not answered yet"
-    rate_used_up = "other messages use up the endpoint's rate; this one follows them"
     message_is_skipped = "it is skipped"
     name_unresolved = "the name does not resolve: %(error)s"
     connection_slow = "the connection takes too long"
@@ -419,7 +422,6 @@ class Sentence(Enum):
     messages_left_out = "Messages that are left out, since the endpoint %(name)s is disabled or removed: %(count)s."
     messages_filtered = "Messages that are left out, since the filters of their endpoints leave them out: %(count)s."
     endpoint_fails_now = "The endpoint %(name)s fails now: one message is tried at once, until one is confirmed."
-    messages_take = "It takes at least %(duration)s at the rate of %(names)s, or longer. New messages go first."
     messages_take_unknown = "It takes as long as the endpoints need, four messages at a time. New messages go first."
     archives_erased = "Archives that would be erased for good: %(count)s. Files: %(files)s (%(size)s)."
     no_archive_erased = "No archive would be erased."

@@ -133,4 +133,4 @@ def attempted(message_id: str, status_code: int | None, at: datetime = NOON, err
     message = notifications.get(message_id)
     endpoint = EndpointRow(name=message.endpoint_name, url=message.endpoint, created_at=at)
     made = Made(at, at, status_code, error=verbatim(error) if error else None)
-    attempts.record_all([(Taken(message, endpoint, None, at, at), made)])
+    attempts.record_all([(Taken(message, endpoint, None, at), made)])

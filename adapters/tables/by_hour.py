@@ -13,15 +13,13 @@ from adapters.tables.messages.notifications import IS_SKIPPED, IS_UNDELIVERED
 from models.columns import Moment
 from models.completeness.processes import MissingProcessRow
 from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.messages.notification import NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RefusedRow, RunRow
 from models.views.overview import Counted, Levels
 
 HOUR = timedelta(hours=1)
 _FEW = 25
 _TENTHS = 10
-MOST_ATTEMPTS = 100
-"""Attempts at an endpoint that are read of an hour. More would say the same."""
 _S_PER_DAY = 86_400
 # Literals, not parameters: only then both databases use the indexes that have these conditions.
 IS_FAILED: sql.ColumnElement[bool] = col(RunRow.state) == sql.literal_column("'Failed'")
@@ -58,19 +56,6 @@ def first_at(session: Session) -> datetime | None:
 def of_source(session: Session, source: str, hours: Sequence[datetime]) -> list[Any]:
     """Return, by hour, how many deliveries of a source arrived and how many were refused: `since, arrived, refused`."""
     return sorted(_Hours(session, hours, HOUR).of_source(source))
-
-
-def attempts_at(session: Session, endpoint: str, hours: Sequence[datetime]) -> dict[datetime, list[Any]]:
-    """Return the newest attempts at an endpoint of each hour, 100 at most: `status_code, duration_s`."""
-    row = NotificationAttemptRow
-    newest = sql.select(col(row.status_code), col(row.duration_s)).order_by(col(row.attempted_at).desc())
-    its = newest.limit(MOST_ATTEMPTS).where(
-        col(row.endpoint_name) == endpoint,
-        col(row.attempted_at) >= sql.bindparam("since"),
-        col(row.attempted_at) < sql.bindparam("until"),
-    )
-    found = session.connection()
-    return {each: list(found.execute(its, {"since": each, "until": each + HOUR})) for each in hours}
 
 
 def levels(session: Session) -> Levels:

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
 messages = APIRouter(prefix="/api/messages", tags=["messages"])
 _CHANGES, _READS = Action.CHANGE_SETTINGS, Action.READ_SETTINGS
 _UNKNOWN = {404: {"UNKNOWN_ENDPOINT": "no endpoint has this name, or it was removed."}}
-_DECLARED = {409: {"DECLARED_ENDPOINT": "`CELLAR_NOTIFY_URLS` declares the endpoint; change the settings."}}
+_DECLARED = {409: {"DECLARED_ENDPOINT": "`CELLAR_NOTIFY_URLS` names it and would make it again; change the setting."}}
 _BAD_MEMBERS = {
     "BAD_SECRET": "`secret` is no secret of Standard Webhooks, or not one for `signature`.",
     "BAD_PARAMETER": "a member of the body is unknown, missing or invalid.",
@@ -80,9 +80,7 @@ def enable_endpoint(name: Text, caller: CallerOf, _client: Client | None = None)
 
 @router.post(
     "/{name}/rotate",
-    **does(
-        _CHANGES, "Give it a new signing key", _SHOWN_ONCE.format("new "), _UNKNOWN | _DECLARED | {422: _BAD_MEMBERS}
-    ),
+    **does(_CHANGES, "Give it a new signing key", _SHOWN_ONCE.format("new "), _UNKNOWN | {422: _BAD_MEMBERS}),
 )
 def rotate_endpoint(name: Text, caller: CallerOf, asked: views.Rotation | None = None) -> views.AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""

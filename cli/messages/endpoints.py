@@ -29,45 +29,26 @@ _WRONG_USE = {"BAD_ENDPOINT", "BAD_SECRET"}
 
 
 @app.command()
-def add(  # noqa: PLR0913 -- an option per filter
+def add(  # noqa: PLR0913 -- an option for each member
     url: Annotated[str, typer.Argument(help="Where messages are sent: http://… or https://….")],
     *,
     name: Annotated[str, typer.Option(help="Lower-case letters, digits and hyphens. A name cannot be reused later.")],
     event: Annotated[list[str] | None, typer.Option(help="Only events of this type. Repeatable.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only events of this source. Repeatable.")] = None,
-    template: Annotated[list[str] | None, typer.Option(help="Only archives of this template. Repeatable.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must match.")
-    ] = None,
     header: Annotated[
         list[str] | None, typer.Option(help="A header of each message, 'Name: value'. Repeatable.")
     ] = None,
-    rate_per_s: Annotated[float | None, typer.Option(help="Maximum messages a second. Default: no limit.")] = None,
     signature: Scheme = None,
     secret_file: SecretFile = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A form field (by id) or label:KEY whose value is added to messages: personal data. Repeatable."
-        ),
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Add an endpoint, and print its secret. The secret is not shown again.
 
     Its address is checked; a private address is refused unless CELLAR_NOTIFY_ALLOW_PRIVATE is true.
     """
-    members: dict[str, Any] = {
-        "url": url,
-        "name": name,
-        "events": event or [],
-        "sources": source or [],
-        "templates": template or [],
-    }
-    members |= {"labels": _pairs("--label", label, "="), "headers": _pairs("--header", header, ":")}
-    members |= {"rate_per_s": rate_per_s, "fields": field or []}
+    members: dict[str, Any] = {"url": url, "name": name, "events": event or [], "sources": source or []}
     with named_options():
-        asked = NewEndpoint(**members, signature=signature, secret=_secret(secret_file))
+        asked = NewEndpoint(**members, headers=_headers(header), signature=signature, secret=_secret(secret_file))
     try:
         warnings = asyncio.run(endpoints.warnings_at(asked.url))
         key = endpoints.add(asked, person(), datetime.now(UTC))
@@ -147,15 +128,15 @@ def _show(name: str, *, as_json: bool) -> None:
     print_found(endpoints.view(name), print_endpoint, as_json=as_json)
 
 
-def _pairs(option: str, texts: Sequence[str] | None, sign: str) -> dict[str, str]:
-    """Return the options of the form NAME, sign and value. A message repeats no value: it may be a token."""
-    pairs: dict[str, str] = {}
+def _headers(texts: Sequence[str] | None) -> dict[str, str]:
+    """Return the options of the form `Name: value`. A message repeats no value: it may be a token."""
+    headers: dict[str, str] = {}
     for text in texts or ():
-        name, found, value = text.partition(sign)
-        if not found or name.strip() in pairs:
-            raise typer.BadParameter(f"{option}: expected a name, {sign!r} and a value, each name once")
-        pairs[name.strip()] = value.strip() if sign == ":" else value
-    return pairs
+        name, found, value = text.partition(":")
+        if not found or name.strip() in headers:
+            raise typer.BadParameter("--header: expected a name, ':' and a value, each name once")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def _secret(file: Any) -> str | None:
@@ -212,27 +193,21 @@ def print_test(made: EndpointTest) -> None:
 
 
 def _listed(found: EndpointView) -> list[object]:
-    state = f"{found.state}, declared" if found.declared else found.state
     signed_by = " + ".join(dict.fromkeys(key.signature for key in found.keys)) or found.signature
-    return [found.name, state, f"{found.pending:,}", found.url, ", ".join(found.events) or "all", signed_by]
+    return [found.name, found.state, f"{found.pending:,}", found.url, ", ".join(found.events) or "all", signed_by]
 
 
 def _state(found: EndpointView) -> str:
-    declared = ", declared by CELLAR_NOTIFY_URLS" if found.declared else ""
     why = f" ({found.disabled_why})" if found.state == "disabled" else ""
-    return f"{found.state}{why}{declared}"
+    return f"{found.state}{why}"
 
 
 def _facts(found: EndpointView) -> Iterator[tuple[str, str]]:
     yield "url", found.url
     yield "waiting", f"{found.pending:,} messages"
-    labels = [f"{key}={value}" for key, value in found.labels.items()]
-    lists = {"events": found.events, "sources": found.sources, "templates": found.templates, "labels": labels}
-    for title, members in (lists | {"headers": found.headers, "fields": found.fields}).items():
+    for title, members in {"events": found.events, "sources": found.sources, "headers": found.headers}.items():
         if members:
             yield title, ", ".join(members)
-    if found.rate_per_s:
-        yield "rate", f"at most {found.rate_per_s:g} messages a second"
     if found.failing_since:
         yield "failing", f"since {time_text(found.failing_since, 'seconds')}"
     if found.paused_until and found.state == "paused":

@@ -1,4 +1,4 @@
-"""Decides what follows from an attempt: when a message is tried again, at which pace, and what of the answer is kept.
+"""Decides what follows from an attempt: when a message is tried again, and what of the answer is kept.
 
 A message has a schedule of its own. An endpoint that fails is probed: one message at a time is tried, and the others
 wait without attempts.
@@ -29,9 +29,6 @@ _FIRST_TRIES_WITHIN = timedelta(seconds=2)
 _SHORTEST_PAUSE = timedelta(seconds=10)
 _PAUSE_OF_FIRST_MESSAGE = timedelta(minutes=1)
 _JITTER = 0.2
-_SLOWS = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-_SLOWEST_PER_S, _FASTEST_PER_S = 0.1, 10.0
-_FASTER = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +36,12 @@ class Health:
     """How an endpoint does. `failing_since` is the begin of the first attempt without confirmation since the last one.
 
     `failing_messages` is the number of messages that have failed since. No attempt is made until `paused_until`; an
-    endpoint that fails and has no pause yet may be tried by every message. `pace_per_s`: at most so many messages a
-    second, after answers that ask for a lower pace.
+    endpoint that fails and has no pause yet may be tried by every message.
     """
 
     failing_since: datetime | None = None
     failing_messages: int = 0
     paused_until: datetime | None = None
-    pace_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ def next_attempt(attempts: int, expires_at: datetime, failure: Failure) -> datet
     return min(now + max(pause, failure.retry_after or pause), expires_at)
 
 
-def after_failure(health: Health, failure: Failure, rate_per_s: float | None) -> Health:
+def after_failure(health: Health, failure: Failure) -> Health:
     """Return the health of an endpoint after an attempt without confirmation. Pure.
 
     The pause equals the time since the first failure, so it doubles from 10 s on, up to the longest pause of a message.
@@ -115,30 +110,11 @@ def after_failure(health: Health, failure: Failure, rate_per_s: float | None) ->
     """
     since = health.failing_since or failure.began_at
     messages = health.failing_messages + (failure.is_first_of_message or not health.failing_since)
-    slows = failure.status_code in _SLOWS
     elapsed = failure.ended_at - since
-    has_pause = elapsed >= _FIRST_TRIES_WITHIN or slows or failure.retry_after
+    has_pause = elapsed >= _FIRST_TRIES_WITHIN or failure.retry_after
     pause = min(max(elapsed, _SHORTEST_PAUSE), PAUSES[-1], _PAUSE_OF_FIRST_MESSAGE * 2 ** min(messages - 1, 10))
     pause = max(pause * (1 + _JITTER * failure.jitter), failure.retry_after or pause)
-    return Health(
-        since,
-        messages,
-        failure.ended_at + pause if has_pause else health.paused_until,
-        slower(health.pace_per_s, rate_per_s) if slows else health.pace_per_s,
-    )
-
-
-def after_confirmation(health: Health, rate_per_s: float | None) -> Health:
-    """Return the health of an endpoint after a confirmation. It recovers, and its pace grows again. Pure."""
-    if health.pace_per_s is None:
-        return Health()
-    faster = health.pace_per_s * _FASTER
-    return Health(pace_per_s=None if faster >= min(rate_per_s or _FASTEST_PER_S, _FASTEST_PER_S) else faster)
-
-
-def slower(pace_per_s: float | None, rate_per_s: float | None) -> float:
-    """Return half the pace of an endpoint, at least a message in ten seconds. Pure."""
-    return max(_SLOWEST_PER_S, (pace_per_s or min(rate_per_s or _FASTEST_PER_S, _FASTEST_PER_S)) / 2)
+    return Health(since, messages, failure.ended_at + pause if has_pause else health.paused_until)
 
 
 def is_given_up(health: Health, now: datetime) -> bool:

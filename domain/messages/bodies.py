@@ -1,4 +1,4 @@
-"""Makes the bodies of messages, each small enough for receivers, with what an endpoint asks for."""
+"""Makes the bodies of messages, each small enough for receivers."""
 
 import json
 from collections import Counter
@@ -16,12 +16,6 @@ from models.messages.notification import Event, EventType, TurnedAway
 from models.runs.receipt import FailedReceipt, RefusedDelivery, VersionRow
 from models.views.archives.payments import ListedDiscrepancy
 
-ABOUT_ARCHIVES = frozenset(
-    {EventType.ARCHIVE_COMPLETED, EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION, EventType.ARCHIVE_FAILED}
-)
-"""The events whose messages may carry values of an archive."""
-LABEL = "label:"
-"""What a field begins with that names a label."""
 MOST_REPORTED = 50
 """The most entries of a list."""
 MOST_REFUSED_REPORTED = 20
@@ -39,21 +33,6 @@ def encoded(event: EventType, at: datetime, data: bodies.Strict, listing: str | 
     while len(whole) > bodies.MOST_BYTES and listing and content["data"][listing]:
         content["data"][listing].pop()
         whole = _json(content)
-    return whole
-
-
-def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
-    """Return the body with values as `data.fields`. Values that do not fit into 20 KB are left out. Pure."""
-    message = json.loads(body)
-    message["data"]["fields"] = kept = {}
-    whole = _json(message)
-    for name, value in values.items():
-        kept[name] = value
-        longer = _json(message)
-        if len(longer) > bodies.MOST_BYTES:
-            del kept[name]
-        else:
-            whole = longer
     return whole
 
 

@@ -4,51 +4,39 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.messages.notification import EndpointRow, Event, EventType
+from models.messages.notification import OF_SETTINGS, EndpointRow, Event, EventType
 from models.said import Said, Sentence, said_by
 
 
-def declared_name(url: str) -> str:
-    """Return the name of an endpoint that `CELLAR_NOTIFY_URLS` declares. It shows nothing of the URL. Pure."""
-    return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+def name_of(url: str) -> str:
+    """Return the name of the endpoint that a URL of `CELLAR_NOTIFY_URLS` makes. It shows nothing of the URL. Pure."""
+    return f"{OF_SETTINGS}{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
 _FILTERS = (Sentence.unwanted_event, Sentence.unwanted_source, Sentence.unwanted_template, Sentence.unwanted_label)
 BY_FILTER = tuple(each.english for each in _FILTERS)
-"""The reasons of a message that a filter leaves out."""
-_SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
-
-
-def is_for(endpoint: EndpointRow, event: Event) -> bool:
-    """Return whether an event is for an endpoint at all. Pure.
-
-    A declared endpoint hears every type but two: archive.completed has a version and says whether somebody should look
-    at the archive. A declared endpoint cannot filter, and was often built when a version was one message.
-    """
-    return not (endpoint.is_declared and event.type in _SAID_BY_COMPLETED)
+"""The reasons of a message that a filter leaves out. Endpoints of earlier builds filtered by template and label too."""
+_NOT_OF_SETTINGS = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION, EventType.ENDPOINT_TEST}
+EVENTS_OF_SETTINGS = [each.value for each in EventType if each not in _NOT_OF_SETTINGS]
+"""The events of an endpoint that `CELLAR_NOTIFY_URLS` makes. Of a version it is one: archive.completed has the number,
+and says whether somebody should look at the archive.
+"""
 
 
 def why_skipped(endpoint: EndpointRow, event: Event) -> Said | None:
     """Return why an endpoint does not hear an event: the disabling or the filter; None if it hears the event. Pure."""
     if endpoint.disabled_at:
         return why_disabled(endpoint)
-    refusing = _refusing(endpoint, event)
-    return refusing() if refusing else None
+    if endpoint.events and event.type not in endpoint.events:
+        return Sentence.unwanted_event()
+    if endpoint.sources and event.source not in endpoint.sources:
+        return Sentence.unwanted_source()
+    return None
 
 
 def why_disabled(endpoint: EndpointRow) -> Said:
     """Return why a disabled endpoint gets no messages. Pure."""
     return Sentence.endpoint_disabled(why=said_by(endpoint.values or {}, "disabled_why"))
-
-
-def _refusing(wanted: EndpointRow, event: Event) -> Sentence | None:
-    if wanted.events and event.type not in wanted.events:
-        return Sentence.unwanted_event
-    if wanted.sources and event.source not in wanted.sources:
-        return Sentence.unwanted_source
-    if wanted.templates and event.template_id not in wanted.templates:
-        return Sentence.unwanted_template
-    return None if wanted.labels.items() <= event.labels else Sentence.unwanted_label
 
 
 def message_id_of(subject: str, endpoint: str, event: str = EventType.ARCHIVE_COMPLETED) -> str:

@@ -30,9 +30,6 @@ ByCode = dict[str, int]
 
 Source = Annotated[str, Field(description="the source that sent it; `default` is the URL without a source")]
 ProcessNumber = Annotated[int | None, Field(description="the number of the process")]
-AskedFields = Annotated[
-    dict[str, Any], Field(description="the fields that the endpoint asks for; absent if it asks for none")
-]
 
 
 class Strict(BaseModel):
@@ -59,7 +56,6 @@ class AboutArchive(Strict):
     template_id: Short | None = Field(description="the template of the process")
     process_number: ProcessNumber
     url: str = Field(description="the whole archive; reading it needs a token of the API")
-    fields: AskedFields = Field(default_factory=dict)
 
 
 class FoundDiscrepancy(Strict):
@@ -131,7 +127,6 @@ class Failed(Strict):
     flow_run_id: str | None = Field(description="the run, in Prefect; null if none is known")
     attempt: int = Field(description="the number of the run's attempt, from 1")
     url: str = Field(description="the archive; reading it needs a token of the API")
-    fields: AskedFields = Field(default_factory=dict)
 
 
 class Erased(Strict):

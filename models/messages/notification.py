@@ -5,7 +5,7 @@ message is an event for an endpoint, with every attempt to deliver it. In the da
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -39,8 +39,8 @@ class EventType(StrEnum):
 class Event:
     """An event with its body. `subject` tells it from other events of its type: a receipt id, or a group.
 
-    `source`, `template_id` and `labels` are what endpoints filter by; they are absent where an event concerns many
-    archives. `body` is the JSON that endpoints receive, at most 20 KB, without personal data.
+    `source` and `template_id` are absent where an event concerns many archives. `body` is the JSON that endpoints
+    receive, at most 20 KB, without personal data.
     """
 
     type: EventType
@@ -50,7 +50,6 @@ class Event:
     reference: str = ""
     source: str | None = None
     template_id: str | None = None
-    labels: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
 
 class EventRow(SQLModel, table=True):
@@ -64,7 +63,6 @@ class EventRow(SQLModel, table=True):
     receipt_id: str = Field(index=True, max_length=64)
     source: str | None = Field(default=None, max_length=64)
     template_id: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     at: datetime = Field(index=True, sa_type=Moment)
     body: str
 
@@ -98,37 +96,32 @@ class EndpointKey(BaseModel):
         return self.until is None or now < self.until
 
 
+OF_SETTINGS = "settings-"
+"""What the names of the endpoints begin with that `CELLAR_NOTIFY_URLS` makes. Their messages have ids of their URLs."""
+
+
 class EndpointRow(SQLModel, table=True):
-    """An endpoint. `is_declared`: by `CELLAR_NOTIFY_URLS`; its name follows from its URL.
+    """An endpoint.
 
-    An event passes its filter if its type, source and template are each among `events`, `sources` and `templates`, of
-    which an empty list lets everything pass, and if it has each of the `labels`.
+    An event passes its filter if its type and source are among `events` and `sources`, of which an empty list lets
+    everything pass.
 
-    `keys` are the `EndpointKey`s, newest first; a declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs.
-    `headers` is a JSON object of its own headers, whose values are sealed. `fields` are the personal values that it
-    asks for. `actions` are what people did, each with `at`, `by` and `what`. The name of a removed endpoint stays
-    taken, since its messages stay under it. `failing_since` is the first attempt without confirmation since the last
-    confirmation, `failing_messages` the number of messages that have failed since; until `paused_until` no attempt is
-    made. `pace_per_s`: at most so many messages a second, since an answer asked for a lower pace. `free_at`: when the
-    next message may be sent at the pace, or at the rate. `values` says `disabled_why` by code. `outages` are the times
-    of a minute or more in which it confirmed nothing, the last at the end: `since`, `until`, and `error` of the last
-    attempt with its `values`; `until` is null as long as it fails.
+    `keys` are the `EndpointKey`s, newest first. `headers` is a JSON object of its own headers, whose values are sealed.
+    `actions` are what people did, each with `at`, `by` and `what`. The name of a removed endpoint stays taken, since
+    its messages stay under it. `failing_since` is the first attempt without confirmation since the last confirmation,
+    `failing_messages` the number of messages that have failed since; until `paused_until` no attempt is made.
+    `values` says `disabled_why` by code.
     """
 
     __tablename__ = "endpoint"
 
     name: str = Field(primary_key=True, max_length=64)
     url: str
-    is_declared: bool = False
     signature: str = Field(default=Signature.HMAC, max_length=16)
     keys: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     headers: str | None = None
     events: list[str] = Field(default_factory=list, sa_type=Json)
     sources: list[str] = Field(default_factory=list, sa_type=Json)
-    templates: list[str] = Field(default_factory=list, sa_type=Json)
-    labels: dict[str, str] = Field(default_factory=dict, sa_type=Json)
-    fields: list[str] = Field(default_factory=list, sa_type=Json)
-    rate_per_s: float | None = None
     created_at: datetime = Field(sa_type=Moment)
     created_by: str | None = None
     actions: list[dict[str, str]] = Field(default_factory=list, sa_type=Json)
@@ -139,9 +132,6 @@ class EndpointRow(SQLModel, table=True):
     failing_since: datetime | None = Field(default=None, sa_type=Moment)
     failing_messages: int = 0
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
-    pace_per_s: float | None = None
-    free_at: datetime | None = Field(default=None, sa_type=Moment)
-    outages: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
 
     @property
     def signing_keys(self) -> list[EndpointKey]:
@@ -150,7 +140,7 @@ class EndpointRow(SQLModel, table=True):
     @property
     def identity(self) -> str:
         """By what the ids of its messages tell this endpoint from others. It never changes."""
-        return self.url if self.is_declared else self.name
+        return self.url if self.name.startswith(OF_SETTINGS) else self.name
 
 
 class NotificationState(StrEnum):
@@ -225,19 +215,17 @@ class Stage(StrEnum):
 
 class NotificationAttemptRow(SQLModel, table=True):
     """An attempt to deliver a message. Without an answer, `status_code` is None; `stage` and `error` say what failed,
-    and `values` says `error` by code. Attempts of earlier builds have no `endpoint_name`.
+    and `values` says `error` by code.
 
     `answer` is the beginning of the answer, at most 4 KB, redacted; None where it equals the last one on record.
     """
 
     __tablename__ = "notification_attempt"
-    __table_args__ = (index_where("ix_attempt_endpoint", "endpoint_name IS NOT NULL", "endpoint_name", "attempted_at"),)
 
     message_id: str = Field(primary_key=True, max_length=64)
     attempt: int = Field(primary_key=True)
     trigger: str = Field(default=AttemptTrigger.AUTOMATIC, max_length=16)
     by: str | None = None
-    endpoint_name: str | None = Field(default=None, max_length=64)
     url: str | None = None
     attempted_at: datetime = Field(sa_type=Moment, index=True)
     duration_s: float | None = None

@@ -124,20 +124,18 @@ class ErasurePlan(BaseModel):
 
 
 class EndpointShare(BaseModel):
-    """The messages of a plan to one endpoint. `seconds`: how long they take at its rate, null without a rate."""
+    """The messages of a plan to one endpoint."""
 
     endpoint: str
     messages: int
     failing: bool
-    seconds: float | None
 
 
 class RedeliveryPlan(BaseModel):
     """What a redelivery would send.
 
     `messages` by endpoint, state and event. `left_out` are the messages by endpoint that match and stay as they are,
-    since their endpoint is disabled or removed; `filtered` those that the endpoint's filter leaves out. `seconds` is
-    the time of the slowest endpoint that has a rate, null if none has.
+    since their endpoint is disabled or removed; `filtered` those that the endpoint's filter leaves out.
     """
 
     messages: int
@@ -146,7 +144,6 @@ class RedeliveryPlan(BaseModel):
     events: dict[str, int]
     left_out: dict[str, int]
     filtered: int
-    seconds: float | None
 
 
 Plan = RerunPlan | RedeliveryPlan | ErasurePlan

@@ -1,13 +1,12 @@
 """Endpoints and messages as the JSON API and the command line take and show them."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from models.messages.notification import AttemptTrigger, EventType, NotificationState, Signature, Stage
+from models.messages.notification import OF_SETTINGS, AttemptTrigger, EventType, NotificationState, Signature, Stage
 from models.views.parameters import ActionView, Client, Moment, Page, PageQuery, Text
 
 
@@ -104,7 +103,7 @@ def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("expected lower-case letters and digits, hyphens between them, at most 64 in all")
-    if name.startswith("settings-"):
+    if name.startswith(OF_SETTINGS):
         raise ValueError("names that begin with settings- belong to the endpoints of CELLAR_NOTIFY_URLS")
     return name
 
@@ -163,15 +162,7 @@ class NewEndpoint(SecretChoice):
     name: Slug = Field(description="lower-case letters, digits and hyphens; it is never used again")
     events: list[EventType] = Field([])
     sources: list[Member] = Field([])
-    templates: list[Member] = Field([])
-    labels: dict[Member, Text] = Field({})
     headers: Headers = Field({}, repr=False, description="headers of each message, for example `Authorization`")
-    rate_per_s: float | None = Field(None, gt=0, le=10_000, description="most messages a second; null for no limit")
-    fields: list[Member] = Field(
-        [],
-        max_length=50,
-        description="form fields by id, or `label:KEY`, whose values its messages carry: personal data",
-    )
 
 
 class Rotation(SecretChoice):
@@ -189,42 +180,15 @@ class KeyView(BaseModel):
     until: datetime | None
 
 
-class Outage(BaseModel):
-    """A time of a minute or more in which an endpoint confirmed nothing. `until`: null as long as it fails."""
-
-    since: datetime
-    until: datetime | None
-    error: str | None = Field(None, description="why the last attempt failed")
-    values: dict[str, Any] | None = Field(None, description="says `error` by code")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """Some attempts at an endpoint from `since` on: how many of 100 it confirmed, rounded down, null without any, and
-    within how many seconds it confirmed half of these, and 95 of 100.
-    """
-
-    since: datetime
-    number: int
-    confirmed: float | None
-    p50_s: float | None
-    p95_s: float | None
-
-
 class EndpointView(BaseModel):
     """An endpoint, without its secrets: tokens in `url` are masked, and `headers` are the names alone."""
 
     name: str
     url: str
-    declared: bool = Field(description="by `CELLAR_NOTIFY_URLS`")
     state: str = Field(description="`active`, `failing`, `paused`, `disabled` or `removed`")
     events: list[str]
     sources: list[str]
-    templates: list[str]
-    labels: dict[str, str]
-    fields: list[str]
     headers: list[str]
-    rate_per_s: float | None
     signature: Signature
     keys: list[KeyView]
     pending: int = Field(description="number of messages that wait")
@@ -236,7 +200,6 @@ class EndpointView(BaseModel):
     removed_at: datetime | None
     failing_since: datetime | None
     paused_until: datetime | None
-    outages: list[Outage] = Field(description="the last 50")
     actions: list[ActionView]
 
 

@@ -16,11 +16,11 @@ from models.messages.notification import EndpointRow, NotificationRow, Notificat
 from models.runs.batch import BatchRow
 from models.views.batch import EndpointShare, RedeliveryFilter, RedeliveryPlan
 from services.messages.endpoints import check_filter as check_endpoint
-from services.messages.events import known_endpoints
+from services.messages.known import known_endpoints
 from services.sources import check_filter as check_source
 from services.views.message_list import conditions_of
 
-QUIET_S = 5.0  # the endpoints have the pace; their messages may take days
+QUIET_S = 5.0  # messages may take days
 _UNLESS_NAMED = [NotificationState.DEAD, NotificationState.SKIPPED]
 _WAS_FILTERED = col(NotificationRow.skipped_why).in_(BY_FILTER)
 _IS_FILTERED = (col(NotificationRow.state) == NotificationState.SKIPPED) & _WAS_FILTERED
@@ -80,7 +80,10 @@ def _active_endpoints() -> dict[str, EndpointRow]:
 def _plan(groups: list[Group], active: Mapping[str, EndpointRow]) -> RedeliveryPlan:
     chosen = [each for each in groups if each.endpoint in active and not each.is_filtered]
     by_endpoint = summed((each.endpoint, each.messages) for each in chosen)
-    shares = [_share(active[name], messages) for name, messages in by_endpoint.items()]
+    shares = [
+        EndpointShare(endpoint=name, messages=messages, failing=active[name].failing_since is not None)
+        for name, messages in by_endpoint.items()
+    ]
     left_out = [each for each in groups if each.endpoint not in active and not each.is_filtered]
     return RedeliveryPlan(
         messages=sum(each.messages for each in chosen),
@@ -89,15 +92,4 @@ def _plan(groups: list[Group], active: Mapping[str, EndpointRow]) -> RedeliveryP
         events=summed((each.event, each.messages) for each in chosen),
         left_out=summed((each.endpoint, each.messages) for each in left_out),
         filtered=sum(each.messages for each in groups if each.is_filtered),
-        seconds=max((each.seconds for each in shares if each.seconds is not None), default=None),
-    )
-
-
-def _share(endpoint: EndpointRow, messages: int) -> EndpointShare:
-    rate = min((each for each in (endpoint.rate_per_s, endpoint.pace_per_s) if each), default=None)
-    return EndpointShare(
-        endpoint=endpoint.name,
-        messages=messages,
-        failing=endpoint.failing_since is not None,
-        seconds=messages / rate if rate else None,
     )

@@ -25,7 +25,7 @@ from models.runs.receipt import RunState, Trigger
 from models.said import said_of
 from models.views.archives.archives import ArchiveFilter
 from models.views.batch import CauseCount, RerunPlan, TemplateCount
-from services.messages.events import known_endpoints
+from services.messages.known import known_endpoints
 from services.triggering.trigger import record_ended, start_run
 from services.views.archive_conditions import conditions_of
 

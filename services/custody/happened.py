@@ -105,7 +105,7 @@ def _differing(erased: Erased) -> dict[str, Mapping[str, Any] | None]:
                 line = said.pop(_key(table, row), None)
                 if line is None and name in _IN_HISTORIES:
                     continue
-                if line is None or any(row.get(column) != value for column, value in line.row.items()):
+                if line is None or any(line.row.get(column, value) != value for column, value in row.items()):
                     differing[_key(table, row)] = row
     return differing | dict.fromkeys(said)
 

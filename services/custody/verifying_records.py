@@ -150,7 +150,7 @@ def _wrong_endpoints() -> Iterator[FixityFinding]:
         yield FixityFinding(key, Fault.DAMAGED, _DEFINITION, reason)
     for row in endpoints.every():
         key = kept_endpoints.key_of(row.name)
-        # What the settings declare is kept from the first change on.
+        # Earlier builds kept none that only the settings named.
         if row.actions and store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, _DEFINITION, "nothing")
 

@@ -23,7 +23,6 @@ from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
 from adapters.store import happened, ocfl, seals
-from adapters.tables.archives import archives
 from adapters.tables.messages import notifications
 from domain.messages.bodies import archive_erased
 from domain.words.catalogue import in_words
@@ -208,8 +207,7 @@ def _remove_rows(named: Named) -> None:
     event = archive_erased(named.reference, named.digest, named.source, named.template_id, datetime.now(UTC))
     with reading() as session:
         is_new = session.get_one(TombstoneRow, named.digest).ended_at is None
-    of_labels = replace(event, labels=frozenset(archives.labels(named.reference)))  # the event itself keeps none
-    messages = events.messages_about(of_labels) if is_new else []
+    messages = events.messages_about(event) if is_new else []
     with writing() as session:
         redact(session, named)
         if messages:

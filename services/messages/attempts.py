@@ -1,7 +1,6 @@
 """Makes attempts at messages to endpoints, and records each attempt."""
 
 import asyncio
-import base64
 import json
 import random
 import time
@@ -16,15 +15,12 @@ from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.grouping import Grouped
-from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
-from adapters.tables.archives import archives
 from adapters.tables.messages import attempts, notifications, queues
 from adapters.tables.messages.attempts import Made
 from adapters.tables.messages.queues import Taken
 from domain.messages.attempts import is_confirmation, kept_text, retry_after
-from domain.messages.bodies import ABOUT_ARCHIVES, LABEL, with_fields
-from domain.messages.endpoints import declared_name, tokens_of
+from domain.messages.endpoints import tokens_of
 from domain.messages.signatures import SigningKey, key_of, signatures_of
 from domain.words.catalogue import in_words, word
 from models.errors import Code, Locked, Refused, System, Transient
@@ -34,15 +30,12 @@ from models.messages.notification import (
     EventType,
     NotificationRow,
     NotificationState,
-    Signature,
     Stage,
 )
 from models.said import Said, Sentence
 from models.views.messages import EndpointTest
 from services.messages.events import completed, delivery_refused
-
-KEY = "key"
-"""What a sealed signing key is bound to, beside the name of its endpoint."""
+from services.messages.known import KEY
 
 
 def headers_of(endpoint: EndpointRow, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
@@ -85,12 +78,9 @@ def _bound_to(header: str) -> str:
 
 def _keys(endpoint: EndpointRow, now: datetime) -> list[SigningKey]:
     """Return the keys that sign at a time, newest first. During a rotation there are two or more."""
-    if endpoint.is_declared:
-        if not settings().notify_secret:
-            raise Locked("CELLAR_NOTIFY_SECRET is not set here, so messages to declared endpoints cannot be signed")
-        secret = settings().notify_secret.removeprefix("whsec_")
-        return [SigningKey(Signature.HMAC, base64.b64decode(secret))]
     signing = [each for each in endpoint.signing_keys if each.signs_at(now)]
+    if not signing:
+        raise Locked(f"the endpoint {endpoint.name} has no key yet: restore secrets/seal, by which it is sealed")
     return [key_of(kept_endpoints.opened(endpoint.name, KEY, each.sealed)) for each in signing]
 
 
@@ -161,14 +151,13 @@ async def send(
 async def send_taken(
     taken: Taken, line: downstream.Line, trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC, by: str | None = None
 ) -> Attempt:
-    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
+    """Send a message that was taken, and record the attempt. Raises as `send` does.
 
     The next attempt after a redelivery has the trigger and the person of the redelivery. A message that waited for its
     turn is sent only if it is still for this process and for its endpoint.
     """
     if trigger is AttemptTrigger.AUTOMATIC and taken.message.next_trigger:
         trigger, by = AttemptTrigger(taken.message.next_trigger), taken.message.next_by
-    await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
     now = datetime.now(UTC)
     if now - taken.taken_at > _CHECKED_AFTER:
         still = await in_thread(queues.taken_still, taken, now)
@@ -180,8 +169,6 @@ async def send_taken(
             return Attempt(NotificationState(message.state), error=why, was_made=False)
         taken = still
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
-    if taken.endpoint.fields:
-        body = await in_thread(body_to, taken.endpoint, taken.message, body)
     made = await try_once(taken.endpoint, taken.message.message_id, body, line)
     recorded = replace(made, trigger=trigger, by=by)
     state = await _recorder.done((taken, recorded))
@@ -242,8 +229,7 @@ async def _answered(
         answer.status_code,
         stage=None if confirmed else Stage.STATUS,
         error=None if confirmed else Sentence.endpoint_answered(status=answer.status_code),
-        # It may repeat the message, and people's data with it.
-        answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
+        answer=kept_text(answer.body, _secrets(endpoint.url, headers)),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
         jitter=jitter,
     )
@@ -253,13 +239,6 @@ def _secrets(url: str, headers: Mapping[str, str]) -> list[str]:
     """Return what an answer may repeat of a message, whole or in parts: `invalid token abc` after `Bearer abc`."""
     parts = [part for value in headers.values() for part in value.split() if len(part) >= _SHORTEST_PART]
     return [url, *tokens_of(url), *headers.values(), *parts]
-
-
-async def send_unrecorded(url: str, message_id: str, body: bytes) -> None:
-    """Send a message to an endpoint that settings declare, once, while the database is away. Raises as `try_once`."""
-    declared = EndpointRow(name=declared_name(url), url=url, is_declared=True, created_at=datetime.now(UTC))
-    async with downstream.line() as line:
-        await try_once(declared, message_id, body, line)
 
 
 def check_confirmed(message_id: str, made: Attempt) -> None:
@@ -286,19 +265,3 @@ def _body(notification: NotificationRow) -> bytes:
     if notification.event == EventType.DELIVERY_REFUSED:
         return delivery_refused(notification.receipt_id, notification.planned_at).body
     return completed(notification.reference, notification.receipt_id, notification.planned_at).body
-
-
-def body_to(endpoint: EndpointRow, message: NotificationRow, body: bytes) -> bytes:
-    """Return the body of an event as an endpoint receives it: with the values that it asks for.
-
-    Values are those of the current version; they are read at each attempt and kept nowhere. A field that the archive
-    does not have is null.
-    """
-    if not endpoint.fields or message.event not in ABOUT_ARCHIVES:
-        return body
-    ids = [each for each in endpoint.fields if not each.startswith(LABEL)]
-    found = archives.field_values(message.reference, ids)
-    if len(ids) < len(endpoint.fields):
-        labels = reversed(archives.labels(message.reference))  # of several labels with one key, the first counts
-        found |= {f"{LABEL}{key}": value for key, value in labels}
-    return with_fields(body, {each: found.get(each) for each in endpoint.fields})

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from sqlmodel import col
@@ -16,7 +16,7 @@ from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
 from adapters.store.objects import history
-from adapters.tables.messages import endpoints, notifications, queues
+from adapters.tables.messages import notifications, queues
 from adapters.tables.messages.queues import Taken
 from adapters.tables.runs import receipts
 from models.errors import CellarError
@@ -26,7 +26,7 @@ from models.said import Sentence
 from models.store.happened import NotedRow
 from models.views.messages import EndpointTest
 from services.messages.attempts import Attempt, send, send_taken, told
-from services.messages.events import known_endpoints
+from services.messages.known import known_endpoints
 
 log = structlog.get_logger()
 
@@ -35,7 +35,6 @@ _PAGE = 64
 _NOTED_AT_ONCE = 500
 _WORKS_FOR_S = 600
 _RUN_WAITS_S = 2
-_WAITS_FOR_ITS_TURN = timedelta(seconds=20)
 
 _going_on = dict[asyncio.Task[None], str]()
 """Attempts that take longer than their runs, with the names of their endpoints."""
@@ -53,7 +52,7 @@ class Delivered:
 
 async def due_endpoints(now: datetime) -> list[str]:
     """Return the names of the endpoints that have a message to send now."""
-    await in_thread(known_endpoints)  # the settings may have changed
+    await in_thread(known_endpoints)  # the settings may name new ones
     return await in_thread(queues.endpoints_with_due, now)
 
 
@@ -108,9 +107,6 @@ async def send_for(person: str, message_id: str, *, is_forced: bool) -> Endpoint
     Raises Locked if the endpoint's keys cannot be opened.
     """
     message = await in_thread(notifications.get, message_id)
-    endpoint = await in_thread(endpoints.find, message.endpoint_name)
-    if endpoint and endpoint.free_at and endpoint.free_at - datetime.now(UTC) > _WAITS_FOR_ITS_TURN:
-        return told(endpoint.name, message_id, None, Sentence.rate_used_up())
     attempt = await send(message_id, AttemptTrigger.FORCED if is_forced else AttemptTrigger.MANUAL, person)
     await in_thread(keep_histories, [message.receipt_id])
     return told(message.endpoint_name, message_id, attempt.made, attempt.error)

@@ -18,15 +18,15 @@ from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
 from adapters.tables.messages import endpoints, notifications, queues
 from domain.messages.bodies import encoded
-from domain.messages.endpoints import declared_name, shown_url
+from domain.messages.endpoints import name_of, shown_url
 from domain.messages.signatures import SigningKey, key_of
 from models.errors import Conflict, Locked, Refused, Transient
 from models.messages.bodies import Test
 from models.messages.notification import EndpointKey, EndpointRow, EventType, Signature
 from models.said import Sentence, verbatim
 from models.views import messages as views
-from services.messages.attempts import KEY, sealed_headers, told, try_once, with_sealed_values
-from services.messages.events import known_endpoints
+from services.messages.attempts import sealed_headers, told, try_once, with_sealed_values
+from services.messages.known import action_of, known_endpoints, sealed_key
 
 log = structlog.get_logger()
 
@@ -42,13 +42,13 @@ def add(asked: views.NewEndpoint, by: str, now: datetime) -> SigningKey:
     """
     key = _chosen(asked, asked.signature or Signature.HMAC)
     row = EndpointRow(
-        **asked.model_dump(include={"name", "url", "events", "sources", "templates", "labels", "fields", "rate_per_s"}),
+        **asked.model_dump(include={"name", "url", "events", "sources"}),
         signature=key.signature,
-        keys=[_sealed(asked.name, key, now)],
+        keys=[sealed_key(asked.name, key, now)],
         headers=with_sealed_values(asked.name, asked.headers),
         created_at=now,
         created_by=by,
-        actions=[_action(by, "added", now)],
+        actions=[action_of(by, "added", now)],
     )
     with writing() as session:
         if not endpoints.insert(session, row):
@@ -83,8 +83,7 @@ def enable(name: str, by: str, now: datetime) -> None:
         if row.disabled_at is None:
             return False
         row.disabled_at = row.disabled_why = row.values = None
-        queues.end_outage(row, now)
-        row.failing_since, row.failing_messages, row.paused_until, row.pace_per_s = None, 0, None, None
+        row.failing_since, row.failing_messages, row.paused_until = None, 0, None
         return True
 
     _change(name, by, "enabled", now, _enable)
@@ -94,17 +93,16 @@ def rotate(name: str, asked: views.Rotation, by: str, now: datetime) -> SigningK
     """Give an endpoint a new signing key and return it. The old keys sign too for some hours, and are then forgotten.
 
     Raises:
-        Refused: it is unknown or declared, or its new secret is no secret.
+        Refused: it is unknown, or its new secret is no secret.
         Locked: the key that seals secrets is not available.
     """
     until = now + timedelta(hours=asked.overlap_h)
     made: list[SigningKey] = []
 
     def _rotate(row: EndpointRow, _session: Session) -> bool:
-        _check_added(row, "CELLAR_NOTIFY_SECRET signs its messages; change it and restart")
         key = _chosen(asked, asked.signature or Signature(row.signature))
         old = [each.model_copy(update={"until": min(each.until or until, until)}) for each in row.signing_keys]
-        row.keys = [_sealed(name, key, now), *_dumped(each for each in old if each.signs_at(now))]
+        row.keys = [sealed_key(name, key, now), *_dumped(each for each in old if each.signs_at(now))]
         row.signature = key.signature
         made.append(key)
         return True
@@ -117,14 +115,15 @@ def remove(name: str, by: str, now: datetime) -> None:
     """Remove an endpoint with its secrets, and skip the messages that wait. Its history stays.
 
     Raises:
-        Refused: it is unknown or declared.
+        Refused: it is unknown, or `CELLAR_NOTIFY_URLS` would make it again.
         Locked: the key that seals secrets is not available.
     """
+    if name in map(name_of, settings().notify_urls):
+        detail = "CELLAR_NOTIFY_URLS names it; take its URL out and restart first, or disable it"
+        raise Refused("DECLARED_ENDPOINT", detail, status=409)
 
     def _remove(row: EndpointRow, session: Session) -> bool:
-        _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
-        queues.end_outage(row, now)
         queues.empty_queue(session, name, Sentence.endpoint_removed())
         return True
 
@@ -183,9 +182,7 @@ def restore_endpoints(on_damaged: OnDamaged) -> int:
 
 def get(name: str) -> EndpointRow:
     """Return an endpoint, a removed one too. Raises Refused if it is unknown."""
-    found = endpoints.find(name)
-    if found is None and name in map(declared_name, settings().notify_urls):
-        found = next((each for each in known_endpoints() if each.name == name), None)
+    found = endpoints.find(name) or next((each for each in known_endpoints() if each.name == name), None)
     if found is None:
         detail = "no endpoint has this name; `cellar endpoints list` names the endpoints"
         raise Refused("UNKNOWN_ENDPOINT", detail, status=404)
@@ -217,15 +214,10 @@ def _change(name: str, by: str, what: str, now: datetime, change: Callable[[Endp
             raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
         if not change(row, session):
             return
-        row.actions = [*row.actions[1 - queues.MOST_ACTIONS :], _action(by, what, now)]
+        row.actions = [*row.actions[1 - queues.MOST_ACTIONS :], action_of(by, what, now)]
         session.flush()
         kept_endpoints.keep(row)
     log.info("endpoint", endpoint=name, what=what)
-
-
-def _check_added(row: EndpointRow, what_to_do: str) -> None:
-    if row.is_declared:
-        raise Refused("DECLARED_ENDPOINT", f"CELLAR_NOTIFY_URLS declares the endpoint; {what_to_do}", status=409)
 
 
 def _chosen(asked: views.SecretChoice, signature: Signature) -> SigningKey:
@@ -240,29 +232,14 @@ def _chosen(asked: views.SecretChoice, signature: Signature) -> SigningKey:
     return key
 
 
-def _sealed(name: str, key: SigningKey, now: datetime) -> dict[str, object]:
-    sealed = kept_endpoints.sealed(name, KEY, key.text)
-    made = EndpointKey(signature=key.signature, sealed=sealed, public_key=key.public_text, since=now)
-    return made.model_dump(mode="json")
-
-
 def _dumped(keys: Iterable[EndpointKey]) -> list[dict[str, object]]:
     return [each.model_dump(mode="json") for each in keys]
 
 
-def _action(by: str, what: str, now: datetime) -> dict[str, str]:
-    return {"at": now.isoformat(), "by": by, "what": what}
-
-
 def listed() -> views.EndpointList:
-    """Return the endpoints that are not removed, by name, those of the settings before any event too."""
-    known = {each.name: each for each in endpoints.known()}
-    now = datetime.now(UTC)
-    for url in settings().notify_urls:  # nothing is written: another machine may have other settings
-        name = declared_name(url)
-        known.setdefault(name, EndpointRow(name=name, url=url, is_declared=True, created_at=now))
-    pending = notifications.pending_by_endpoint()
-    return views.EndpointList(items=[_view(known[name], pending.get(name, 0), now) for name in sorted(known)])
+    """Return the endpoints that are not removed, by name."""
+    pending, now = notifications.pending_by_endpoint(), datetime.now(UTC)
+    return views.EndpointList(items=[_view(each, pending.get(each.name, 0), now) for each in known_endpoints()])
 
 
 def view(name: str) -> views.EndpointView:
@@ -277,9 +254,8 @@ def with_secret(name: str, key: SigningKey, warnings: list[str] | None = None) -
 
 def _view(row: EndpointRow, pending: int, now: datetime) -> views.EndpointView:
     return views.EndpointView(
-        **row.model_dump(exclude={"url", "headers", "keys", "is_declared"}),
+        **row.model_dump(exclude={"url", "headers", "keys"}),
         url=shown_url(row.url),
-        declared=row.is_declared,
         state=_state(row, now),
         headers=sorted(sealed_headers(row)),
         keys=[views.KeyView(**each.model_dump(exclude={"sealed"})) for each in row.signing_keys if each.signs_at(now)],

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -18,14 +18,14 @@ from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from adapters.store.objects.requests import stored_version
 from adapters.tables.archives import archives
-from adapters.tables.messages import endpoints, notifications
+from adapters.tables.messages import notifications
 from adapters.tables.runs import refused, runs
 from domain.archive.difference import differences
 from domain.archive.versions import newest_first
 from domain.messages import bodies
 from domain.messages.attempts import TRIED_FOR, first_attempt_at
 from domain.messages.bodies import MOST_REPORTED
-from domain.messages.endpoints import declared_name, event_id_of, is_for, message_id_of, why_skipped
+from domain.messages.endpoints import event_id_of, message_id_of, why_skipped
 from domain.messages.summaries import MOST_ROWS, summary
 from domain.words.catalogue import in_words
 from models.archive.archive import ArchiveRow, Difference
@@ -33,6 +33,7 @@ from models.errors import Conflict
 from models.messages.bodies import AboutArchive, Attention
 from models.messages.notification import EndpointRow, Event, EventRow, EventType, NotificationRow, NotificationState
 from models.runs.receipt import FailedReceipt, VersionRow
+from services.messages.known import known_endpoints
 from services.payments import recorded
 from services.receipts import StoredArchive
 
@@ -46,7 +47,7 @@ _LONGEST_LABEL = 255
 def announce(event: Event) -> None:
     """Plan the messages about an event. A repetition changes nothing: the same event has the same messages.
 
-    Without an endpoint that it is for, nothing is kept.
+    Without an endpoint, nothing is kept.
     """
     messages = messages_about(event)
     if messages:
@@ -54,23 +55,13 @@ def announce(event: Event) -> None:
 
 
 def messages_about(event: Event) -> list[NotificationRow]:
-    """Return the messages about an event to the endpoints that it is for."""
-    return [message_to(each, event) for each in known_endpoints() if is_for(each, event)]
-
-
-def known_endpoints() -> list[EndpointRow]:
-    """Return the endpoints, disabled ones too. `CELLAR_NOTIFY_URLS` may have changed since the last call."""
-    declared = {declared_name(url): url for url in settings().notify_urls}
-    known = endpoints.known()
-    if {each.name for each in known if each.is_declared} != declared.keys():
-        endpoints.declare(declared, datetime.now(UTC))
-        known = endpoints.known()
-    return known
+    """Return the messages about an event to the endpoints, also those that a filter leaves out."""
+    return [message_to(each, event) for each in known_endpoints()]
 
 
 def event_row(event: Event) -> EventRow:
     named = {"event_id": event_id_of(event.subject, event.type), "receipt_id": event.subject}
-    return EventRow(**asdict(event) | named | {"labels": dict(event.labels), "body": event.body.decode()})
+    return EventRow(**asdict(event) | named | {"body": event.body.decode()})
 
 
 def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
@@ -176,8 +167,7 @@ def failed(failure: FailedReceipt) -> Event:
 
 
 def _event(event: EventType, archive: ArchiveRow, subject: str, at: datetime, body: bytes) -> Event:
-    labels = frozenset(archives.labels(archive.reference))
-    return Event(event, subject, at, body, archive.reference, archive.source, archive.template_id, labels)
+    return Event(event, subject, at, body, archive.reference, archive.source, archive.template_id)
 
 
 def archive_url(reference: str) -> str:

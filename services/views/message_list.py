@@ -1,9 +1,5 @@
 """Lists messages for people: filters, newest first, page by page; and one message with its attempts."""
 
-from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists
@@ -12,11 +8,8 @@ from sqlmodel import col, select
 
 from adapters.database.listing import Order, equal_to, listed
 from adapters.database.transactions import reading
-from adapters.tables import by_hour
 from adapters.tables.messages.notifications import IS_UNDELIVERED
-from domain.messages.attempts import is_confirmation
 from domain.messages.endpoints import shown_url
-from domain.overview import WEEK_H, hours_until, percentile
 from models.errors import Refused
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow, NotificationState
 from models.views import messages as views
@@ -48,20 +41,6 @@ def record(message_id: str) -> views.MessageRecord:
         detail = "no message has this id; `cellar endpoints messages` lists the messages"
         raise Refused("UNKNOWN_MESSAGE", detail, where="message_id", status=404)
     return views.MessageRecord(**_members(*found), history=[_attempt(each) for each in attempts])
-
-
-def week_at(endpoint: str, now: datetime) -> tuple[views.Attempts, list[views.Attempts]]:
-    """Return how an endpoint took messages in the last 7 days, and in each of their hours, by some attempts of each."""
-    hours = hours_until(now, WEEK_H)
-    with reading() as session:
-        found = by_hour.attempts_at(session, endpoint, hours)
-    return _summed(hours[0], list(chain(*found.values()))), [_summed(*each) for each in found.items()]
-
-
-def _summed(since: datetime, attempts: Sequence[Any]) -> views.Attempts:
-    took = Counter(each.duration_s for each in attempts if is_confirmation(each.status_code))
-    confirmed = 1000 * took.total() // len(attempts) / 10 if attempts else None  # 99.96 is not all
-    return views.Attempts(since, len(attempts), confirmed, percentile(took, 50), percentile(took, 95))
 
 
 def conditions_of(query: views.MessageFilter) -> list[ColumnElement[bool]]:

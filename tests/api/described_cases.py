@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from domain.messages.endpoints import declared_name
+from domain.messages.endpoints import name_of
 from tests.api.conftest import SECRET, TOKEN, Library, Receiver, contract, from_a_new_address
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
@@ -275,7 +275,7 @@ def _broken(pattern: str, case: Case) -> Case:
 EXPLAINED = {"by": "Dana", "why": "a tip"}
 OF_CONTRACT, OF_ANY = "/api/archives/contract/discrepancies", "/api/discrepancies"
 ENDPOINTS, HOOK, DECLARED = "/api/endpoints", "https://erp.invalid/hook", "https://declared.invalid/hook"
-DECLARED_PATH = f"{ENDPOINTS}/{declared_name(DECLARED)}"
+DECLARED_PATH = f"{ENDPOINTS}/{name_of(DECLARED)}"
 WRONG_SECRET = "whsec_c2hvcnQ="
 HEAD = b"POST /webhooks/cellosign HTTP/1.1\r\nhost: cellar\r\nauthorization: SECRET\r\n"
 TWO = "/api/archives/contract/differences?before=1&after=2"
@@ -416,7 +416,7 @@ CASES: dict[tuple[str, int, str], Case] = {
     (LIST_ENDPOINTS, 401, "UNAUTHORIZED"): _plain("GET", ENDPOINTS),
     (LIST_ENDPOINTS, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}?name=erp"),
     (LIST_ENDPOINTS, 503, "UNAVAILABLE"): _without_database("GET", ENDPOINTS),
-    (ADD_ENDPOINT, 200, ""): _add(headers={"Authorization": "Bearer abc"}, rate_per_s=5),
+    (ADD_ENDPOINT, 200, ""): _add(headers={"Authorization": "Bearer abc"}),
     (ADD_ENDPOINT, 401, "UNAUTHORIZED"): _plain("POST", ENDPOINTS),
     (ADD_ENDPOINT, 409, "NAME_TAKEN"): _added(lambda path: _add(name=path.rpartition("/")[2])),
     (ADD_ENDPOINT, 422, "BAD_PARAMETER"): _add(headers={"Host": "elsewhere"}),
@@ -440,7 +440,6 @@ CASES: dict[tuple[str, int, str], Case] = {
             (503, "UNAVAILABLE", _without_database("POST", f"{ENDPOINTS}/erp/{action}", {})),
         )
     },
-    (f"{ADD_ENDPOINT}/{{name}}/rotate", 409, "DECLARED_ENDPOINT"): _post(f"{DECLARED_PATH}/rotate"),
     (f"{ADD_ENDPOINT}/{{name}}/rotate", 422, "BAD_SECRET"): _added(
         lambda path: _send_json(f"{path}/rotate", secret=WRONG_SECRET)
     ),

@@ -131,21 +131,21 @@ def test_duration_is_worded_as_people_say_it(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
-def share(name: str, messages: int, *, failing: bool = False, seconds: float | None = None) -> EndpointShare:
-    return EndpointShare(endpoint=name, messages=messages, failing=failing, seconds=seconds)
+def share(name: str, messages: int, *, failing: bool = False) -> EndpointShare:
+    return EndpointShare(endpoint=name, messages=messages, failing=failing)
 
 
 def plan(*shares: EndpointShare, **members: Any) -> RedeliveryPlan:
-    nothing: dict[str, Any] = {"states": {}, "events": {}, "left_out": {}, "filtered": 0, "seconds": None}
+    nothing: dict[str, Any] = {"states": {}, "events": {}, "left_out": {}, "filtered": 0}
     found = {"messages": sum(each.messages for each in shares), "endpoints": list(shares)}
     return RedeliveryPlan.model_validate(nothing | found | members)
 
 
 def test_plan_of_a_redelivery_says_what_is_sent_what_stays_and_how_long_it_takes() -> None:
-    shares = (share("erp", 1200, seconds=240), share("crm", 3, failing=True))
+    shares = (share("erp", 1200), share("crm", 3, failing=True))
     states = {"dead": 1202, "delivered": 1}
 
-    found = plan(*shares, states=states, left_out={"old": 5}, filtered=2, seconds=240)
+    found = plan(*shares, states=states, left_out={"old": 5}, filtered=2)
     told = list(explained(BatchKind.REDELIVER, found))
 
     assert told == [
@@ -154,16 +154,12 @@ def test_plan_of_a_redelivery_says_what_is_sent_what_stays_and_how_long_it_takes
         "Messages that are left out, since the endpoint old is disabled or removed: 5.",
         "Messages that are left out, since the filters of their endpoints leave them out: 2.",
         "The endpoint crm fails now: one message is tried at once, until one is confirmed.",
-        "It takes at least 4 min at the rate of erp, or longer. New messages go first.",
+        "It takes as long as the endpoints need, four messages at a time. New messages go first.",
     ]
 
 
 def test_plan_of_a_redelivery_without_messages_says_so_alone() -> None:
     assert list(REDELIVER.sentences(plan())) == [Sentence.no_message_again()]
-
-
-def test_plan_of_a_redelivery_without_a_rate_takes_as_long_as_the_endpoints_need() -> None:
-    assert list(REDELIVER.sentences(plan(share("crm", 3))))[-1] == Sentence.messages_take_unknown()
 
 
 def test_rows_of_a_redelivery_count_messages_by_endpoint_state_and_event() -> None:

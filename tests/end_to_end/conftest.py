@@ -20,7 +20,7 @@ from adapters.inbox import inbox
 from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.end_to_end.collector import Collector
 from tests.installations import installed
-from tests.samples import sample_body, sample_document
+from tests.samples import sample_body
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
@@ -28,7 +28,7 @@ NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NAMED = "quagga"
 """A template that people have named."""
 AWAY, FOR_RETRY, FOR_RETRY_IN_UI = "away", "for-retry", "for-retry-in-ui"
-"""Partners whose endpoints are down at first, and the references of the archives that they want to hear of.
+"""Partners whose endpoints are down at first. Each is a source of one archive, by whose reference it is named.
 
 The endpoints of the last two ask for an hour's pause, so that only Retry delivers.
 """
@@ -51,10 +51,10 @@ class Running:
     def token(self) -> str:
         return (self.folder / "data" / "secrets" / "api").read_text()
 
-    def send(self, body: bytes) -> dict[str, Any]:
-        headers = {"authorization": f"Bearer {self.secret}"}
+    def send(self, body: bytes, path: str = "/webhooks/cellosign", secret: str | None = None) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {secret or self.secret}"}
         answer: dict[str, Any] = httpx.post(
-            f"{self.url}/webhooks/cellosign", content=body, headers=headers, timeout=LONGEST_S
+            f"{self.url}{path}", content=body, headers=headers, timeout=LONGEST_S
         ).json()
         return answer
 
@@ -161,11 +161,12 @@ def up(programs: "up_in", endpoint: Endpoint) -> Running:
     named = httpx.put(f"{installation.url}/api/templates/{NAMED}", json=words, headers=headers, timeout=LONGEST_S)
     named.raise_for_status()
     for partner in sorted(endpoint.down):
-        added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
+        added = ("--name", partner, "--source", partner, "--event", "archive.completed")
+        source = cellar(installation, "sources", "add", partner, "--json")
         ended = cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added)
         assert (ended.returncode, ended.stderr) == (0, "")  # no line of a log either
-        session = sample_document()["sessions"][0] | {"labels": {"partner": partner}}
-        installation.send(sample_body(partner, sessions=[session]))
+        path = f"/webhooks/cellosign/{partner}"
+        installation.send(sample_body(partner), path, json.loads(source.stdout)["secret"])
     return installation
 
 

@@ -28,7 +28,8 @@ from models.runs.batch import BatchKind
 from models.views.batch import RedeliveryFilter
 from services.batches import batches
 from services.messages.deliveries import give_up_expired
-from services.messages.events import announce, known_endpoints
+from services.messages.events import announce
+from services.messages.known import known_endpoints
 from tests.batches import driven
 from tests.conftest import LONGEST_S, Configure
 from tests.flows.conftest import due_now, received

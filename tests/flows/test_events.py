@@ -25,11 +25,13 @@ from models.archive.archive import State as ArchiveState
 from models.messages.notification import EndpointRow, EventRow
 from models.runs.receipt import Cause, RunState
 from models.said import verbatim
+from models.views.messages import NewEndpoint
+from services.messages import endpoints
 from tests.conftest import Configure
 from tests.flows.conftest import received, store_away
 from tests.installations import inventory_of
 from tests.messages import SECRET, message_of
-from tests.records import all_of, put, run_row
+from tests.records import all_of, run_row
 from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect", "installation")
@@ -41,8 +43,9 @@ DEAR = [sample_document()["payments"][0] | {"amount": 2500}]
 def _endpoint(configure: Configure, installation: Settings, httpserver: HTTPServer) -> None:
     """An endpoint that people added, which has no filter, and confirms each message."""
     httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_secret=SECRET, notify_allow_private="true")
-    put(EndpointRow(name="erp", url=httpserver.url_for("/hook"), created_at=datetime.now(UTC)))
+    configure(notify_allow_private="true")
+    asked = NewEndpoint(name="erp", url=httpserver.url_for("/hook"), secret=SECRET)
+    endpoints.add(asked, "dana@desk", datetime.now(UTC))
 
 
 def archive(reference: str = "process-1", receipt_id: str | None = None) -> None:
@@ -99,15 +102,15 @@ def test_version_after_a_damaged_one_is_announced_without_its_changes() -> None:
     assert dict(announced())["archive.changed"]["changes"] is None
 
 
-def test_declared_endpoint_hears_of_a_version_once(configure: Configure, httpserver: HTTPServer) -> None:
+def test_endpoint_of_the_settings_hears_of_a_version_once(configure: Configure, httpserver: HTTPServer) -> None:
     with writing() as session:
         session.get_one(EndpointRow, "erp").removed_at = datetime.now(UTC)
-    configure(notify_urls=httpserver.url_for("/hook"))
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET)
     received("process-1", sample_body(payments=DEAR))
 
     archive()
 
-    assert sent(httpserver) == [name for name, _ in announced()] == ["archive.completed"]
+    assert sent(httpserver) == ["archive.completed"]
 
 
 def test_failure_is_announced_once_and_again_when_the_archive_fails_again() -> None:

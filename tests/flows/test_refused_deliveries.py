@@ -18,7 +18,7 @@ from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.troubles import RefusedQuery
-from services.messages.events import known_endpoints
+from services.messages.known import known_endpoints
 from services.triggering.refused import list_all_refused, release_all
 from services.views import troubles
 from tests.conftest import Configure

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from adapters.settings.settings import Settings
-from domain.messages.endpoints import declared_name
+from domain.messages.endpoints import name_of
 from models.archive.archive import ArchiveRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
 from models.messages.notification import EndpointRow, NotificationRow, NotificationState
@@ -103,12 +103,12 @@ def check_endpoints(plan: Fortnight, down: str, hostile: str) -> Endpoints:
     confirmed = [each.delivered_at for each in rows(NotificationRow) if each.endpoint == down and each.delivered_at]
     recovered_at = round_before(min(each for each in confirmed if each > plan.down_from + ROUNDS_EACH))
     assert plan.down_until <= recovered_at <= plan.down_until + LONGEST_PAUSE
-    (row,) = [each for each in rows(EndpointRow) if each.name == declared_name(hostile)]
+    (row,) = [each for each in rows(EndpointRow) if each.name == name_of(hostile)]
     assert row.disabled_at
     disabled_at = round_before(row.disabled_at)
     first = round_before(min(each.planned_at for each in rows(NotificationRow)))
     assert first + TRIED_FOR <= disabled_at <= first + TRIED_FOR + LONGEST_PAUSE
-    return Endpoints(declared_name(down), recovered_at, row.name, disabled_at)
+    return Endpoints(name_of(down), recovered_at, row.name, disabled_at)
 
 
 def check_messages(
@@ -126,7 +126,7 @@ def check_messages(
     states = Counter((each.endpoint_name, each.state) for each in messages)
     total, dead = counted.events.total(), given_up(events, endpoints.disabled_at)
     assert events.total() == total
-    delivered = {(declared_name(f"{base}{path}"), NotificationState.DELIVERED): total for path in CONFIRMING}
+    delivered = {(name_of(f"{base}{path}"), NotificationState.DELIVERED): total for path in CONFIRMING}
     unheard = {
         (endpoints.hostile, NotificationState.DEAD): dead,
         (endpoints.hostile, NotificationState.SKIPPED): total - dead,

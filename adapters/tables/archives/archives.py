@@ -1,6 +1,6 @@
 """Reads and writes archives and their versions in the database."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from functools import lru_cache
@@ -29,9 +29,8 @@ from adapters.settings.settings import settings
 from domain.archive.versions import Age, newest_first, repeated
 from domain.person import person_facets
 from domain.search import judged_facets
-from models.archive.archive import ArchiveRow, FormFieldRow, State, WarningCode, WarningRow
+from models.archive.archive import ArchiveRow, State, WarningCode, WarningRow
 from models.archive.content import SignedDocumentRow
-from models.archive.session import LabelRow
 from models.columns import table_of
 from models.errors import Conflict
 from models.payments import PaymentRow
@@ -262,20 +261,6 @@ def identity(reference: str) -> Identity:
 def get(reference: str) -> ArchiveRow:
     with reading() as session:
         return session.get_one(ArchiveRow, reference)
-
-
-def labels(reference: str) -> list[tuple[str, str]]:
-    """Return the labels of an archive's sessions."""
-    return read_all(select(LabelRow.key, LabelRow.value).where(LabelRow.reference == reference))
-
-
-def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
-    """Return the values of an archive's form fields by their ids. Of several fields with one id, the first counts."""
-    found = select(FormFieldRow.id, FormFieldRow.value).where(
-        FormFieldRow.reference == reference, col(FormFieldRow.id).in_(ids)
-    )
-    rows = read_all(found.order_by(col(FormFieldRow.position).desc()))
-    return {id_: value for id_, value in rows if id_ is not None}
 
 
 def has_source(source: str) -> bool:

@@ -1,19 +1,18 @@
 """Attempts at messages in the database, and what follows from each for its message and its endpoint."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
-from adapters.tables.messages import queues
 from adapters.tables.messages.notifications import note_beside
 from adapters.tables.messages.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
 from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
-    after_confirmation,
+    Health,
     after_failure,
     is_confirmation,
     is_gone,
@@ -93,27 +92,21 @@ class _Recording:
         _settle(message, failure, confirmed=confirmed)
         if made.trigger is not AttemptTrigger.AUTOMATIC or confirmed:
             message.next_trigger = message.next_by = None
-        endpoint = self._changed_endpoint(taken.endpoint, failure, made.error, confirmed=confirmed)
+        endpoint = self._changed_endpoint(taken.endpoint, failure, confirmed=confirmed)
         self._session.add(_row(self._session, message, taken.endpoint, made, endpoint))
         if endpoint and is_gone(made.status_code):
             disable_by_itself(self._session, endpoint, made.ended_at, _GONE)
         return NotificationState(message.state)
 
-    def _changed_endpoint(
-        self, taken: EndpointRow, failure: Failure, why: Said | None, *, confirmed: bool
-    ) -> EndpointRow | None:
+    def _changed_endpoint(self, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:
         """Return the endpoint, locked, with its health after an attempt; None where a confirmation changes nothing."""
-        if confirmed and not (taken.failing_since or taken.pace_per_s):
+        if confirmed and not taken.failing_since:
             return None
         if taken.name not in self._endpoints:
             self._endpoints[taken.name] = self._session.get(EndpointRow, taken.name, with_for_update=True)
         endpoint = self._endpoints[taken.name]
         if endpoint:
-            if confirmed:
-                queues.end_outage(endpoint, failure.ended_at)
             _change(self._session, endpoint, failure, confirmed=confirmed)
-            if not confirmed:
-                queues.note_outage(endpoint, why)
         return endpoint
 
 
@@ -135,10 +128,8 @@ def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> N
 
 def _change(session: Session, endpoint: EndpointRow, failure: Failure, *, confirmed: bool) -> None:
     """Give an endpoint the health that follows from an attempt."""
-    before, rate = health_of(endpoint), endpoint.rate_per_s
-    after = after_confirmation(before, rate) if confirmed else after_failure(before, failure, rate)
-    endpoint.failing_since, endpoint.failing_messages = after.failing_since, after.failing_messages
-    endpoint.paused_until, endpoint.pace_per_s = after.paused_until, after.pace_per_s
+    before = health_of(endpoint)
+    endpoint.sqlmodel_update(asdict(Health() if confirmed else after_failure(before, failure)))
     if confirmed and before.failing_since:
         make_due(session, endpoint.name, failure.ended_at, only_untried=before.failing_messages == 1)
 
@@ -151,7 +142,6 @@ def _row(
         attempt=message.attempts,
         trigger=made.trigger,
         by=made.by,
-        endpoint_name=taken.name or None,
         url=taken.url,
         attempted_at=made.began_at,
         duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),

@@ -1,9 +1,8 @@
-"""Endpoints in the database: those that people added, and those that settings declare."""
+"""Endpoints in the database."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from adapters.database.transactions import insert_new, read_all, read_row, writing
 from models.messages.notification import EndpointRow
@@ -40,19 +39,3 @@ def restore(rows: Iterable[EndpointRow]) -> None:
     with writing() as session:
         for row in rows:
             session.merge(row)
-
-
-def declare(urls: Mapping[str, str], now: datetime) -> None:
-    """Make the declared endpoints equal to `urls`, which has the URL of each name.
-
-    An endpoint that is declared again keeps its state.
-    """
-    with writing() as session:
-        declared = col(EndpointRow.is_declared).is_(True)
-        gone = (declared, col(EndpointRow.removed_at).is_(None), col(EndpointRow.name).not_in(urls))
-        session.execute(update(EndpointRow).where(*gone).values(removed_at=now))
-        session.execute(update(EndpointRow).where(declared, col(EndpointRow.name).in_(urls)).values(removed_at=None))
-        for name, url in urls.items():
-            insert_new(
-                session, EndpointRow, EndpointRow(name=name, url=url, is_declared=True, created_at=now).model_dump()
-            )

@@ -23,9 +23,6 @@ _CLAIMED_FOR = timedelta(seconds=25)
 """Longer than an attempt takes. After that, the process that makes it is gone. It is no lease: nobody renews it."""
 _PAGE_CLAIMED_FOR = timedelta(seconds=120)
 _PROBED_FOR = timedelta(seconds=30)
-_RESERVED_FOR = timedelta(seconds=20)
-_SHORTEST_OUTAGE = timedelta(minutes=1)
-_MOST_OUTAGES = 50
 _LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
 MOST_ACTIONS = 100
 """What people did to an endpoint before its last 100 actions is forgotten."""
@@ -33,12 +30,11 @@ MOST_ACTIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A message that this process may send, once, from `not_before` on. `body` is None where no event has it."""
+    """A message that this process may send, once. `body` is None where no event has it."""
 
     message: NotificationRow
     endpoint: EndpointRow
     body: str | None
-    not_before: datetime
     taken_at: datetime
 
 
@@ -51,19 +47,16 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
     with writing() as session:
         message = session.get_one(NotificationRow, message_id, with_for_update=True)
         endpoint = session.get(EndpointRow, message.endpoint_name, with_for_update=True)
-        endpoint = endpoint or EndpointRow(name="", url=message.endpoint, is_declared=True, created_at=now)
+        if endpoint is None:
+            return Sentence.endpoint_left()
         if why := _why_not(session, message, endpoint, trigger, now):
             return why
-        free_at = endpoint.free_at or now
         if unless_paused and (why := _why_paused(endpoint, now)):
             return why
         if unless_paused and endpoint.failing_since and endpoint.paused_until:
             endpoint.paused_until = now + _PROBED_FOR
-        if unless_paused and free_at - now > _RESERVED_FOR:
-            return Sentence.rate_used_up()
-        (starts_at,) = _reserved(endpoint, 1, now)
-        message.claimed_until = starts_at + _CLAIMED_FOR
-        return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at, now)
+        message.claimed_until = now + _CLAIMED_FOR
+        return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), now)
 
 
 def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
@@ -74,28 +67,22 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     """
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
-        if not endpoint:  # an earlier build planned them, and the settings no longer name the URL
+        if not endpoint:  # an earlier build planned them to a URL of the settings
             empty_queue(session, endpoint_name, Sentence.endpoint_removed())
             return []
         if _has_left(session, endpoint, now) or _why_paused(endpoint, now):
             return []
-        rate = _rate(endpoint)
-        most = max(1, int(rate * _RESERVED_FOR.total_seconds())) if rate else limit
         found = select(NotificationRow).where(NotificationRow.endpoint_name == endpoint_name, *_due(now))
         is_redelivered = col(NotificationRow.next_trigger).is_not(None)
         found = found.order_by(is_redelivered, col(NotificationRow.planned_at), col(NotificationRow.message_id))
-        found = found.limit(1 if endpoint.failing_since else min(limit, most)).with_for_update(skip_locked=True)
+        found = found.limit(1 if endpoint.failing_since else limit).with_for_update(skip_locked=True)
         messages = list(session.exec(found))
         if messages and endpoint.failing_since:
             endpoint.paused_until = now + _PROBED_FOR
         bodies = _bodies(session, messages)
         for message in messages:
             message.claimed_until = now + _PAGE_CLAIMED_FOR
-        starts = _reserved(endpoint, len(messages), now)
-        return [
-            Taken(message, endpoint, bodies.get(message.event_id), at, now)
-            for message, at in zip(messages, starts, strict=True)
-        ]
+        return [Taken(message, endpoint, bodies.get(message.event_id), now) for message in messages]
 
 
 def taken_still(taken: Taken, now: datetime) -> Taken | None:
@@ -108,10 +95,10 @@ def taken_still(taken: Taken, now: datetime) -> Taken | None:
             return None
         endpoint = session.get(EndpointRow, message.endpoint_name, with_for_update=True)
         is_ours = message.claimed_until == taken.message.claimed_until and message.state == taken.message.state
-        if not is_ours or (endpoint and _has_left(session, endpoint, now)):
+        if not is_ours or endpoint is None or _has_left(session, endpoint, now):
             return None
         message.claimed_until = now + _CLAIMED_FOR
-        return replace(taken, message=message, endpoint=endpoint or taken.endpoint, taken_at=now)
+        return replace(taken, message=message, endpoint=endpoint, taken_at=now)
 
 
 def release(taken: Iterable[Taken]) -> None:
@@ -227,35 +214,7 @@ def _why_paused(endpoint: EndpointRow, now: datetime) -> Said | None:
 
 
 def health_of(endpoint: EndpointRow) -> Health:
-    return Health(endpoint.failing_since, endpoint.failing_messages, endpoint.paused_until, endpoint.pace_per_s)
-
-
-def note_outage(endpoint: EndpointRow, why: Said | None) -> None:
-    """Note that an endpoint has confirmed nothing since it began to fail, and why its last attempt failed."""
-    ended = [each for each in endpoint.outages if each["until"]][1 - _MOST_OUTAGES :]
-    since = endpoint.failing_since and endpoint.failing_since.isoformat()
-    endpoint.outages = [*ended, {"since": since, "until": None} | in_words(error=why)]
-
-
-def end_outage(endpoint: EndpointRow, now: datetime) -> None:
-    """End the outage of an endpoint. An outage of less than a minute is forgotten: a message may be at fault."""
-    lasted = endpoint.failing_since is not None and now - endpoint.failing_since >= _SHORTEST_OUTAGE
-    ended = [each | {"until": each["until"] or now.isoformat()} for each in endpoint.outages if lasted or each["until"]]
-    endpoint.outages = ended
-
-
-def _rate(endpoint: EndpointRow) -> float | None:
-    return min((each for each in (endpoint.rate_per_s, endpoint.pace_per_s) if each), default=None)
-
-
-def _reserved(endpoint: EndpointRow, messages: int, now: datetime) -> list[datetime]:
-    """Reserve the next times at which messages may be sent at the endpoint's rate."""
-    rate = _rate(endpoint)
-    if not rate or not messages:
-        return [now] * messages
-    first, gap = max(endpoint.free_at or now, now), timedelta(seconds=1 / rate)
-    endpoint.free_at = first + messages * gap
-    return [first + number * gap for number in range(messages)]
+    return Health(endpoint.failing_since, endpoint.failing_messages, endpoint.paused_until)
 
 
 def _bodies(session: Session, messages: Iterable[NotificationRow]) -> dict[str | None, str]:

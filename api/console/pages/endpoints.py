@@ -46,11 +46,10 @@ def new(request: Request) -> Response:
 @router.post("/endpoints/new", dependencies=[acts(Action.CHANGE_SETTINGS)])
 async def add(request: Request, form: Posted, caller: CallerOf) -> Response:
     """Add an endpoint, and show its secret this once. A wrong field is marked, and nothing is added."""
-    given: dict[str, Any] = {name: form.text(name) for name in ("name", "url", "rate_per_s")}
+    given: dict[str, Any] = {name: form.text(name) for name in ("name", "url")}
     given |= {"events": form.texts("events")}
     try:
-        read = given | {"rate_per_s": form.number("rate_per_s")}
-        asked = NewEndpoint.model_validate({name: value for name, value in read.items() if value not in ("", [])})
+        asked = NewEndpoint.model_validate({name: value for name, value in given.items() if value not in ("", [])})
         warnings = await endpoints.warnings_at(asked.url)
         key = await in_thread(endpoints.add, asked, caller.name, datetime.now(UTC))
     except ValidationError as error:
@@ -78,7 +77,6 @@ def read(request: Request, name: str, caller: CallerOf) -> Response:
         messages = message_list.page(MessageQuery(endpoint=name, state=states, limit=_SHOWN))
         if messages.items:
             break
-    week, hours = message_list.week_at(name, datetime.now(UTC))
     return render(
         request,
         "endpoints/endpoint.html",
@@ -87,8 +85,6 @@ def read(request: Request, name: str, caller: CallerOf) -> Response:
         states=known,
         chosen=chosen if messages.items or asked in known else "",
         is_asked=asked in known,
-        week=week,
-        hours=hours,
         messages=messages,
         titles=archive_list.titles((each.reference for each in messages.items), caller),
         groups=grouped(Trouble.MESSAGES, messages.items, {name: dead}) if asked == NotificationState.DEAD else [],

@@ -14,9 +14,12 @@ import migrations
 from adapters.database.connections import engine
 from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import reading
+from domain.messages.endpoints import EVENTS_OF_SETTINGS
 from models.archive.content import SignedDocumentRow
 from models.errors import Conflict, Transient
+from models.messages.notification import EndpointRow
 from models.people import ActionRow
+from models.said import Sentence
 from models.search import TEXT_INDEX
 from models.store.happened import NotedRow
 from tests.conftest import Configure
@@ -55,6 +58,43 @@ def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
     assert max(len(each.revision) for each in known) <= 32  # the width of Alembic's column
 
 
+_FORMER_COLUMNS = (
+    *(f"endpoint ADD {each} JSON DEFAULT '[]'" for each in ("templates", "fields")),
+    *(f"endpoint ADD {each} FLOAT" for each in ("rate_per_s", "pace_per_s", "free_at")),
+    "endpoint ADD labels JSON DEFAULT '{}'",
+    "endpoint ADD is_declared BOOLEAN DEFAULT false",
+    "event ADD labels JSON DEFAULT '{}'",
+)
+"""What endpoints and events had before revision 0018."""
+
+
+@pytest.mark.usefixtures("installation")
+def test_endpoint_that_filtered_otherwise_is_disabled_with_the_reason_and_one_of_the_settings_hears_as_before() -> None:
+    for name in ("all", "by-label", "settings-1"):
+        put(EndpointRow(name=name, url="https://erp.example/hook", created_at=NOON))
+    with engine().begin() as connection:
+        for each in (
+            *_FORMER_COLUMNS,
+            "endpoint ADD outages JSON",
+            "notification_attempt ADD endpoint_name VARCHAR(64)",
+        ):
+            connection.execute(text(f"ALTER TABLE {each}"))
+        connection.execute(text("CREATE INDEX ix_attempt_endpoint ON notification_attempt (endpoint_name)"))
+        connection.execute(text("UPDATE endpoint SET labels = '{\"branch\": \"12\"}' WHERE name = 'by-label'"))
+        connection.execute(text("UPDATE endpoint SET is_declared = true WHERE name = 'settings-1'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0017_shapes_gone'"))
+
+    migrate()
+
+    every, by_label, of_settings = all_of(select(EndpointRow).order_by(EndpointRow.name))
+    assert (every.disabled_at, every.events, every.created_by) == (None, [], None)
+    assert by_label.disabled_at
+    assert "filtered by template or label" in (by_label.disabled_why or "")
+    assert by_label.values == {"disabled_why": Sentence.filter_gone().as_json()}
+    assert (of_settings.disabled_at, of_settings.created_by) == (None, "settings")
+    assert of_settings.events == EVENTS_OF_SETTINGS
+
+
 @pytest.mark.usefixtures("installation")
 def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_they_were_judged() -> None:
     put(ActionRow(action_id="1", reference="r", kind="rerun", by="Dana", at=NOON))
@@ -72,7 +112,6 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             "signed_document_judged_at",
             "archive_digest",
             "archive_due",
-            "attempt_endpoint",
             "delivery_source",
             "action_at",
         ):
@@ -81,8 +120,7 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
             connection.execute(text(f"ALTER TABLE archive DROP COLUMN {column}"))
         for column in (
             "signed_document DROP judged_at",
-            "endpoint DROP outages",
-            "notification_attempt DROP endpoint_name",
+            *_FORMER_COLUMNS,
             "payment DROP card_acquirer",
             "version DROP content_root",
         ):

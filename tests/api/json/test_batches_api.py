@@ -72,8 +72,6 @@ BODIES_OF_ANOTHER_TYPE: list[tuple[str, dict[str, Any]]] = [
     *((PATH, {"state": value}) for value in (["failed"], 1)),
     (f"{PATH}/x/abort", {"by": 1}),
     *((REDELIVERIES, {name: value}) for name in ("dry_run", "force") for value in (0, 1, "false", "true", None)),
-    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": "5"}),
-    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "rate_per_s": True}),
     ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "headers": {"x": 1}}),
     *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True, None)),
     ("/api/endpoints/a/disable", {"by": ["a"]}),

@@ -37,7 +37,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         fill([filled(1), filled(2), filled(3, State.COMPLETED)])
         fill([filled(4, cause="RUN_TIMEOUT")], template="permit")
         now = datetime.now(UTC)
-        endpoints.add(NewEndpoint(url="http://127.0.0.1:9/erp", name="erp", rate_per_s=50), "dana@desk", now)
+        endpoints.add(NewEndpoint(url="http://127.0.0.1:9/erp", name="erp"), "dana@desk", now)
         for number in range(3):
             announce(Event(EventType.STORE_DAMAGED, f"found-{number}", now, b"{}"))
         asyncio.run(give_up_expired(now + timedelta(hours=76)))

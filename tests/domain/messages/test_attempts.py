@@ -16,7 +16,6 @@ from domain.messages.attempts import (
     TRIED_FOR,
     Failure,
     Health,
-    after_confirmation,
     after_failure,
     is_given_up,
     kept_text,
@@ -94,13 +93,13 @@ def test_retry_after_postpones_message_and_endpoint() -> None:
     asked = failure(retry_after=2 * HOUR)
 
     assert next_attempt(1, NOON + TRIED_FOR, asked) == NOON + 2 * HOUR
-    assert after_failure(Health(), asked, None).paused_until == NOON + 2 * HOUR
+    assert after_failure(Health(), asked).paused_until == NOON + 2 * HOUR
 
 
 def test_first_two_seconds_of_an_outage_have_no_pause_so_that_the_run_can_repeat_its_attempt() -> None:
-    first = after_failure(Health(), failure(), None)
-    second = after_failure(first, failure(NOON + SECOND, is_first_of_message=False), None)
-    third = after_failure(second, failure(NOON + 3 * SECOND, is_first_of_message=False), None)
+    first = after_failure(Health(), failure())
+    second = after_failure(first, failure(NOON + SECOND, is_first_of_message=False))
+    third = after_failure(second, failure(NOON + 3 * SECOND, is_first_of_message=False))
 
     assert first == Health(NOON, 1)
     assert second == first
@@ -116,22 +115,9 @@ def test_pause_of_an_endpoint_doubles_up_to_four_hours_and_stays_short_while_one
 
 
 def _pause(health: Health, at: datetime) -> timedelta:
-    until = after_failure(health, failure(at, is_first_of_message=False), None).paused_until
+    until = after_failure(health, failure(at, is_first_of_message=False)).paused_until
     assert until
     return until - at
-
-
-@pytest.mark.parametrize("status_code", [429, 502, 504])
-def test_pace_is_halved_and_grows_again(status_code: int) -> None:
-    slowed = after_failure(Health(), failure(status_code=status_code), 4)
-    assert slowed.pace_per_s == 2
-
-    health, confirmations = slowed, 0
-    while health.pace_per_s:
-        health, confirmations = after_confirmation(health, 4), confirmations + 1
-    assert (health, confirmations) == (Health(), 4)
-    assert after_failure(Health(pace_per_s=0.1), failure(status_code=status_code), None).pace_per_s == 0.1
-    assert after_failure(Health(), failure(status_code=500), None).pace_per_s is None
 
 
 def test_endpoint_is_given_up_after_75_hours_unless_a_single_message_fails() -> None:

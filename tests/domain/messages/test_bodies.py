@@ -242,13 +242,6 @@ def test_list_without_room_is_shorter_and_the_number_of_all_stays() -> None:
     assert data["discrepancies"][0]["expected"] == "ת" * 199 + "…"
 
 
-def test_values_that_do_not_fit_into_20_kb_are_left_out() -> None:
-    body = bodies.with_fields(completed([]), {"LONG": "x" * 20_000, "SHORT": "y"})
-
-    assert data_of(body)["fields"] == {"SHORT": "y"}
-    assert len(body) <= MOST_BYTES
-
-
 @pytest.mark.parametrize(("before", "hours_left"), [(24.0, 24), (1.99, 1), (0.5, 0), (-3.0, 0)])
 def test_missing_process_has_whole_hours_left(before: float, hours_left: int) -> None:
     body = bodies.process_missing(missing(NOON + timedelta(hours=before)), url="u", at=NOON)

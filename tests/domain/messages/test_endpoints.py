@@ -16,44 +16,33 @@ from models.said import verbatim
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NAMES = st.sampled_from(["north", "south", "east"])
 SOURCES = st.none() | NAMES
-LABELS = st.dictionaries(st.sampled_from(["branch", "kind"]), NAMES)
 TYPES = st.sampled_from(list(EventType))
 
-events = st.builds(
-    lambda type_, source, template, labels: Event(
-        type_, "receipt-1", NOW, b"{}", "process-1", source, template, frozenset(labels.items())
-    ),
-    TYPES,
-    SOURCES,
-    SOURCES,
-    LABELS,
-)
+events = st.builds(lambda type_, source: Event(type_, "receipt-1", NOW, b"{}", "process-1", source), TYPES, SOURCES)
 
 
 def endpoint(**filters: Any) -> EndpointRow:
     return EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **filters)
 
 
-@given(events, st.lists(TYPES), st.lists(NAMES), st.lists(NAMES), LABELS)
+@given(events, st.lists(TYPES), st.lists(NAMES))
 def test_endpoint_hears_what_passes_each_of_its_filters(
-    event: Event, types: list[EventType], sources: list[str], templates: list[str], labels: dict[str, str]
+    event: Event, types: list[EventType], sources: list[str]
 ) -> None:
     passes = {
         "event": not types or event.type in types,
         "source": not sources or event.source in sources,
-        "template": not templates or event.template_id in templates,
-        "label": all((key, value) in event.labels for key, value in labels.items()),
     }
 
-    skipped = why_skipped(endpoint(events=types, sources=sources, templates=templates, labels=labels), event)
+    skipped = why_skipped(endpoint(events=types, sources=sources), event)
 
     assert (skipped is None) == all(passes.values())
     assert skipped is None or not passes[skipped.code.removeprefix("unwanted_")]
 
 
-@given(events, LABELS)
-def test_disabled_endpoint_hears_nothing(event: Event, labels: dict[str, str]) -> None:
-    disabled = endpoint(labels=labels, disabled_at=NOW, **in_words(disabled_why=verbatim("by dana@desk")))
+@given(events)
+def test_disabled_endpoint_hears_nothing(event: Event) -> None:
+    disabled = endpoint(disabled_at=NOW, **in_words(disabled_why=verbatim("by dana@desk")))
 
     skipped = why_skipped(disabled, event)
 

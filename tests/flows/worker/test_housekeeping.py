@@ -23,7 +23,8 @@ from flows.import_reports import import_reports
 from flows.sweep_inbox import sweep_inbox
 from flows.worker.housekeeping import Housekeeping
 from models.messages.notification import Event, EventType
-from services.messages.events import announce, known_endpoints
+from services.messages.events import announce
+from services.messages.known import known_endpoints
 from tests.conftest import LONGEST_S, wait_until
 from tests.flows.test_refused_deliveries import TRUNCATED, refuse
 from tests.flows.workers import Downstream, wait_for, worker_here

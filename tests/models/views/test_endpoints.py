@@ -1,4 +1,4 @@
-"""What an endpoint may be: names, headers, rates."""
+"""What an endpoint may be: names and headers."""
 
 from typing import Any
 

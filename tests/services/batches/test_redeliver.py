@@ -123,7 +123,7 @@ def test_dead_messages_arrive_with_their_ids_once_a_person_redelivers_them(peer:
 
 
 def test_plan_says_what_is_sent_and_what_is_left_out_and_no_other_message_becomes_due(peer: Peer) -> None:
-    peer.add("erp", rate_per_s=0.5)
+    peer.add("erp")
     peer.add("crm", events=[STORE])
     happened(1)
     happened(2, EventType.STORE_UNVERIFIED)
@@ -135,10 +135,8 @@ def test_plan_says_what_is_sent_and_what_is_left_out_and_no_other_message_become
     assert isinstance(plan, RedeliveryPlan)
     assert (plan.messages, plan.states) == (2, {"dead": 2})
     assert plan.events == {"store.damaged": 1, "store.unverified": 1}
-    assert [(each.endpoint, each.messages, each.failing, each.seconds) for each in plan.endpoints] == [
-        ("erp", 2, False, 4)
-    ]
-    assert (plan.left_out, plan.filtered, plan.seconds) == ({"crm": 1}, 1, 4)
+    assert [(each.endpoint, each.messages, each.failing) for each in plan.endpoints] == [("erp", 2, False)]
+    assert (plan.left_out, plan.filtered) == ({"crm": 1}, 1)
 
     batches.freeze(row.id, "dana@desk")
     assert driven(row.id).planned == 2

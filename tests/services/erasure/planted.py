@@ -235,7 +235,7 @@ REFUSED += f'"t": "{_V["card token"]}, {_V["authorisation number"]}, {_V["provid
 def plant(prefect: Path | None = None) -> str:
     """Let everything happen to the archive that leaves something of it. Return its receipt id."""
     about: dict[str, Any] = {"url": "https://erp.example/hook", "created_at": NOON}
-    put(EndpointRow(name="erp", **about), EndpointRow(name="haifa", labels={"branch": "Haifa"}, **about))
+    put(EndpointRow(name="erp", **about))
     _plant_events("event before the archive", 0)
     archived(OTHER, sample_body(OTHER))
     receipt_id = _delivered(body(first=_V["member of the first version"]), NOON)

@@ -132,7 +132,7 @@ def test_nothing_of_an_erased_archive_is_left(
     assert traces().keys() == {"reference"}  # in the message to downstream
     assert set(counted(named).values()) == {0}
     told = all_of(select(NotificationRow).where(NotificationRow.event == EventType.ARCHIVE_ERASED))
-    assert {each.endpoint_name: each.state for each in told} == {"erp": "pending", "haifa": "pending"}
+    assert {each.endpoint_name: each.state for each in told} == {"erp": "pending"}
     assert removing.forget_told() == 0
     change(update(NotificationRow).values(state="delivered"))
     assert removing.forget_told() == 1

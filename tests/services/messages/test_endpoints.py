@@ -1,5 +1,6 @@
 """Endpoints that people add, change and remove, in a real database and a real store."""
 
+import json
 import os
 from base64 import b64encode
 from collections.abc import Callable
@@ -10,24 +11,28 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import kept_endpoints, seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
+from domain.messages.endpoints import EVENTS_OF_SETTINGS, message_id_of, name_of
 from domain.messages.signatures import SigningKey
+from domain.words.catalogue import in_words
 from models.errors import Locked, Refused
-from models.messages.notification import Event, EventType, Signature
+from models.messages.notification import EndpointRow, Event, EventType, Signature
+from models.said import Sentence
 from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.attempts import headers_of
 from services.messages.events import announce
 from tests.conftest import Configure
 from tests.messages import SECRET, endpoint_of
-from tests.records import attempted
+from tests.records import attempted, put
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 URL = "https://erp.example/hook"
+FILTERED = Sentence.filter_gone()
 
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
 
@@ -90,12 +95,12 @@ class TestAdd:
 @ON_SQLITE
 class TestFilter:
     def test_message_that_a_filter_leaves_out_is_on_record_with_the_filter(self) -> None:
-        added("by-label", labels={"branch": "12"})
+        added("north", sources=["north"])
         added("all")
 
-        announce(event(source="south", template_id="permit", labels=frozenset({("branch", "13")})))
+        announce(event(source="south"))
 
-        assert messages() == {"all": ("pending", None), "by-label": ("skipped", "the endpoint's filter by label")}
+        assert messages() == {"all": ("pending", None), "north": ("skipped", "the endpoint's filter by source")}
 
 
 @ON_SQLITE
@@ -207,18 +212,98 @@ class TestRemove:
 
 
 @ON_SQLITE
-class TestDeclared:
-    def test_declared_endpoint_is_listed_before_any_event_and_can_be_disabled(self, configure: Configure) -> None:
-        configure(notify_urls="https://user:hidden@erp.example/hook?token=hidden", notify_secret=SECRET)
+class TestOfSettings:
+    URL = "https://user:hidden@erp.example/hook?token=hidden"
+
+    def test_settings_make_an_endpoint_like_any_other_once(self, configure: Configure) -> None:
+        configure(notify_urls=self.URL, notify_secret=SECRET)
         (listed,) = endpoints.listed().items
+        announce(event("before"))
+        (kept,) = kept_endpoints.kept(lambda *damaged: pytest.fail(str(damaged)))
 
         endpoints.disable(listed.name, "dana@desk", NOW)
         announce(event())
 
-        assert listed.declared
         assert "hidden" not in listed.model_dump_json()
+        assert [(each.what, each.by) for each in listed.actions] == [("added", "settings")]
+        assert signatures(listed.name, NOW) == ["v1"]
+        assert kept.name == listed.name
+        (first,) = notifications.of_receipt("before")
+        assert first.message_id == message_id_of("before", self.URL)  # as in builds that had no row of it
         assert messages() == {listed.name: ("skipped", "the endpoint is disabled: by a person")}
-        assert endpoints.view(listed.name).state == "disabled"
+        assert len(endpoints.listed().items) == 1
+
+    def test_archive_that_changed_is_one_message(self, configure: Configure) -> None:
+        configure(notify_urls=self.URL, notify_secret=SECRET)
+
+        announce(Event(EventType.ARCHIVE_CHANGED, "receipt-1", NOW, b"{}", "process-1"))
+
+        assert [state for state, _ in messages().values()] == ["skipped"]
+
+    def test_endpoint_stays_after_its_url_has_left_the_settings_until_a_person_removes_it(
+        self, configure: Configure
+    ) -> None:
+        configure(notify_urls=self.URL, notify_secret=SECRET)
+        (name,) = [each.name for each in endpoints.listed().items]
+        with pytest.raises(Refused, match="DECLARED_ENDPOINT"):
+            endpoints.remove(name, "dana@desk", NOW)
+
+        configure(notify_urls="")
+        announce(event())
+        assert messages() == {name: ("pending", None)}
+        endpoints.remove(name, "dana@desk", NOW)
+        assert endpoints.listed().items == []
+
+        configure(notify_urls=self.URL)
+        announce(event("after"))
+        assert messages("after") == {name: ("pending", None)}
+        assert [each.what for each in endpoints.view(name).actions] == ["added", "removed", "added"]
+
+    def test_endpoint_of_an_earlier_build_gets_the_secret_of_the_settings_and_keeps_its_state(
+        self, configure: Configure
+    ) -> None:
+        name = name_of(self.URL)
+        put(EndpointRow(name=name, url=self.URL, created_at=NOW, **in_words(disabled_why=FILTERED), disabled_at=NOW))
+        configure(notify_urls=self.URL, notify_secret=SECRET)
+
+        (listed,) = endpoints.listed().items
+
+        assert (listed.name, listed.state, len(listed.keys)) == (name, "disabled", 1)
+        assert listed.events == EVENTS_OF_SETTINGS  # a definition of an earlier build had none
+
+    def test_without_the_key_that_seals_messages_wait_and_none_is_sent_without_a_signature(
+        self, configure: Configure
+    ) -> None:
+        added()
+        key = store().read_bytes(seals.ENDPOINTS_KEY)
+        store().remove(seals.ENDPOINTS_KEY)
+        seals._kept_key_of_records.cache_clear()
+        configure(notify_urls=self.URL, notify_secret=SECRET)
+        name = name_of(self.URL)
+
+        announce(event())
+        announce(event("receipt-2"))
+        assert messages() == {"erp": ("pending", None), name: ("pending", None)}
+        with pytest.raises(Locked, match="has no key yet"):
+            signatures(name, NOW)
+
+        store().overwrite_bytes(key, seals.ENDPOINTS_KEY)
+        endpoints.listed()
+        assert signatures(name, NOW) == ["v1"]
+        assert kept_endpoints.find(name) == endpoint_of(name)
+
+
+def test_definition_of_an_endpoint_that_filtered_otherwise_is_restored_disabled(sqlite_installation: Settings) -> None:
+    """Else it would hear more than before."""
+    added()
+    former = endpoint_of("erp").model_dump(mode="json") | {"labels": {"branch": "12"}, "outages": [], "is_declared": 0}
+    sealed = kept_endpoints.sealed("erp", "definition", json.dumps(former))
+    store().overwrite_bytes(json.dumps({"format": 1, "sealed": sealed}).encode(), kept_endpoints.key_of("erp"))
+
+    endpoints.restore_endpoints(lambda *damaged: pytest.fail(str(damaged)))
+
+    view = endpoints.view("erp")
+    assert (view.state, "filtered by template or label" in (view.disabled_why or "")) == ("disabled", True)
 
 
 @ON_SQLITE
@@ -268,7 +353,7 @@ class TestMasterKey:
 
 @ON_SQLITE
 def test_definition_in_the_store_is_that_of_the_database() -> None:
-    added(labels={"branch": "12"}, headers={"X-Token": "hidden"}, rate_per_s=2)
+    added(sources=["north"], headers={"X-Token": "hidden"})
     endpoints.disable("erp", "dana@desk", NOW)
 
     (kept,) = kept_endpoints.kept(lambda *damaged: pytest.fail(str(damaged)))

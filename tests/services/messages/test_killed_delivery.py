@@ -14,7 +14,8 @@ from werkzeug import Request, Response
 from adapters.tables.messages import queues
 from models.messages.notification import Event, EventType, NotificationRow, NotificationState
 from services.messages.deliveries import deliver_due
-from services.messages.events import announce, known_endpoints
+from services.messages.events import announce
+from services.messages.known import known_endpoints
 from tests.conftest import LONGEST_S, Configure, wait_until
 from tests.killed import begun
 from tests.messages import SECRET

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pytest
 from sqlmodel import col, delete, select
@@ -25,9 +24,7 @@ from models.messages.notification import (
     Stage,
 )
 from models.said import Said, Sentence
-from services.messages.endpoints import remove
 from services.messages.events import event_row, message_to
-from services.views import message_list
 from tests.conftest import LONGEST_S
 from tests.messages import endpoint_of
 from tests.records import NOON, all_of, change
@@ -36,10 +33,9 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
 
 
-def added(name: str = "erp", rate_per_s: float | None = None) -> None:
+def added(name: str = "erp") -> None:
     with writing() as session:
-        row = EndpointRow(name=name, url=f"https://{name}.example/hook", created_at=NOON, rate_per_s=rate_per_s)
-        session.add(row)
+        session.add(EndpointRow(name=name, url=f"https://{name}.example/hook", created_at=NOON))
 
 
 def announced(number: int, at: datetime, endpoint: str = "erp") -> str:
@@ -98,27 +94,6 @@ def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
     assert rest == [each for each in planned if each != probe]
     endpoint = endpoint_of("erp")
     assert (endpoint.failing_since, endpoint.paused_until, endpoint.failing_messages) == (None, None, 0)
-    [outage] = endpoint.outages
-    last_at = attempts_made()[-1].attempted_at
-    assert (outage["since"], outage["until"]) == (friday.isoformat(), last_at.isoformat())
-    assert "503" in outage["error"]
-    total, hours = message_list.week_at("erp", last_at)
-    assert (total.number, [each.confirmed for each in (hours[0], hours[-3], hours[-1])]) == (143, [None, 0, 100])
-    assert total.confirmed == 1000 * len(planned) // 143 / 10  # one failure among many is not 100 of 100
-    announced(99, now)
-    for after, status_code in ((0, 400), (1, 200)):
-        delivered(now + after * MINUTE / 2, status_code)
-    assert endpoint_of("erp").outages == [outage]
-
-
-def test_outage_of_an_endpoint_ends_with_its_removal() -> None:
-    added()
-    announced(0, NOON)
-    delivered(NOON, 503)
-
-    remove("erp", "dana", NOON + HOUR)
-
-    assert [each["until"] for each in endpoint_of("erp").outages] == [(NOON + HOUR).isoformat()]
 
 
 def test_dead_endpoint_is_probed_by_one_message_at_a_time() -> None:
@@ -214,35 +189,6 @@ def test_retry_after_pauses_the_endpoint() -> None:
     assert len(queues.take_due("erp", NOON + 2 * HOUR, 16)) == 1
 
 
-@pytest.mark.parametrize("status_code", [429, 502, 504])
-def test_busy_endpoint_gets_messages_at_a_lower_pace_until_it_confirms_again(status_code: int) -> None:
-    added()
-    for number in range(100):
-        announced(number, NOON)
-    (taken,) = queues.take_due("erp", NOON, 1)
-    answered(taken, NOON, status_code)
-
-    assert endpoint_of("erp").pace_per_s == 5
-    (probe,) = queues.take_due("erp", NOON + MINUTE, 16)
-    answered(probe, NOON + MINUTE, 200)
-    slow = queues.take_due("erp", NOON + MINUTE, 4)
-    gaps = {later.not_before - earlier.not_before for earlier, later in pairwise(slow)}
-    assert {round(gap.total_seconds(), 3) for gap in gaps} == {round(1 / 6, 3)}
-    for each in slow:
-        answered(each, NOON + MINUTE, 200)
-    assert endpoint_of("erp").pace_per_s is None
-
-
-def test_rate_spreads_messages_over_time() -> None:
-    added(rate_per_s=0.5)
-    for number in range(30):
-        announced(number, NOON)
-
-    page = queues.take_due("erp", NOON, 64)
-
-    assert [(each.not_before - NOON).total_seconds() for each in page] == [2 * number for number in range(10)]
-
-
 @pytest.mark.usefixtures("installation")
 def test_taken_message_is_taken_once_until_its_claim_ends() -> None:
     added()
@@ -317,7 +263,7 @@ def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one(
     assert {each.attempts for each in stored} == {1}
     assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
     assert endpoint_of("erp").disabled_why == "the endpoint answered 410 Gone"
-    assert (endpoint_of("crm").failing_messages, endpoint_of("crm").pace_per_s) == (1, 5)
+    assert (endpoint_of("crm").failing_messages, endpoint_of("crm").failing_since) == (1, NOON)
 
 
 @pytest.mark.usefixtures("installation")
@@ -354,7 +300,7 @@ def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_th
 
 def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
     event = Event(EventType.STORE_DAMAGED, "event-1", NOON, b"{}")
-    former = EndpointRow(name="settings-12345678", url="https://old.example", is_declared=True, created_at=NOON)
+    former = EndpointRow(name="settings-12345678", url="https://old.example", created_at=NOON)
     notifications.plan(event_row(event), [message_to(former, event)])
     assert queues.endpoints_with_due(NOON) == ["settings-12345678"]
 
