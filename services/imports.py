@@ -1,352 +1,209 @@
-"""Takes saved payloads into the inbox, a batch at a time, by the same checks as the webhook, and archives them.
+"""Takes saved payloads into the inbox by the checks of the webhook, and archives them without a run for each.
 
-Progress is kept in the store, beside the results of the run, so that every worker can go on.
+What was taken in waits apart from the deliveries, so no sweep starts a run for it, and nobody is notified. A delivery
+of the same body goes before: its own run archives the body, and notifies.
 """
 
-import hmac
-import json
 import logging
-import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
-
-from pydantic import ValidationError
+from enum import StrEnum
 
 from adapters.files.saved import DAMAGE, Saved, SavedFile, payloads, saved_files
 from adapters.files.spool import translated
-from adapters.files.store import result_key, store
-from adapters.inbox import quarantine
+from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import Stopped, checkpoint
-from adapters.settings.digests import keyed_digest
 from adapters.settings.settings import settings
 from adapters.store import tombstones
 from adapters.store.objects import history
-from adapters.store.tombstones import known_digests
-from adapters.tables.runs import imports
-from adapters.tables.runs.imports import ImportAttempt, KnownReceipt
+from adapters.tables.runs import receipts
 from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
-from domain.runs import cause_of
 from models.archive.archive import State
-from models.errors import CellarError, Refused, Transient, Unreadable
-from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
-from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity
+from models.errors import CellarError, Code, Refused, Transient, Unreadable
+from models.runs.receipt import Delivery
+from services.custody.remembering import check_again
 from services.processing.completion import load, read_back, reconcile_findings
 from services.processing.persisting import persist
-from services.receipts import leave_inbox, stored_archive
+from services.receipts import stored_archive
 
-_AT_ONCE = 128
-_AT_ONCE_BYTES = 32 << 20
 _CHUNK_BYTES = 1 << 20
 
 
-def key_of_start(person: str, paths: Sequence[str], source: str | None) -> str:
-    """Return the key of the run of an import that a person starts from a shell, who may read anywhere.
+class Outcome(StrEnum):
+    """What became of a payload. `known`: it was received before. A payload that cannot be read is refused too."""
 
-    The key holds for one run: Prefect makes no second run of a key.
-    """
-    named = f"{secrets.token_hex(8)}:{person}"
-    return f"{_mark_of_start(named, paths, source)}:{named}"
-
-
-def started_by(key: str | None, paths: Sequence[str], source: str | None) -> str | None:
-    """Return the person who started the run of a key from a shell.
-
-    Anybody else who may act in Prefect starts runs without one; the person is then None.
-
-    Raises Refused if nobody did so, and a path is not below `CELLAR_IMPORTS_URL`.
-    """
-    mark, _, named = (key or "").partition(":")
-    if hmac.compare_digest(mark.encode(), _mark_of_start(named, paths, source).encode()):
-        return named.partition(":")[2]
-    folder = settings().imports_location
-    for each in paths:
-        place, root = (each, folder) if "://" in each + folder else (os.path.realpath(each), os.path.realpath(folder))
-        if place != root and not place.startswith(f"{root}/"):
-            detail = f"expected a path below {folder}, as CELLAR_IMPORTS_URL says; `cellar import PATH` reads any path"
-            raise Refused("FORBIDDEN", detail, where="paths", status=403)
-    return None
-
-
-def _mark_of_start(named: str, paths: Sequence[str], source: str | None) -> str:
-    return keyed_digest("import", json.dumps([named, *paths, source]))
-
-
-@dataclass(slots=True)
-class Batch:
-    """Payloads that were read. Their deliveries are in the inbox and registered; the import has to archive them.
-
-    `names`: where each receipt was found. `after`: the progress once the batch is archived.
-    """
-
-    deliveries: list[Delivery]
-    names: dict[str, str]
-    after: ImportProgress
-
-
-@dataclass(slots=True)
-class Reader:
-    """Reads the payloads below some locations in their order, from the position of an import on."""
-
-    locations: Sequence[str]
-    by: ImportAttempt
-    progress: ImportProgress
-    source: str = DEFAULT_SOURCE
-    _payloads: Iterator["_Read | ImportProblem"] | None = None
-    _file_end_bytes: int = 0
-    _place: ImportPosition | None = None
-    _done_bytes: int = 0
-
-    def measure(self) -> None:
-        """Check that every location can be read, and add up the bytes. Raises Refused if a location cannot be read."""
-        self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
-
-    def next_batch(self) -> Batch | None:
-        """Read, check and take in the next payloads; None after the last."""
-        read: list[_Read] = []
-        try:
-            problems = self._read_into(read)
-            return self._taken_in(read, problems) if read or problems else None
-        finally:
-            for each in read:
-                each.intake.discard()
-
-    def _read_into(self, read: list["_Read"]) -> list[ImportProblem]:
-        """Read the next payloads, and return the problems on the way."""
-        if self._payloads is None:
-            self._payloads = self._all()
-        problems, size_bytes = list[ImportProblem](), 0
-        for each in self._payloads:
-            checkpoint()
-            if isinstance(each, ImportProblem):
-                problems.append(each)
-            else:
-                read.append(each)
-                size_bytes += each.intake.size_bytes
-            if len(read) + len(problems) >= _AT_ONCE or size_bytes >= _AT_ONCE_BYTES:
-                break
-        return problems
-
-    def close(self) -> None:
-        """Close the file that is being read."""
-        if self._payloads is not None:
-            self._payloads.close()  # type: ignore[attr-defined]  # a generator
-            self._payloads = None
-
-    def _taken_in(self, read: Sequence["_Read"], problems: Sequence[ImportProblem]) -> Batch:
-        after = self.progress.model_copy(deep=True)
-        after.position, after.done_bytes = self._place, self._done_bytes
-        for problem in problems:
-            after.add(problem)
-        known = imports.known([each.intake.receipt_id for each in read], self.by.flow_run_id)
-        deliveries, names = list[Delivery](), dict[str, str]()
-        for each in read:
-            checkpoint()
-            receipt_id = each.intake.receipt_id
-            taken = _take_in(each, known.get(receipt_id), names, datetime.now(UTC), self.source)
-            if isinstance(taken, Delivery):
-                deliveries.append(taken)
-                names[receipt_id] = each.name
-            elif isinstance(taken, ImportProblem):
-                after.add(taken)
-            else:
-                after.count(taken)
-        imports.begin(deliveries, self.by, datetime.now(UTC), known_digests(each.reference for each in deliveries))
-        return Batch(deliveries, names, after)
-
-    def _all(self) -> Iterator["_Read | ImportProblem"]:
-        since = self.progress.position
-        is_found = since is None or not any(each.name == since.file for each in saved_files(self.locations))
-        for file in saved_files(self.locations):
-            done = 0
-            if since and not is_found:
-                is_found = file.name == since.file
-                done = since.payloads if is_found else -1
-            if done >= 0:
-                yield from self._of(file, done)
-            self._file_end_bytes += file.size_bytes
-            self._done_bytes = self._file_end_bytes
-
-    def _of(self, file: SavedFile, done: int) -> Iterator["_Read | ImportProblem"]:
-        """Yield the payloads of a file but the first `done`. Damage ends the file, and no other file."""
-        number = 0
-        try:
-            for number, saved in enumerate(payloads(file), start=1):
-                if number > done:
-                    self._place = ImportPosition(file=file.name, payloads=number)
-                    self._done_bytes = self._file_end_bytes + saved.read_bytes
-                    yield _read(saved)
-        except DAMAGE:
-            if number >= done:
-                yield _unread(file.name, "DAMAGED_FILE", "expected a whole tar, zip or gz file that is not encrypted")
-        except (FileNotFoundError, Unreadable):
-            yield _unread(file.name, "UNREADABLE", "expected a readable file; check its rights, and that it is there")
-
-
-@dataclass(slots=True)
-class _Read:
-    """A payload that was read. A small payload is in memory; a larger payload is in a part of the inbox already."""
-
-    name: str
-    intake: Intake = field(default_factory=Intake)
-    refused: Refused | None = None
-    scanner: Scanner = field(default_factory=Scanner)
-    held: list[bytes] = field(default_factory=list)
-
-    def take(self, chunk: bytes) -> None:
-        """Take the next chunk. Raises Transient if the disk does not take it."""
-        self.intake.digest(chunk)
-        self.held.append(chunk)
-        if self.intake.size_bytes > _CHUNK_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        """Check and write what is held in memory."""
-        for chunk in self.held:
-            if self.refused is None:
-                try:
-                    self.scanner.feed(chunk)
-                except Refused as refused:
-                    self.refused = refused
-        with translated():
-            self.intake.write(self.held)
-        self.held = []
-
-    def identity(self) -> Identity:
-        """Return by what people find the archive. Raises Refused if the body is no well-formed archive."""
-        if self.refused:
-            raise self.refused
-        return identity_of(self.scanner.close().document)
-
-
-def _read(saved: Saved) -> "_Read | ImportProblem":
-    read, limit_bytes = _Read(saved.name), settings().max_body_bytes
-    try:
-        while chunk := saved.stream.read(_CHUNK_BYTES):
-            checkpoint()
-            read.take(chunk)
-            if read.intake.size_bytes > limit_bytes:
-                read.intake.discard()
-                detail = f"expected at most {limit_bytes} bytes; raise CELLAR_MAX_BODY_BYTES for larger archives"
-                return _unread(saved.name, "TOO_LARGE", detail)
-    except BaseException:
-        read.intake.discard()
-        raise
-    return read
-
-
-def _take_in(
-    read: _Read, known: KnownReceipt | None, taken: dict[str, str], now: datetime, source: str
-) -> Delivery | ImportProblem | ImportOutcome:
-    """Accept a payload into the inbox, or quarantine it, unless it is archived already."""
-    before = known and known.delivery
-    if read.intake.receipt_id in taken:
-        return ImportOutcome.KNOWN
-    if known and known.state is State.COMPLETED:
-        return ImportOutcome.IMPORTED if before else ImportOutcome.KNOWN
-    read.write()
-    with translated():
-        try:
-            identity = read.identity()
-            if gone := tombstones.of_reference(identity.reference):
-                tombstones.count_returned(gone.digest, [now])
-                return _unread(
-                    "", "ERASED", f"its archive was erased, so it is left out; see the tombstone {gone.digest}"
-                )
-            if before:
-                again = replace(before, process_number=identity.process_number, template_id=identity.template_id)
-                read.intake.accept_again(again)
-                return again
-            headers = {"content-type": "application/json", "x-cellar-source": "import", "x-cellar-file": read.name}
-            return read.intake.accept(identity, now, headers, source)
-        except Refused as refused:
-            return _quarantined(read, refused, now, source)
-
-
-def _quarantined(read: _Read, refused: Refused, now: datetime, source: str) -> ImportProblem:
-    receipt_id = read.intake.receipt_id
-    if not quarantine.has_body(receipt_id):  # else a second import would change the time in the record
-        read.intake.quarantine(refused, now, process_in(read.scanner.beginning(MOST_BYTES)), source)
-    told = {"code": refused.code, "where": refused.where, "detail": refused.detail, "receipt_id": receipt_id}
-    return ImportProblem(path=read.name, outcome=ImportOutcome.REFUSED, **told)
-
-
-def _unread(name: str, code: str, detail: str) -> ImportProblem:
-    return ImportProblem(path=name, outcome=ImportOutcome.REFUSED, code=code, where="", detail=detail, receipt_id=None)
+    TAKEN_IN = "taken in"
+    KNOWN = "known"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A delivery that could not be archived now. The task of the cause is that of `process-archive`."""
+class Read:
+    """A payload that was read, or a damaged file. Its name and the reason repeat nothing else of the payload.
 
-    delivery: Delivery
-    cause: Cause
-    is_transient: bool
+    `receipt_id`: of a refused payload that is in quarantine. `done_bytes`: how many bytes of all files are read.
+    """
 
-
-def by_process(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
-    """Return deliveries with those of one process together and in order."""
-    in_order = sorted(deliveries, key=lambda each: (each.reference, each.delivery_id))
-    return [list(its) for _, its in groupby(in_order, lambda each: each.reference)]
-
-
-def archive(its: Iterable[Delivery]) -> list[Delivery | Failure]:
-    """Archive the deliveries of a process one after the other. A failure, in place of its delivery, stops no other."""
-    done = list[Delivery | Failure]()
-    for delivery in its:
-        checkpoint()
-        done.append(_failure(delivery) or delivery)
-    return done
+    path: str
+    outcome: Outcome
+    fault: Refused | None = None
+    receipt_id: str | None = None
+    done_bytes: int = 0
 
 
-def leave(delivery: Delivery) -> None:
-    """Write the history of a complete receipt into the store, and remove the receipt from the inbox. Idempotent."""
-    history.keep(delivery.reference, delivery.receipt_id)
-    leave_inbox(delivery.receipt_id)
+def take_in(locations: Sequence[str], source: str) -> Iterator[Read]:
+    """Take in the payloads at or below locations, and yield what became of each. Each is durable when it is yielded.
+
+    It may be repeated: what is taken in already is known.
+
+    Raises:
+        Refused: a location cannot be read.
+        Transient: inbox, database or a location does not answer.
+    """
+    known, done_bytes = {inbox.imported_receipt(each) for each in inbox.imported_names()}, 0
+    for file in saved_files(locations):
+        for read in _of_file(file, known, source):
+            yield Read(read.path, read.outcome, read.fault, read.receipt_id, done_bytes + read.done_bytes)
+        done_bytes += file.size_bytes
 
 
-def _failure(delivery: Delivery) -> Failure | None:
-    """Archive a delivery up to its completion, and return why it failed, if it did."""
-    reference, receipt_id, task = delivery.reference, delivery.receipt_id, "persist-files"
+def _of_file(file: SavedFile, known: set[str], source: str) -> Iterator[Read]:
+    """Yield the payloads of a file. Damage ends the file, and no other file."""
     try:
-        persist(reference, receipt_id)
-        task = "load-metadata"
-        archived = stored_archive(reference, receipt_id)
-        load(archived)
-        task = "reconcile-payments"
-        read_back(archived, reconcile_findings(archived).payload)
-    except Stopped:
-        raise
-    except Exception as error:  # every failure has a cause; the other archives go on
-        if not isinstance(error, CellarError):
-            logging.getLogger(__name__).exception("an archive of an import has failed in %s", task)
-        return Failure(delivery, cause_of(error, task), isinstance(error, Transient))
+        for saved in payloads(file):
+            yield _taken_in(saved, known, source)
+    except DAMAGE:
+        yield _unread(file.name, "DAMAGED_FILE", "expected a whole tar, zip or gz file that is not encrypted")
+    except (FileNotFoundError, Unreadable):
+        yield _unread(file.name, "UNREADABLE", "expected a readable file; check its rights, and that it is there")
+
+
+def _taken_in(saved: Saved, known: set[str], source: str) -> Read:
+    intake, scanner, limit_bytes = Intake(), Scanner(), settings().max_body_bytes
+    fault: Refused | None = None
+    try:
+        while chunk := saved.stream.read(_CHUNK_BYTES):
+            if intake.size_bytes + len(chunk) > limit_bytes:
+                detail = f"expected at most {limit_bytes} bytes; raise CELLAR_MAX_BODY_BYTES for larger archives"
+                return _unread(saved.name, "TOO_LARGE", detail, saved.read_bytes)
+            intake.digest(chunk)
+            with translated():
+                intake.write([chunk])
+            fault = fault or _fault_in(scanner, chunk)
+        receipt_id = intake.receipt_id
+        if receipt_id in known or _is_received(receipt_id):
+            return Read(saved.name, Outcome.KNOWN, done_bytes=saved.read_bytes)
+        with translated():
+            if not (fault := fault or _fault_of(intake, scanner, saved.name, source)):
+                known.add(receipt_id)
+                return Read(saved.name, Outcome.TAKEN_IN, done_bytes=saved.read_bytes)
+            if fault.code != "ERASED" and not quarantine.has_body(receipt_id):  # a second import adds no second record
+                intake.quarantine(fault, datetime.now(UTC), process_in(scanner.beginning(MOST_BYTES)), source)
+        name, kept_as = ("", None) if fault.code == "ERASED" else (saved.name, receipt_id)
+        return Read(name, Outcome.REFUSED, fault, kept_as, saved.read_bytes)
+    finally:
+        intake.discard()
+
+
+def _fault_in(scanner: Scanner, chunk: bytes) -> Refused | None:
+    try:
+        scanner.feed(chunk)
+    except Refused as refused:
+        return refused
     return None
 
 
-_NAME = "import.json"
+def _is_received(receipt_id: str) -> bool:
+    """Return whether a body is archived, or waits for its run."""
+    receipt = receipts.find(receipt_id)
+    return bool(receipt and receipt.state == State.COMPLETED) or inbox.is_queued(receipt_id)
 
 
-def kept_progress(flow_run_id: str) -> ImportProgress:
-    """Return the progress of an import; at the beginning, and where it is damaged, that of a new import.
-
-    An import that begins again changes nothing: what it has archived is known.
-    """
-    text = store().found_bytes(_key(flow_run_id))
+def _fault_of(intake: Intake, scanner: Scanner, name: str, source: str) -> Refused | None:
+    """Accept a body that was read, or return why it is refused."""
+    now = datetime.now(UTC)
     try:
-        return ImportProgress.model_validate_json(text) if text else ImportProgress()
-    except ValidationError:
-        return ImportProgress()
+        identity = identity_of(scanner.close().document)
+    except Refused as refused:
+        return refused
+    if gone := tombstones.of_reference(identity.reference):
+        tombstones.count_returned(gone.digest, [now])
+        return Refused("ERASED", f"its archive was erased, so it is left out; see the tombstone {gone.digest}")
+    headers = {"content-type": "application/json", "x-cellar-source": "import", "x-cellar-file": name}
+    intake.accept(identity, now, headers, source, is_imported=True)
+    return None
 
 
-def keep_progress(flow_run_id: str, progress: ImportProgress) -> None:
-    store().overwrite_bytes(progress.model_dump_json().encode(), _key(flow_run_id))
+def _unread(name: str, code: Code, detail: str, done_bytes: int = 0) -> Read:
+    return Read(name, Outcome.REFUSED, Refused(code, detail), done_bytes=done_bytes)
 
 
-def _key(flow_run_id: str) -> str:
-    return result_key(f"{flow_run_id}/{_NAME}")
+@dataclass(slots=True)
+class Drained:
+    """What became of imported bodies: how many are archived, how many get runs of their own, and why others stay."""
+
+    archived: int = 0
+    queued: int = 0
+    away: Transient | None = None
+
+    def add(self, other: "Drained") -> None:
+        self.archived, self.queued = self.archived + other.archived, self.queued + other.queued
+        self.away = other.away or self.away
+
+
+def archive(its: Iterable[Delivery]) -> Drained:
+    """Archive the imported bodies of a process, whose lease the caller holds, and notify nobody.
+
+    Each step may be repeated. What fails for good is queued for a run of its own, which says why. What fails for now
+    stays imported.
+    """
+    drained = Drained()
+    for delivery in its:
+        checkpoint()
+        try:
+            try:
+                drained.archived += _archived(delivery)
+            except (Stopped, Transient):
+                raise
+            except Exception as error:  # the run of its own says why; the other archives go on
+                if not isinstance(error, CellarError):
+                    logging.getLogger(__name__).exception("an imported archive has failed")
+                with translated():
+                    inbox.queue_imported(delivery)
+                drained.queued += 1
+        except Transient as away:
+            drained.away = away
+    return drained
+
+
+def _archived(delivery: Delivery) -> bool:
+    """Archive an imported body, unless that is done, or is left to the run of a delivery."""
+    reference, receipt_id, now = delivery.reference, delivery.receipt_id, datetime.now(UTC)
+    if _is_received(receipt_id):
+        inbox.remove_imported(delivery)
+        return False
+    digest = tombstones.known_digest(reference)
+    try:
+        receipts.register_all([delivery], digest)
+    except Refused:
+        if digest is None:
+            raise
+        tombstones.count_returned(digest, [delivery.received_at])
+        inbox.erase_these([receipt_id], [delivery.delivery_id])
+        return False
+    persist(reference, receipt_id)
+    archived = stored_archive(reference, receipt_id)
+    load(archived)
+    read_back(archived, reconcile_findings(archived).payload)
+    if inbox.is_queued(receipt_id):  # delivered meanwhile: its own run completes it, and notifies
+        inbox.remove_imported(delivery)
+        return False
+    receipts.set_state(receipt_id, State.COMPLETED, now)
+    history.keep(reference, receipt_id, is_archived=True)
+    check_again(reference)
+    inbox.remove_imported(delivery)
+    return True

@@ -32,6 +32,12 @@ def store() -> Storage:
 RESULTS_FOLDER = "results"
 
 
+def erase_results() -> None:
+    """Remove what earlier cellars kept of runs and imports, which nothing reads now."""
+    for key in [key for key, _ in store().listed(RESULTS_FOLDER)]:
+        store().erase(key)
+
+
 def result_key(name: str) -> str:
     """Return the key of what a run needs until it ends: the progress of an import. Earlier builds kept results here."""
     return f"{RESULTS_FOLDER}/{name}"

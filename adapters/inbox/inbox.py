@@ -1,9 +1,10 @@
 """The inbox: bodies on stable storage, from the acknowledgement until their archive is complete.
 
 It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per delivery, as
-DELIVERY_ID.json. `quarantine/` keeps the refused bodies (`quarantine.py`), `events/` the session events
-(`session_events.py`). The inbox is the queue of the system:
-nothing else remembers which deliveries were acknowledged and are not yet archived.
+DELIVERY_ID.json. `imported/` keeps what `cellar import` took in, as RECEIPT_ID.body and DELIVERY_ID.RECEIPT_ID.json: it
+gets no runs, and nobody is notified of it. `quarantine/` keeps the refused bodies (`quarantine.py`), `events/` the
+session events (`session_events.py`). The inbox is the queue of the system: nothing else remembers which deliveries were
+acknowledged and are not yet archived.
 
 Failures raise Transient, except that writing the part of an incoming body raises OSError.
 """
@@ -13,14 +14,16 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
+import structlog
 
 from adapters.files.storage import Storage
 from adapters.files.store import storage_at
@@ -32,6 +35,8 @@ from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
 from models.said import Sentence
+
+log = structlog.get_logger()
 
 _MOST_KNOWN_DELIVERIES = 20_000
 _RECORDS = "[0-9]*.json"
@@ -77,9 +82,17 @@ class Intake:
         return self._part
 
     def accept(
-        self, identity: Identity, received_at: datetime, headers: dict[str, str], source: str = DEFAULT_SOURCE
+        self,
+        identity: Identity,
+        received_at: datetime,
+        headers: dict[str, str],
+        source: str = DEFAULT_SOURCE,
+        *,
+        is_imported: bool = False,
     ) -> Delivery:
         """Put body and delivery on stable storage and return the delivery. Only then may it be acknowledged.
+
+        `is_imported`: they wait for the flow `import-archives`, outside the queue.
 
         Raises:
             OSError: the disk does not take the part.
@@ -89,7 +102,10 @@ class Intake:
             _delivery_id(received_at), self.receipt_id, identity.reference, received_at, self.size_bytes, headers,
             identity.process_number, identity.template_id, source,
         )  # fmt: skip
-        self.accept_again(delivery)
+        if is_imported:
+            self._become(_imported(), _imported_name(delivery), orjson.dumps(delivery))
+        else:
+            self.accept_again(delivery)
         return delivery
 
     def accept_again(self, delivery: Delivery) -> None:
@@ -153,12 +169,58 @@ def these_deliveries(ids: Iterable[str]) -> list[Delivery]:
 
 
 def has_body(receipt_id: str) -> bool:
+    return is_queued(receipt_id) or _imported().size(body_name(receipt_id)) is not None
+
+
+def is_queued(receipt_id: str) -> bool:
+    """Return whether a body waits as that of a delivery, and not of an import alone."""
     return _waiting().size(body_name(receipt_id)) is not None
 
 
-def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+@contextmanager
+def opened_body(receipt_id: str) -> Iterator[BinaryIO]:
     """Open a waiting body as a stream. Entering it raises FileNotFoundError if the body is not in the inbox."""
-    return _waiting().opened(body_name(receipt_id))
+    with ExitStack() as stack:
+        try:
+            body = stack.enter_context(_waiting().opened(body_name(receipt_id)))
+        except FileNotFoundError:
+            body = stack.enter_context(_imported().opened(body_name(receipt_id)))
+        yield body
+
+
+def imported_names() -> list[str]:
+    """Return the names of the records of what is imported and not archived yet, oldest first."""
+    return _imported().names(_RECORDS)
+
+
+def imported_receipt(name: str) -> str:
+    """Return the receipt id of the record of an imported body."""
+    return name.split(".")[-2]
+
+
+def imported(names: Iterable[str] | None = None) -> Iterator[Delivery]:
+    """Yield the deliveries of these records, or of all, that are imported and not archived yet, oldest first."""
+    return readable_of(_delivery, _imported(), imported_names() if names is None else names)
+
+
+def remove_imported(delivery: Delivery) -> None:
+    """Remove an imported delivery and its body. A body that is queued too stays in the queue."""
+    _imported().remove_all([_imported_name(delivery), body_name(delivery.receipt_id)])
+
+
+def queue_imported(delivery: Delivery) -> None:
+    """Let an imported body wait for a run of its own, as that of a delivery does."""
+    intake = Intake()
+    try:
+        for chunk in _imported().chunks(body_name(delivery.receipt_id)):
+            intake.digest(chunk)
+            intake.write([chunk])
+        intake.accept_again(delivery)
+    except FileNotFoundError:
+        log.error("the body of an imported archive is gone; import it again", receipt_id=delivery.receipt_id)
+    finally:
+        intake.discard()
+    remove_imported(delivery)
 
 
 def remove(delivery_ids: Iterable[str], *receipt_ids: str) -> None:
@@ -170,15 +232,18 @@ def erase(reference: str, receipt_ids: Iterable[str], delivery_ids: Iterable[str
     """Remove bodies and deliveries of an archive, with what a bucket has kept of them, and each other delivery of its
     process. Return for each until when a lock keeps it.
     """
-    others = [each for each in deliveries() if each.reference == reference]
+    others = [each for each in chain(deliveries(), imported()) if each.reference == reference]
     bodies = {*receipt_ids, *(each.receipt_id for each in others)}
     return erase_these(bodies, {*delivery_ids, *(each.delivery_id for each in others)})
 
 
 def erase_these(receipt_ids: Iterable[str], delivery_ids: Iterable[str]) -> list[datetime | None]:
     """Remove bodies, then deliveries, which lead to them, with what a bucket has kept of them. Returns as `erase`."""
-    names = (*map(body_name, receipt_ids), *(f"{each}.json" for each in delivery_ids))
-    return [_waiting().erase(each) for each in names]
+    receipt_ids = set(receipt_ids)
+    bodies = list(map(body_name, receipt_ids))
+    records = [each for each in imported_names() if imported_receipt(each) in receipt_ids]
+    kept = [_imported().erase(each) for each in (*bodies, *records)]
+    return kept + [_waiting().erase(each) for each in (*bodies, *(f"{each}.json" for each in delivery_ids))]
 
 
 def try_out() -> None:
@@ -198,7 +263,7 @@ def remove_leftovers() -> int:
     Creates the folders too: if two threads created a folder later, the second could go on before it is durable.
     """
     events = storage_at(f"{settings().inbox_location}/events")
-    folders = {_waiting().part_folder, events.part_folder, *quarantine.part_folders()}
+    folders = {_waiting().part_folder, _imported().part_folder, events.part_folder, *quarantine.part_folders()}
     with suppress(OSError):  # /readyz reports it
         for folder in folders:
             make_folder(folder)
@@ -207,6 +272,14 @@ def remove_leftovers() -> int:
 
 def _waiting() -> Storage:
     return storage_at(f"{settings().inbox_location}/waiting")
+
+
+def _imported() -> Storage:
+    return storage_at(f"{settings().inbox_location}/imported")
+
+
+def _imported_name(delivery: Delivery) -> str:
+    return f"{delivery.delivery_id}.{delivery.receipt_id}.json"
 
 
 @lru_cache(_MOST_KNOWN_DELIVERIES)

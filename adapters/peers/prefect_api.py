@@ -4,7 +4,7 @@ It uses plain HTTP, not Prefect's client: so the receiver starts fast and small,
 client's retries do not multiply those of the sweep.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,6 @@ from models.runs.receipt import DEFAULT_SOURCE, Identity, Trigger
 from models.said import Sentence
 
 DEPLOYMENT = "process-archive/archive"
-IMPORT_DEPLOYMENT = "import-archives/import-archives"
 BATCH_DEPLOYMENT = "drive-batch/batch"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
@@ -163,16 +162,6 @@ async def is_attempted(receipt_id: str, attempt: int) -> bool:
 
 def _key_of(receipt_id: str, attempt: int) -> str:
     return f"{receipt_id}:{attempt}"
-
-
-async def create_import(paths: Sequence[str], source: str | None, key: str) -> FlowRun:
-    """Create a run that imports what is saved at some paths and URLs, and came from a source. Its key says who started
-    it.
-
-    Raises Transient if Prefect is down, slow or hung, or does not have the deployment yet.
-    """
-    its = {"source": source} if source else {}
-    return await _create(IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its, "idempotency_key": key})
 
 
 async def read_run(flow_run_id: str) -> FlowRun:

@@ -42,7 +42,6 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     locations = {
         "inbox_url": settings.inbox_location,
         "store_url": settings.store_location,
-        "imports_url": settings.imports_location,
         "settlements_url": settings.settlements_location,
         "lake_url": settings.lake_location,
         "backup_url": settings.backup_location,

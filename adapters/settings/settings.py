@@ -182,10 +182,6 @@ class Settings(BaseSettings):
     """apprise URLs (mail, Slack, Teams, …) of the people who get alerts about failures, outages and deadlines; see
     docs/people.md. Default: none.
     """
-    imports_url: str | None = Field(None, repr=False)
-    """Folder or `s3://…` URL below which `import-archives` reads if it is started in Prefect; `cellar import` reads
-    anywhere. Default: `imports` in the data folder.
-    """
     max_body_bytes: int = Field(2 << 30, ge=1)
     """Maximum size of a body. Larger requests are refused with 413."""
     body_timeout_s: float = Field(60, gt=0)
@@ -315,10 +311,6 @@ class Settings(BaseSettings):
     @cached_property
     def store_location(self) -> str:
         return self._location(self.store_url, "store")
-
-    @property
-    def imports_location(self) -> str:
-        return self._location(self.imports_url, "imports")
 
     @property
     def spool_dir(self) -> Path:

@@ -1,9 +1,7 @@
-"""`cellar import`: lets the worker import saved archives, and shows how far it is."""
+"""`cellar import`: takes saved archives into the inbox, and shows how far it is."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,117 +9,70 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
-from cli.options import person
-from cli.terminal import Folds, Json, cell, console, print_fitted
-from models.errors import Refused, Transient
-from models.runs.imports import ImportProgress
+from adapters.files import bucket
+from adapters.files.saved import saved_files
+from cli.terminal import Folds, Json, console, print_fitted
+from models.errors import Refused
+from models.runs.receipt import DEFAULT_SOURCE
 from services import sources
-from services.imports import kept_progress, key_of_start
+from services.imports import Outcome, Read, take_in
 
-_LOOK_S = 1.0
-_SAID_EACH_S = 10
-_PATIENCE_S = 300
-_INTERRUPTED = 130
-_HEADS = ("path", "outcome", "code", Folds("where"), Folds("detail"))
+_MOST_PROBLEMS = 1000
+_HEADS = ("path", "code", Folds("where"), Folds("detail"))
 
 
 def import_archives(
-    paths: Annotated[
-        list[str],
-        typer.Argument(help="Payload files, folders, tar and zip files that the worker can read, or s3:// prefixes."),
-    ],
+    paths: Annotated[list[str], typer.Argument(help="Payload files, folders, tar and zip files, or s3:// prefixes.")],
     *,
     source: Annotated[str | None, typer.Option(help="Name of the source that sent them.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Import archives that an older receiver saved. Skips payloads that are archived already. Notifies nobody.
+    """Import archives that an older receiver saved. Skips payloads that were received already. Notifies nobody.
 
-    The worker imports them in a run of `import-archives`, which continues after Ctrl-C.
-    Exits with 1 if a payload was refused or has failed.
+    Takes them into the inbox, where the next run of `import-archives` begins to archive them within a minute.
+    Exits with 1 if a payload was refused. After Ctrl-C, the same command goes on.
     """
     try:
         if source:
             sources.check_known(source)
     except Refused as refused:
         raise typer.BadParameter(refused.detail, param_hint="--source") from refused
-    absolute = [each if "://" in each else str(Path(each).absolute()) for each in paths]  # the worker is elsewhere
-    run = asyncio.run(create_import(absolute, source, key_of_start(person(), absolute, source)))
-    try:
-        with _shown(run) as show:
-            ended = asyncio.run(_until_ended(run, show))
-    except KeyboardInterrupt:
-        typer.echo(f"The import goes on in the worker. To stop it, cancel {run_url(run.flow_run_id)}", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
-    progress = kept_progress(run.flow_run_id)
-    _print(ended, progress, as_json=as_json)
-    if ended.state != "Completed":
+    with bucket.patient():
+        counts, problems = _taken_in([each if "://" in each else str(Path(each).absolute()) for each in paths], source)
+    _print(counts, problems, as_json=as_json)
+    if counts[Outcome.REFUSED]:
         raise typer.Exit(1)
 
 
-async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
-    """Show the progress until the run has ended. Prefect or the store may be away for a few minutes.
-
-    Raises Transient if Prefect or the store was away for longer.
-    """
-    away_s, said = 0.0, ""
-    while not run.ended:
-        await asyncio.sleep(_LOOK_S)
-        try:
-            run = await read_run(run.flow_run_id)
-            if run.waits_until and run.message != said:
-                said = run.message
-                typer.echo(said, err=True)
-            show(await asyncio.to_thread(kept_progress, run.flow_run_id))
-            away_s = 0
-        except Transient:
-            away_s += _LOOK_S
-            if away_s >= _PATIENCE_S:
-                raise
-    return run
-
-
-@contextmanager
-def _shown(run: FlowRun) -> Iterator[Callable[[ImportProgress], None]]:
-    """Yield a function that shows the progress: as a bar on a terminal, else as a line every ten seconds."""
-    terminal = Console(stderr=True, markup=False, emoji=False)
-    terminal.print(f"Run {run.flow_run_id}: {run_url(run.flow_run_id)}", soft_wrap=True)
-    if not terminal.is_terminal:
-        yield _lines(terminal)
-        return
+def _taken_in(paths: list[str], source: str | None) -> tuple[Counter[Outcome], list[Read]]:
+    """Take payloads in, show the progress on a terminal, and return the counts and the first problems."""
+    counts, problems = Counter[Outcome](), list[Read]()
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=terminal, transient=True) as bar:
-        task = bar.add_task("waits for a worker", total=None)
-        yield lambda now: bar.update(
-            task, completed=now.done_bytes, total=now.total_bytes or None, description=str(now)
-        )
+    terminal = Console(stderr=True, markup=False, emoji=False)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        task = bar.add_task("", total=sum(each.size_bytes for each in saved_files(paths)) or None)
+        for read in take_in(paths, source or DEFAULT_SOURCE):
+            counts[read.outcome] += 1
+            if read.fault and len(problems) < _MOST_PROBLEMS:
+                problems.append(read)
+            bar.update(task, completed=read.done_bytes, description=_text(counts))
+    return counts, problems
 
 
-def _lines(terminal: Console) -> Callable[[ImportProgress], None]:
-    looks = 0
-
-    def _say(now: ImportProgress) -> None:
-        nonlocal looks
-        looks += 1
-        if looks % _SAID_EACH_S == 0:
-            terminal.print(f"{now.share:.0%}: {now}", soft_wrap=True)
-
-    return _say
+def _text(counts: Counter[Outcome]) -> str:
+    return ", ".join(f"{counts[each]:,} {each}" for each in Outcome)
 
 
-def _print(run: FlowRun, progress: ImportProgress, *, as_json: bool) -> None:
+def _print(counts: Counter[Outcome], problems: list[Read], *, as_json: bool) -> None:
+    rows = [(read.path, read.fault.code, read.fault.where, read.fault.detail) for read in problems if read.fault]
     if as_json:
-        counts = progress.model_dump(mode="json", include={"imported", "known", "refused", "failed", "problems"})
-        place = {"flow_run_id": run.flow_run_id, "state": run.state, "url": run_url(run.flow_run_id)}
-        typer.echo(json.dumps(place | counts, indent=2))
+        listed = [dict(zip(("path", "code", "where", "detail"), row, strict=True)) for row in rows]
+        typer.echo(json.dumps({each.name.lower(): counts[each] for each in Outcome} | {"problems": listed}, indent=2))
         return
-    if progress.problems:
-        rows = [(each.path, each.outcome, each.code, each.where, each.detail) for each in progress.problems]
+    if rows:
         print_fitted(console(), _HEADS, rows)
-    if progress.refused + progress.failed > len(progress.problems):
+    if counts[Outcome.REFUSED] > len(rows):
         console().print("These are the first. `cellar quarantine list` shows every refused payload.")
-    console().print(f"{progress}.", highlight=False)
-    if progress.failed:
-        console().print("A failed archive waits in the inbox. A run of its own tries it again soon.")
-    if run.state != "Completed" and progress.is_clean:
-        typer.echo(f"cellar import: the run is {run.state}: {cell(run.message)}", err=True)
+    console().print(f"{_text(counts)}.", highlight=False)
+    if counts[Outcome.TAKEN_IN]:
+        console().print("The worker archives them from the next minute on.")

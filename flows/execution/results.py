@@ -13,8 +13,8 @@ from prefect import Flow, get_run_logger, runtime
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.filesystems import WritableFileSystem
 
-from adapters.files.store import RESULTS_FOLDER, result_key, store
-from adapters.platform.cancellation import checkpoint, in_thread
+from adapters.files.store import erase_results
+from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs, task_results
 from domain.messages.summaries import UNDELIVERED
@@ -73,25 +73,15 @@ def remove_forgotten_results(now: datetime) -> int:
 
     Return the number of runs.
 
-    A run that our history does not know resumes nothing: its results are errors. The store has the progress of imports,
-    and the results of earlier builds.
+    A run that our history does not know resumes nothing: its results are errors. What earlier cellars kept in the store
+    is removed too.
     """
     since = now - timedelta(days=settings().prefect_retention_days)
     kept = task_results.flow_run_ids()
     forgotten = kept - runs.begun_since(kept, since)
     task_results.remove(forgotten)
-    return len(forgotten | _removed_from_store(since))
-
-
-def _removed_from_store(since: datetime) -> set[str]:
-    found = {key.split("/")[1]: key.count("/") > 1 for key, _ in store().listed(RESULTS_FOLDER)}
-    # The database is asked after the store is listed: a run is recorded before it has a result.
-    forgotten = found.keys() - runs.begun_since(found, since)
-    for name in forgotten:
-        checkpoint()
-        remove = store().remove_folder if found[name] else store().remove
-        remove(result_key(name))
-    return forgotten
+    erase_results()
+    return len(forgotten)
 
 
 async def saved_block() -> StoredResults:

@@ -27,7 +27,7 @@ from prefect.tasks import Task, exponential_backoff
 from adapters.observation.metrics import TASK_SECONDS
 from adapters.observation.tracing import span
 from flows.execution.results import RESULTS
-from models.access import Action, Caller, Outcome, Role
+from models.access import Action, Caller, Role
 from models.errors import CellarError, System, Transient, Unexpected
 from models.messages.notification import Event
 from models.said import Sentence
@@ -129,14 +129,9 @@ def starter() -> Caller:
     return Caller(f"{PREFECT} ({name})" if name else PREFECT, Role.OWNER)
 
 
-def record_start(action: Action, person: str | None = None, outcome: Outcome = "allowed") -> None:
-    """Record that a person started this run, in which they choose archives. Raises Transient, as a page does.
-
-    Args:
-        person: who did so from a shell. None: Prefect alone may know.
-    """
-    caller = Caller(person, Role.OWNER) if person else starter()
-    record(caller, action, outcome=outcome, detail={"flow": flow_run.flow_name, "flow_run_id": flow_run.id})
+def record_start(action: Action) -> None:
+    """Record that a person started this run, in which they choose archives. Raises Transient, as a page does."""
+    record(starter(), action, detail={"flow": flow_run.flow_name, "flow_run_id": flow_run.id})
 
 
 def emit(events: Iterable[Event]) -> None:

@@ -23,6 +23,7 @@ from adapters.peers import prefect_api
 from flows.deliver_messages import deliver, deliver_messages
 from flows.execution.engine import BY_ITSELF, Execution, Interruption
 from flows.find_missing import find_missing, search
+from flows.import_archives import drain, import_archives
 from flows.import_reports import import_reports, new_reports
 from flows.notify_people import notify_people, send_letters
 from flows.publish_tables import publish, publish_tables
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 _WORKS: Mapping[str, Callable[..., Coroutine[Any, Any, list[Any]]]] = {
     deliver_messages.name: deliver,
     find_missing.name: search,
+    import_archives.name: drain,
     import_reports.name: new_reports,
     notify_people.name: send_letters,
     publish_tables.name: publish,

@@ -218,12 +218,12 @@ class Worker:
         structlog.contextvars.bind_contextvars(flow_run_id=flow_run_id)  # the task of each run has a context of its own
         began_s = time.monotonic()
         try:
-            with _surviving("the end of a run is not reported to Prefect; the run is recovered"):
+            way = pausing(self._giving_way.pause) if is_in_bulk(execution) else nullcontext()
+            with _surviving("the end of a run is not reported to Prefect; the run is recovered"), way:
                 is_ours = not await self._housekeeping.leaves_no_run(execution)
                 is_ours = is_ours and await take(self._client, execution.flow_run.id)
                 if is_ours:
-                    way = pausing(self._giving_way.pause) if is_in_bulk(execution) else nullcontext()
-                    with suppress(Abort, Pause, Interrupted), way:
+                    with suppress(Abort, Pause, Interrupted):
                         await execution.run()
                     _log_end(execution, time.monotonic() - began_s)
                 if execution.is_over or not is_ours:

@@ -255,7 +255,7 @@ class RefusedRow(SQLModel, table=True):
 
 class Trigger(StrEnum):
     """What started a run. `rerun`: a person. `bulk`: a bulk re-run. `retry`: a further attempt of the same flow run.
-    `import`: a person who takes in saved archives; one flow run archives many receipts.
+    `import`: an import by an earlier cellar, whose flow run archived many receipts.
     """
 
     WEBHOOK = "webhook"

@@ -19,7 +19,7 @@ from models.store.fixity import EMPTY_FOLDER
 
 _AT_ONCE = 16
 _IN_MEMORY_BYTES = 8 << 20
-_WRITE_ONCE = re.compile(r"archives/.*/v\d+/content/|events/bodies/|(waiting|quarantine)/[0-9a-f]{64}\.body$")
+_WRITE_ONCE = re.compile(r"archives/.*/v\d+/content/|events/bodies/|(waiting|imported|quarantine)/[0-9a-f]{64}\.body$")
 """Keys whose bytes never change. A file under another key is read again in each pass."""
 _TEMPORARY = re.compile(r"spool/|(.*/)?\.[0-9a-f]+\.part$|(.*/)?\.probe$")
 

@@ -78,7 +78,7 @@ class _Search:
     def waits(self, process: ProcessId) -> bool:
         """Return whether a body of the process waits in the inbox: it has arrived, also before it has a row."""
         if self._waiting is None:
-            self._waiting = {(each.source, each.reference) for each in inbox.deliveries()}
+            self._waiting = {(each.source, each.reference) for each in chain(inbox.deliveries(), inbox.imported())}
         return process.reference is not None and (process.source, process.reference) in self._waiting
 
 

@@ -18,7 +18,7 @@ from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
 from adapters.database.transactions import read_all, read_one, reading, writing
 from adapters.files.spool import remove_leftovers
-from adapters.files.store import RESULTS_FOLDER, store
+from adapters.files.store import erase_results, store
 from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
@@ -32,13 +32,12 @@ from models.erasures import TombstoneRow
 from models.errors import System, Transient
 from models.messages.notification import EventRow, EventType, NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
-from models.runs.imports import ImportProgress
-from models.runs.receipt import DeliveryRow, RunRow
+from models.runs.receipt import RunRow
 from models.said import Sentence
 from models.store.happened import NotedRow
 from services.erasure import lines
 from services.erasure.redacting import redact, redact_findings
-from services.erasure.spellings import is_in, redacted_text, spellings
+from services.erasure.spellings import redacted_text, spellings
 from services.erasure.traces import REMOVED, Named, named_by, names
 from services.messages import events
 
@@ -167,7 +166,7 @@ def _remove_files(named: Named, *, in_prefect: bool) -> datetime | None:
     kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
-    _remove_from_imports(named)
+    erase_results()  # an import of an earlier cellar may name it
     if in_prefect:
         redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
         prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)
@@ -177,28 +176,6 @@ def _remove_files(named: Named, *, in_prefect: bool) -> datetime | None:
 def _left(named: Named, *kept: datetime | None) -> Left | None:
     until = max(filter(None, kept), default=None)
     return Left(ocfl.object_key(named.reference).rpartition("/")[0], until) if until else None
-
-
-def _remove_from_imports(named: Named) -> None:
-    """Take an archive out of the progress of imports, where its files are named: a name may be its reference."""
-    receipt_ids = {*named.receipt_ids, *(receipt_id for _, receipt_id in named.refused)}
-    of_deliveries = read_all(select(DeliveryRow.headers).where(DeliveryRow.reference == named.reference))
-    names = {each.get("x-cellar-file") for each in of_deliveries}
-
-    def is_its(path: str) -> bool:
-        return path in names or is_in(path, named.reference)
-
-    for key in [key for key, _ in store().listed(RESULTS_FOLDER) if key.endswith("import.json")]:
-        progress = ImportProgress.model_validate_json(store().read_bytes(key))
-        before = progress.model_copy(deep=True)
-        progress.problems = [
-            each for each in progress.problems if each.receipt_id not in receipt_ids and not is_its(each.path)
-        ]
-        if progress.position and is_its(progress.position.file):  # a killed import reads all files again
-            progress.position.file = named.digest
-        if progress != before:
-            store().overwrite_bytes(progress.model_dump_json().encode(), key)
-        store().erase_earlier(key)
 
 
 def _remove_rows(named: Named) -> None:

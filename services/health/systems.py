@@ -40,7 +40,7 @@ _LATE = timedelta(minutes=5)
 _OLD_ANCHOR = timedelta(days=2)
 _OLD_BACKUP, _OLD_DRILL = timedelta(days=2), timedelta(days=40)
 _VERIFY = "verify-archives"
-_FREQUENT = ("sweep-inbox", "deliver-messages", "find-missing", "notify-people", "import-reports")
+_FREQUENT = ("sweep-inbox", "deliver-messages", "find-missing", "notify-people", "import-reports", "import-archives")
 """Housekeeping that leaves a run only of what it did, of its first failure, and of the first success after that."""
 
 

@@ -14,8 +14,15 @@ def run_until(writes: int, reference: str, receipt_id: str) -> None:
     asyncio.run(process_archive(reference, receipt_id))
 
 
-def import_until(writes: int, source: str) -> None:
+def take_in_until(writes: int, location: str) -> None:
+    from services.imports import take_in  # noqa: PLC0415 -- likewise
+
+    count_writes(Countdown(writes))
+    list(take_in([location], "default"))
+
+
+def drain_until(writes: int) -> None:
     from flows.import_archives import import_archives  # noqa: PLC0415 -- likewise
 
     count_writes(Countdown(writes))
-    asyncio.run(import_archives([source]))
+    asyncio.run(import_archives())

@@ -81,7 +81,7 @@ def recent_durations(since: datetime) -> list[float]:
     """Return how many seconds the last archives took: in bulk re-runs, else in single runs.
 
     A bulk re-run measures from the request for a run until its end was noticed: as the next archives will take.
-    An import archives many at once, so its times say nothing about a single run.
+    An import by an earlier cellar archived many at once, so its times say nothing about a single run.
     """
     of_items = select(BatchItemRow.started_at, BatchItemRow.ended_at).where(
         col(BatchItemRow.state) == ItemState.COMPLETED, _IS_ARCHIVE, col(BatchItemRow.ended_at) > since

@@ -40,7 +40,7 @@ FOLDERS: Mapping[str, str] = {
     "events": "lines of its session events are replaced by their digests, and its large bodies removed",
     "anchors": "leaves that name it are replaced by their digests",
     "links": "names a receipt whose link a person revoked, by its digest, so that the link stays closed",
-    "results": "what the progress of an import says of it is removed",
+    "results": "what earlier cellars left there is removed, since nothing reads it",
     "settlements": "reports have fingerprints in place of secrets; findings about no archive that name it are redacted",
     "access-log": "names an archive by the keyed digest of its reference alone",
     "endpoints": "nothing of an archive",
@@ -51,6 +51,7 @@ FOLDERS: Mapping[str, str] = {
     "identities": "nothing of an archive",
     "spool": "files of killed writers; a sweep removes what is older than a day",
     "inbox/waiting": "its bodies and the records of its deliveries are removed",
+    "inbox/imported": "its imported bodies and their records are removed",
     "inbox/quarantine": "its refused bodies and their records are removed",
     "inbox/events": "its session events enter the store within a minute; what is left is known by its tombstone",
 }

@@ -22,6 +22,7 @@ from sqlmodel import select
 
 from adapters.database.noted import note_rows
 from adapters.database.transactions import writing
+from adapters.files.store import result_key, store
 from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.observation.log import reference_digest
@@ -41,7 +42,6 @@ from models.messages.notification import EndpointRow, EventRow, NotificationAtte
 from models.payments import PaymentKeyRow
 from models.people import ActionKind, SavedViewRow
 from models.runs.batch import BatchKind
-from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
 from models.runs.receipt import Identity, Leased, LeaseRow, RefusedRow, TaskResultRow
 from models.search import DerivedRow, FacetValueRow, Kind
 from models.settlements.settlement import SettlementCandidateRow
@@ -56,7 +56,6 @@ from services import derived, holds, triage
 from services.batches import batches
 from services.completeness import finding_missing
 from services.completeness.session_events import take_in
-from services.imports import keep_progress
 from services.payments import discrepancies
 from services.people import actions
 from services.receipts import leave_inbox
@@ -85,7 +84,7 @@ _WORDS = """
     document name, document text, document form, document metadata, document attachment, certificate,
     card brand, acquirer, card token, provider reference, provider transaction,
     unknown member, address of a page, changed member, member of the first version,
-    request id of a delivery, user agent of a delivery, imported file, refused file, file an import ended with,
+    request id of a delivery, user agent of a delivery, imported file, file that waits, file an import ended with,
     event before the archive, large event, event without a reference, event after the archive, refused body,
     reason of a dismissal, reason of an explanation, reason of a hold, reason of a release, reason about a missing,
     exporter, answer of an endpoint, warning, message of many, result of a task,
@@ -366,23 +365,8 @@ def _plant_people(receipt_id: str) -> None:
         session.add(ConditionRow(kind="archive", subject=REFERENCE, code="FILE_DAMAGED", **condition))
         session.add(ConditionRow(kind="store", subject="", code="NOT_AS_ANCHORED", **condition))
         session.add(LeaseRow(kind=Leased.PROCESS, subject=REFERENCE, holder="gone", expires_at=NOON))
-    keep_progress(
-        RUN,
-        ImportProgress(
-            position=ImportPosition(file=f"{_V['file an import ended with']} {REFERENCE}.zip", payloads=1),
-            problems=[
-                ImportProblem(
-                    path=path, outcome=ImportOutcome.FAILED, code="C", where="", detail="d", receipt_id=receipt
-                )
-                for path, receipt in (
-                    (f"{REFERENCE}.json", None),
-                    (f"{_V['imported file']}.json", None),
-                    (f"{_V['refused file']}.json", receipt_id),
-                    (f"{OTHER}.json", None),
-                )
-            ],
-        ),
-    )
+    ended_with = f"{_V['file an import ended with']} {REFERENCE}.zip"
+    store().overwrite_bytes(json.dumps({"position": ended_with}).encode(), result_key(f"{RUN}/import.json"))
 
 
 def _plant_decisions() -> None:
@@ -428,6 +412,10 @@ def _plant_arrivals() -> None:
     for number, sent in enumerate((json.dumps(nameless).encode(), large), 6):
         journaled([sent], NOON + timedelta(seconds=number))
         take_in(session_events.batches())
+    intake, waits = Intake(), sample_body(REFERENCE, note=_V["file that waits"])
+    intake.digest(waits)
+    intake.write([waits])
+    intake.accept(Identity(REFERENCE), NOON, {}, is_imported=True)
     intake = Intake()
     intake.digest(REFUSED)
     intake.write([REFUSED])

@@ -21,16 +21,14 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables.open_conditions import open_conditions
-from adapters.tables.runs.imports import ImportAttempt
 from domain.archive.found_process import FoundProcess
 from models.completeness.processes import SessionEventRow, SessionEventType
 from models.erasures import TombstoneRow
 from models.errors import Refused, Transient
-from models.runs.imports import ImportProgress
 from models.runs.receipt import Identity, Trigger
 from models.store.condition import DerivedCode
+from services import imports
 from services.completeness.session_events import take_in
-from services.imports import Reader
 from services.triggering.refused import list_all_refused, release_all
 from services.triggering.trigger import together, trigger
 from tests.conftest import Configure, make_tables
@@ -122,17 +120,18 @@ def test_nothing_of_an_erased_archive_comes_back_however_it_comes(tmp_path: Path
     _take_all()
 
     _check()
+    _intake(sample_body(GONE, note=5)).accept(Identity(GONE), NOON + timedelta(hours=2), {}, is_imported=True)
+    assert imports.archive(inbox.imported()) == imports.Drained()
     (kept,) = [store().read_bytes(key) for key, _ in store().listed("events")]
     assert kept.count(b"\n") == 1
     saved = tmp_path / "saved.json"
     saved.write_bytes(sample_body(GONE, note=4))
-    batch = Reader([str(saved)], ImportAttempt("run", 1), ImportProgress()).next_batch()
-    assert batch is not None
-    assert [(each.code, each.path) for each in batch.after.problems] == [("ERASED", "")]
+    [read] = imports.take_in([str(saved)], "default")
+    assert (read.fault and read.fault.code, read.path) == ("ERASED", "")
     saved.unlink()
     assert _places(GONE) == []
     (found,) = [each for each in open_conditions() if each.code == DerivedCode.ERASED_RETURNED]
-    assert found.count == RETURNS + 1
+    assert found.count == RETURNS + 2
 
 
 @pytest.mark.usefixtures("sqlite_installation")

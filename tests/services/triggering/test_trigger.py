@@ -31,14 +31,12 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.objects import history
-from adapters.tables.runs import imports, receipts, runs
-from adapters.tables.runs.imports import ImportAttempt
+from adapters.tables.runs import receipts, runs
 from models.access import CELLAR
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
-from models.errors import Conflict, System, Transient
-from models.runs.receipt import DEFAULT_SOURCE, Cause, Delivery, Identity, RunState, Trigger
-from models.said import verbatim
+from models.errors import Conflict, Transient
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RunState, Trigger
 from services.custody.objects import object_of
 from services.custody.verifying import verify_object
 from services.processing.persisting import persist
@@ -272,20 +270,6 @@ def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> Non
     assert second != run
     assert receipts.get(first.receipt_id).state == "received"
     assert triggered(arrived(body, minute=2)) == second
-
-
-def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes) -> None:
-    delivery, import_attempt = arrived(body), ImportAttempt("import-1", 1)
-    imports.begin([delivery], import_attempt, NOON, {})
-    away = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the store is away"))
-    imports.give_up({delivery.receipt_id: away}, import_attempt, RunState.FAILED, NOON)
-    flow_run_id = run_of(delivery, Trigger.SWEEP)
-    recorded(flow_run_id, delivery, None)
-    runs.wait(flow_run_id, 1, System.STORE, NOON, away)
-
-    run = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
-
-    assert run.flow_run_id == flow_run_id
 
 
 def test_sweep_restarts_runs_that_crashed_or_were_deleted(body: bytes) -> None:
