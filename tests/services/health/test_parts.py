@@ -31,7 +31,7 @@ NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(days=3)
 FAULTS = {
     "search": "not all found",
-    "inbox": "the oldest for 60 min",
+    "inbox": "receipts that wait: 1, the oldest for ",
     "ClamAV": "ConnectionRefusedError",
     "last anchor": "cellar anchor",
     "last comparison": "cellar anchor",
