@@ -121,7 +121,6 @@ _COMMANDS = [
     Later("up", "cli.programs.up:up", NO_CONTENT),
     Later("api", "cli.programs.api:api", NO_CONTENT),
     Later("worker", "cli.programs.worker:worker", NO_CONTENT),
-    Later("logs", "cli.programs.logs:logs", NO_CONTENT),
     Later("simulate", "cli.simulation.simulate:simulate", NO_CONTENT),
     Later("list", "cli.archives.archives:list_archives", "list_archives"),
     Later("show", "cli.archives.archive_page:show", "read_archive"),

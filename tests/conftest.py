@@ -332,18 +332,8 @@ def serving_prefect(home: Path, port: int, origins: str) -> Iterator[str]:
     """A real Prefect server whose setting of allowed origins is `origins`; the URL of its API."""
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     environment |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins}
-    command = [
-        sys.executable,
-        "-m",
-        "cli.programs.prefect_server",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    with running(command, environment, home / "server.log"):
+    environment |= {"PREFECT_SERVER_API_PORT": str(port)}
+    with running([sys.executable, "-m", "cli.programs.prefect_server"], environment, home / "server.log"):
         url = f"http://127.0.0.1:{port}/api"
         wait_until(lambda: answers(f"{url}/health"))
         yield url

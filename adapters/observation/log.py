@@ -4,18 +4,14 @@ Lines of structlog and of the standard library's logging have one format. Both c
 `bind_contextvars` has set for a request or a run. No line has a process's reference: it may be somebody's number.
 """
 
-import atexit
 import hashlib
 import io
 import json
 import logging
 import os
-import stat
 import sys
-import threading
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
@@ -23,38 +19,7 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation, human_renderer
-
-
-class PrintedLines(io.TextIOBase):
-    """A stream in place of standard output or standard error. Each line that ends becomes a line of the log."""
-
-    encoding = "utf-8"
-    errors = "backslashreplace"
-
-    def __init__(self, descriptor: int, level: int) -> None:
-        self._descriptor = descriptor
-        self._level = level
-        self._log = structlog.get_logger()
-        self._begun = ""
-        self._lock = threading.RLock()
-        atexit.register(self.write, "\n")
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        """Return the descriptor behind it, for traces of the interpreter itself (`faulthandler`)."""
-        return self._descriptor
-
-    def write(self, text: str) -> int:
-        with self._lock:
-            *ended, self._begun = (self._begun + text).split("\n")
-        for line in ended:
-            if line.strip():
-                self._log.log(self._level, line.rstrip())
-        return len(text)
-
+from adapters.observation.log_file import PROGRAM_VARIABLE, human_renderer
 
 _LOST = (OSError, ValueError, AttributeError)
 """What a write raises. `sys.stderr` is None, which has no `write`, in a process that was started with `2>&-`."""
@@ -70,18 +35,17 @@ class _StandardError(io.StringIO):
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
-        self.stream: TextIO | None = None  # standard error before `PrintedLines` took its place
 
     def write(self, text: str) -> int:
         try:
-            return (self.stream or sys.stderr).write(text)
+            return sys.stderr.write(text)
         except _LOST:
             self._count()
             return len(text)
 
     def flush(self) -> None:
         try:
-            (self.stream or sys.stderr).flush()
+            sys.stderr.flush()
         except _LOST:
             self._count()
 
@@ -121,6 +85,7 @@ def set_up_log(lowest: int = logging.INFO) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
+        *([_by(name)] if (name := os.environ.get(PROGRAM_VARIABLE)) else []),
     ]
     # A processor, since a logger that has written a line keeps the class that was configured then.
     _PROCESSORS[:] = [*([_from(lowest)] if lowest > logging.INFO else []), *shared, renderer]
@@ -134,11 +99,14 @@ def set_up_log(lowest: int = logging.INFO) -> None:
     adopt_loggers()
     logging.getLogger().addHandler(_HANDLER)
     stamina.instrumentation.set_on_retry_hooks(())  # a retry that succeeds is not logged; the caller reports a failure
-    log, stream = os.environ.get(LOG_FILE_VARIABLE), sys.stderr
-    if log and stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        _STANDARD_ERROR.stream = sys.stderr
-        sys.stdout, sys.stderr = PrintedLines(1, logging.INFO), PrintedLines(2, logging.WARNING)
-        follow_rotation(Path(log))
+
+
+def _by(program: str) -> Processor:
+    def name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["program"] = program
+        return event
+
+    return name
 
 
 def _from(lowest: int) -> Processor:
@@ -162,11 +130,6 @@ def adopt_loggers() -> None:
     for logger in [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]:
         if isinstance(logger, logging.Logger):
             logger.handlers[:] = [_HANDLER if _is_printed(each) else each for each in logger.handlers]
-
-
-def handler() -> logging.Handler:
-    """Return the handler of the standard library's lines, for a library that is configured by name."""
-    return _HANDLER
 
 
 def _standard_format(shared: list[Processor], renderer: Processor) -> logging.Formatter:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.observation.log_files import open_log
+from adapters.observation.log_file import open_log
 from adapters.peers.addresses import tls_context
 from models.errors import Transient
 

@@ -87,7 +87,7 @@ def prefect_server_environment(settings: Settings) -> dict[str, str]:
     return {
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": port,
-        # `--port` alone does not reach the UI: it would call port 4200 and show nothing.
+        # The port alone does not reach the UI: it would call port 4200 and show nothing.
         "PREFECT_SERVER_UI_API_URL": settings.prefect_url,
         "PREFECT_SERVER_API_AUTH_STRING": settings.active_prefect_auth_string() or "",
     }

@@ -1,5 +1,5 @@
-"""The embedded Prefect server: Prefect's own command, with IMMEDIATE SQLite transactions and less work for a run, and
-closed to foreign web pages.
+"""The embedded Prefect server: Prefect's own application on the host and port of Prefect's settings, with IMMEDIATE
+SQLite transactions and less work for a run, and closed to foreign web pages.
 
 Prefect begins most of its transactions deferred. A deferred transaction that reads before it writes fails at once if
 another transaction has written in between, whatever the busy time-out, and Prefect answers 503: under load, above all
@@ -24,10 +24,10 @@ from adapters.observation.log import set_up_log
 from adapters.platform.imports import uncollected
 
 with uncollected():
+    import uvicorn
     from docket import Docket
     from fastapi.dependencies import utils
-    from prefect.cli import app
-    from prefect.server.api import server
+    from prefect.server.api.server import create_app
     from prefect.server.database.orm_models import Deployment, FlowRun, WorkQueue
     from prefect.server.database.query_components import AioSqliteQueryComponents, AsyncPostgresQueryComponents
     from prefect.server.events.schemas.events import Event, ReceivedEvent
@@ -36,7 +36,14 @@ with uncollected():
     from prefect.server.models.work_queues import mark_work_queues_ready
     from prefect.server.orchestration.global_policy import EnsureFlowRunStateTimestampIsUnique
     from prefect.server.orchestration.rules import BaseUniversalTransform
-    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_CORS_ALLOWED_ORIGINS
+    from prefect.settings import (
+        PREFECT_API_DATABASE_CONNECTION_URL,
+        PREFECT_SERVER_API_HOST,
+        PREFECT_SERVER_API_KEEPALIVE_TIMEOUT,
+        PREFECT_SERVER_API_PORT,
+        PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
+        PREFECT_SERVER_LOGGING_LEVEL,
+    )
     from prefect.types._datetime import now
     from sqlalchemy import Result, event
     from sqlalchemy.dialects import postgresql, sqlite
@@ -47,7 +54,6 @@ with uncollected():
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import PlainTextResponse
     from starlette.types import ASGIApp, Receive, Scope, Send
-    from uvicorn.config import LOGGING_CONFIG
 
 
 class _Cursor(aiosqlite.AsyncAdapt_aiosqlite_cursor):
@@ -166,43 +172,34 @@ def _own_pages_only(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     return answer
 
 
-def close_to_others() -> None:
-    """Let the server answer only to `127.0.0.1`, `localhost` and the hosts of Prefect's setting of allowed origins.
+def _closed(app: ASGIApp) -> ASGIApp:
+    """Let an application answer only to `127.0.0.1`, `localhost` and the hosts of Prefect's setting of allowed origins.
 
     Pages may call it only from these origins.
     """
-    create_app = server.create_app
-
-    def closed(*, final: bool = False, **named: Any) -> ASGIApp:
-        made: Any = create_app(final=final, **named)
-        # Clients of before Prefect 3.6.19 named no content type. A request without one is no JSON.
-        api, older = made.api_app, "default_content_type"
-        api.user_middleware = [each for each in api.user_middleware if older not in str(each.kwargs.get("dispatch"))]
-        # Only the listening app is final. The server's own parts call their apps in memory, under an invented host.
-        return _closed(made) if final else made
-
-    server.create_app = closed  # type: ignore[assignment]
-
-
-def _closed(made: ASGIApp) -> ASGIApp:
     named = PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")
     origins = {origin for each in named if (origin := each.strip().rstrip("/"))}
     hosts = {urlsplit(origin).hostname or origin for origin in origins}
     # cellar's own programs call the server at the last two hosts, even if an operator names other origins.
-    return TrustedHostMiddleware(_own_pages_only(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
+    return TrustedHostMiddleware(_own_pages_only(app, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
 
 
-def log_in_our_format() -> None:
-    """Let uvicorn's lines have the format of all other lines, and a time with zone. Prefect cannot change this."""
-    handlers = LOGGING_CONFIG["handlers"]
-    handlers |= {name: {"()": "adapters.observation.log.handler"} for name in handlers}
-    set_up_log()
-
-
-if __name__ == "__main__":
-    log_in_our_format()
+def main() -> None:
+    """Serve until a signal comes."""
     execute_directly()
     read_once()
     leave_out()
-    close_to_others()
-    app()
+    app = create_app(final=True)  # sets up Prefect's own log, too
+    set_up_log()
+    uvicorn.run(
+        _closed(app),
+        host=PREFECT_SERVER_API_HOST.value(),
+        port=PREFECT_SERVER_API_PORT.value(),
+        timeout_keep_alive=PREFECT_SERVER_API_KEEPALIVE_TIMEOUT.value(),
+        log_config=None,
+        log_level=PREFECT_SERVER_LOGGING_LEVEL.value().lower(),
+    )
+
+
+if __name__ == "__main__":
+    main()

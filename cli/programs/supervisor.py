@@ -1,6 +1,6 @@
 """Supervises programs: starts them, watches them, restarts them with back-off, stops them all.
 
-Each program has its own session, so that Ctrl-C reaches only the supervisor, and appends to `<name>.log`. A program
+Each program has its own session, so that Ctrl-C reaches only the supervisor, and appends to the one log. A program
 gets SIGTERM when the supervisor ends in any way, SIGKILL included. The next start ends a program that survives even
 that, and knows it by a mark in its environment (`adapters.platform.processes`).
 """
@@ -21,17 +21,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.observation.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate, text_of
+from adapters.observation.log_file import PROGRAM_VARIABLE, SharedLog
 from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient
 
 _ORPHANS_END_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.1
-_LOG_LOOK_S = 2.0
-_OWN_LOG = "up.log"
-_LAST_LINES = 15
-_LAST_BYTES = 8 << 10
 _MOST_KILLED = 3
 _KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 0}
 """How a program ends that somebody has killed: by such a signal, or well, once the signal has asked it to."""
@@ -109,9 +105,10 @@ class Supervisor:
     signal ends the wait for them. A block that a signal has cancelled ends without an error.
     """
 
-    def __init__(self, log_folder: Path, tell: Callable[[str], None]) -> None:
-        self._log_folder = log_folder
-        self._print = tell
+    def __init__(self, log: Path, show: Callable[[str], None]) -> None:
+        """Let all append to a log. `show` gets each line of it, in a thread."""
+        self._path = log
+        self._show = show
         self._children: list[_Child] = []
         self._tasks: list[asyncio.Task[None]] = []
         # Held while a child is started or orphans are ended: a child between its fork and its entry in the list looks
@@ -122,14 +119,14 @@ class Supervisor:
 
     async def __aenter__(self) -> Self:
         adopt_orphans()
-        self._log_folder.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = SharedLog(self._path.absolute(), self._show)
         body = asyncio.current_task()
         assert body is not None  # noqa: S101  # a coroutine always runs in a task
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # SIGHUP stays ignored under nohup. SIGINT is handled even in a shell's background job, which ignores it.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop_asked, body)
-        self._supervise("the check of the logs' size", self._bound_logs)
         return self
 
     async def __aexit__(
@@ -145,11 +142,12 @@ class Supervisor:
             await self._stop(self._children[-1])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)
+        self._log.close()
         return asked and isinstance(error, asyncio.CancelledError)
 
     async def start(self, program: Program) -> None:
         """Start a program. Its watch begins when `until` has found it ready."""
-        child = _Child(program, self._log_folder.absolute() / f"{program.name}.log")
+        child = _Child(program, self._log)
         self._children.append(child)
         await self._spawn(child)
 
@@ -170,9 +168,9 @@ class Supervisor:
                 self._supervise(f"the watch over {name}", partial(self._keep_running, child))
                 return
             if time.monotonic() >= deadline:
-                raise Transient(f"{name} was not ready within {within_s:g} s. {child.last_words()}")
+                raise Transient(f"{name} was not ready within {within_s:g} s. {self._where()}")
             await asyncio.sleep(_LOOK_AGAIN_S)
-        raise Transient(f"{name} ended with {child.outcome()} before it was ready. {child.last_words()}")
+        raise Transient(f"{name} ended with {child.outcome()} before it was ready. {self._where()}")
 
     async def run(self, program: Program) -> None:
         """Run a program to its end. Raises Transient if the program failed."""
@@ -181,17 +179,16 @@ class Supervisor:
         await child.process.wait()
         self._children.remove(child)
         if child.process.returncode:
-            raise Transient(f"{program.name} ended with {child.outcome()}. {child.last_words()}")
+            raise Transient(f"{program.name} ended with {child.outcome()}. {self._where()}")
 
     def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(supervised(name, loop)))
 
-    def _tell(self, what: str, last_words: str = "") -> None:
-        """Report to the person, and to `up.log`. A full disk or a closed terminal prevents neither restart nor stop."""
-        with suppress(OSError):
-            self._print(f"{what} {last_words}".rstrip())
-        with suppress(OSError):
-            append_line(self._log_folder / _OWN_LOG, what)
+    def _tell(self, what: str) -> None:
+        self._log.append("up", what)
+
+    def _where(self) -> str:
+        return f"Its lines are above, and in {self._log.path}."
 
     async def _keep_running(self, child: "_Child") -> None:
         pause = 0.0
@@ -204,7 +201,7 @@ class Supervisor:
         pause = next_pause(pause, child.age_s())
         when = f"in {pause:g} s" if pause else "at once"
         ended = f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s"
-        self._tell(f"{ended} and starts again {when}.", child.last_words())
+        self._tell(f"{ended} and starts again {when}.")
         await self._end_orphans()
         while True:
             await asyncio.sleep(pause)
@@ -246,14 +243,6 @@ class Supervisor:
             await end_children(ours, within_s=0 if self._hurry.is_set() else _ORPHANS_END_WITHIN_S)
             reap(ours)
 
-    async def _bound_logs(self) -> None:
-        """Bound each log: a large log is renamed to `<name>.log.1`, and its program begins a new file."""
-        while True:
-            await asyncio.sleep(_LOG_LOOK_S)
-            for child in self._children:
-                with suppress(OSError):  # the disk is full, or the log was removed: the next check is soon
-                    child.bound_log()
-
     def _stop_asked(self, body: asyncio.Task[None]) -> None:
         if self._stopping:
             self._hurry.set()
@@ -267,29 +256,24 @@ class Supervisor:
 
 
 class _Child:
-    """A program with its process and its log, which outlives restarts of the program and of cellar."""
+    """A program with its process."""
 
     process: Process
 
-    def __init__(self, program: Program, log: Path) -> None:
+    def __init__(self, program: Program, log: SharedLog) -> None:
         self.program = program
         self._log = log
-        self._log_start = 0
-        self._is_rotated = False
-        """Whether the log was renamed since the last start. The last words may then lie in the renamed file."""
         self._started = 0.0
 
     async def spawn(self) -> None:
-        with os.fdopen(open_log(self._log), "ab") as output:
-            self._log_start, self._is_rotated = output.tell(), False
-            self.process = await asyncio.create_subprocess_exec(
-                *command_of_child(self.program.command),
-                env=dict(self.program.environment) | {LOG_FILE_VARIABLE: str(self._log)},
-                stdin=DEVNULL,
-                stdout=output,
-                stderr=STDOUT,
-                start_new_session=True,
-            )
+        self.process = await asyncio.create_subprocess_exec(
+            *command_of_child(self.program.command),
+            env=dict(self.program.environment) | {PROGRAM_VARIABLE: self.program.name},
+            stdin=DEVNULL,
+            stdout=self._log.descriptor,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
         self._started = time.monotonic()
 
     @property
@@ -311,35 +295,6 @@ class _Child:
     def outcome(self) -> str:
         code = self.process.returncode
         return f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
-
-    def last_words(self) -> str:
-        """Return the last lines of output since the last start, and the path of the log."""
-        try:
-            lines = self._last_lines()
-        except OSError as error:
-            return f"Its log {self._log} cannot be read: {error.strerror}."
-        if not lines:
-            return f"It has written nothing to {self._log} since its start."
-        return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])
-
-    def _last_lines(self) -> list[str]:
-        start = 0 if self._is_rotated else self._log_start
-        last = _end_of(self._log, start)
-        if self._is_rotated and len(last) < _LAST_BYTES:
-            last = _end_of(older(self._log)[0], 0) + last
-        return "\n".join(map(text_of, last.decode(errors="replace").splitlines())).splitlines()[-_LAST_LINES:]
-
-    def bound_log(self) -> None:
-        if rotate(self._log):
-            self._is_rotated = True
-
-
-def _end_of(log: Path, start: int) -> bytes:
-    """Return the last bytes of a file from `start` on. A person may have emptied the file since."""
-    size = log.stat().st_size
-    with log.open("rb") as file:
-        file.seek(max(size - _LAST_BYTES, start if start <= size else 0))
-        return file.read()
 
 
 def _why_not(listener: Listener, error: OSError) -> str:

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from adapters.inbox.restore_mark import check_complete
+from adapters.observation.log_file import human_text
 from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
 from adapters.peers.receiver import local_url
@@ -65,13 +68,25 @@ async def _up(settings: Settings, console: Console) -> None:
         # Programs that a killed supervisor has left hold our ports and would answer in place of ours.
         await end_marked("=".join(_mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
         require_free(_listeners(settings))
-        async with Supervisor(settings.data_dir.absolute() / "logs", console.print) as supervisor:
+        async with Supervisor(_log(settings), partial(_show, console)) as supervisor:
             await _start(settings, supervisor, console)
             for line in await _refused_endpoints(settings):
                 console.print(line)
             console.print(_welcome(settings, time.monotonic() - began, shows_secrets=console.is_terminal))
             await asyncio.Event().wait()
     console.print("Everything is stopped.")
+
+
+def _log(settings: Settings) -> Path:
+    return settings.data_dir.absolute() / "logs" / "up.log"
+
+
+def _show(console: Console, line: str) -> None:
+    """Show a line of a program: for people on a terminal, else as it is."""
+    if console.is_terminal:
+        console.print(Text.from_ansi(human_text(line)))
+    else:
+        print(line, flush=True)  # noqa: T201 -- a console of rich ends its thread when the output is closed
 
 
 async def _start(settings: Settings, supervisor: Supervisor, console: Console) -> None:
@@ -115,8 +130,7 @@ def _bring_prefect_database(settings: Settings) -> None:
 
 
 def _prefect_server(settings: Settings) -> Program:
-    command = [sys.executable, "-P", "-m", "cli.programs.prefect_server", "server", "start"]
-    command += ["--host", "127.0.0.1", "--port", str(settings.prefect_port)]
+    command = [sys.executable, "-P", "-m", "cli.programs.prefect_server"]
     environment = _environment(settings, prefect_server_defaults(settings), prefect_server_environment(settings))
     return Program("prefect", command, environment)
 
@@ -230,7 +244,7 @@ cellar is up after {took_s:.1f} s.
   Console     {settings.receiver_url}/console/
   Prefect UI  {settings.prefect_ui_url}{_login_of_prefect(settings)}
   Metrics     {url}/metrics
-  Logs        {settings.data_dir.absolute() / "logs"}
+  Log         {_log(settings)}
 
 Send it an archive:
 
@@ -269,12 +283,11 @@ def _read_by_shell(variable: str, configured: Sequence[str], path: Path) -> str:
 
 
 def _about_the_worker(settings: Settings) -> str:
-    log = settings.data_dir.absolute() / "logs" / "worker.log"
     if settings.prefect_api_url is None:
-        return f"Read {log} and the log of Prefect beside it, then start again; a busy machine may only need more time."
+        return "Read the lines of Prefect there too, then start again; a busy machine may only need more time."
     where = f"Prefect at {settings.prefect_ui_url}"
     what_to_do = "check PREFECT_API_URL and PREFECT_API_AUTH_STRING, and its clock against the clock of this machine"
-    return f"The worker registers with {where}: {what_to_do}. The whole log is {log}."
+    return f"The worker registers with {where}: {what_to_do}."
 
 
 @contextmanager

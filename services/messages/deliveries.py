@@ -172,7 +172,7 @@ class _Page:
                 await asyncio.shield(in_thread(queues.release, self._left))
 
     async def _send_in_turn(self) -> None:
-        unbind_contextvars("flow_run_id")  # else `cellar logs` takes the lines about all these processes for one's
+        unbind_contextvars("flow_run_id")  # it is no run of these processes
         while self._left:
             taken = self._left.pop()
             reference = taken.message.reference

@@ -27,7 +27,7 @@ WITHOUT_JSON = {"up", "api", "worker", "explain", "open"}
 """
 
 OF_NO_CONTENT = {
-    *("up", "api", "worker", "logs", "simulate", "open", "status", "migrate", "backup"),
+    *("up", "api", "worker", "simulate", "open", "status", "migrate", "backup"),
     *("restore", "people test"),
     *("verify", "anchor", "rebuild", "rotate-keys"),
 }

@@ -89,14 +89,6 @@ def test_status_says_that_something_failed(after_a_bad_night: Running) -> None:
     assert "NOT_REPAIRABLE" in _said(after_a_bad_night, "status", status=1)
 
 
-def test_logs_show_the_way_of_one_process(after_a_bad_night: Running) -> None:
-    said = _said(after_a_bad_night, "logs", FAILED[0])
-
-    for event in ("archive received", "run started", "run ended"):
-        assert event in said
-    assert FAILED[0] not in said
-
-
 def test_dry_run_shows_what_a_bulk_re_run_would_do(after_a_bad_night: Running) -> None:
     said = _said(after_a_bad_night, "rerun", "--failed", "--cause", "NOT_REPAIRABLE", "--dry-run")
 

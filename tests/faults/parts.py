@@ -114,15 +114,16 @@ def ending(parts: Sequence[Part]) -> Iterator[None]:
 
 def prefect_part(folder: Path, port: int, environment: Mapping[str, str]) -> Part:
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "cli.programs.prefect_server", "server", "start", "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "cli.programs.prefect_server"]
     environment = {
         **environment,
         "PREFECT_HOME": str(folder),
+        "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "*",
     }
     url = f"http://127.0.0.1:{port}/api/health"
-    return Part("prefect", [*command, "--port", str(port)], environment, folder, lambda: answers(url))
+    return Part("prefect", command, environment, folder, lambda: answers(url))
 
 
 def s3_part(folder: Path, port: int) -> Part:

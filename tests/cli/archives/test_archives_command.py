@@ -298,15 +298,12 @@ class TestRerun:
         ["rerun", "--failed", "--dry-run", "--until"],
         ["endpoints", "messages", "--since"],
         ["endpoints", "redeliver", "--dry-run", "--until"],
-        ["logs", "--since"],
     ],
     ids=" ".join,
 )
 def test_every_option_of_a_time_takes_a_day_and_an_age_and_refuses_an_impossible_day(
     cellar: Cellar, three: list[str], arguments: list[str]
 ) -> None:
-    (settings().data_dir / "logs").mkdir(exist_ok=True)
-    (settings().data_dir / "logs" / "up.log").touch()
     for text in ("yesterday", "7d", "2026-11-24"):
         ended = cellar(*arguments, text)
         assert ended.status != 2, ended.errors

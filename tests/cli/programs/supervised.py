@@ -24,6 +24,7 @@ def note(what):
     with open("notes", "a") as notes:
         notes.write(f"{name} {what} {time.monotonic()}\\n")
 def stopped(number, frame):
+    print(name + " stops", flush=True)
     note("stopped")
     if not stubborn:
         sys.exit(0)
@@ -54,7 +55,7 @@ def drive() -> None:
 
 
 async def _drive(programs: list[tuple[str, list[str], float]]) -> None:
-    async with Supervisor(Path("logs"), typer.echo) as supervisor:
+    async with Supervisor(Path("logs/up.log"), typer.echo) as supervisor:
         for name, arguments, stop_within_s in programs:
             command = [sys.executable, "-c", PROGRAM, name, *arguments]
             await supervisor.start(Program(name, command, os.environ, stop_within_s))

@@ -67,7 +67,7 @@ def test_killed_receiver_starts_again_and_its_counters_go_on(tmp_path: Path, con
         receiver_processes=2, port=free_port(), webhook_secrets=SECRET, api_tokens=TOKEN, PREFECT_API_URL=closed_url()
     )
     url, root = f"http://127.0.0.1:{made.port}", str(Path(__file__).parents[3])
-    command = [sys.executable, "-c", _UP, str(tmp_path / "logs")]
+    command = [sys.executable, "-c", _UP, str(tmp_path / "logs" / "up.log")]
     with running(command, os.environ | {"PYTHONPATH": root}, tmp_path / "up.output") as up:
         wait_until(lambda: processes(url) == 2)
         send(url, "before")

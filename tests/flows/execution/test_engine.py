@@ -15,14 +15,11 @@ import pytest
 from docket import Docket
 from fastapi.dependencies import utils
 from prefect import flow_engine
-from prefect.cli import _server_utils
 from prefect.client.schemas.objects import FlowRun
-from prefect.server.api import server, workers
-from prefect.server.api.clients import BaseClient
+from prefect.server.api import workers
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.orm_models import FlowRun as FlowRunRow
 from prefect.server.database.orm_models import Log, WorkQueue
-from prefect.server.events.clients import PrefectServerEventsAPIClient
 from prefect.server.events.schemas.events import Event, ReceivedEvent
 from prefect.server.models import flow_runs
 from prefect.server.models.work_queues import mark_work_queues_ready
@@ -158,7 +155,6 @@ def test_what_serves_no_client_of_ours_is_left_out(monkeypatch: pytest.MonkeyPat
     assert asyncio.run(marks()) == [True, False, True]
     assert {"mark_work_queues_ready", "mark_deployments_ready"} <= vars(workers).keys()
     assert "await run_in_threadpool(call, **solved_result.values)" in inspect.getsource(utils.solve_dependencies)
-    assert "async def default_content_type(" in inspect.getsource(server.create_api_app)
 
 
 def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_once() -> None:
@@ -174,11 +170,3 @@ def test_run_is_read_with_state_queue_and_pool_in_one_statement_and_an_event_onc
     assert read == ReceivedEvent(**read.model_dump())
     text = read.model_dump_json().encode()
     assert ReceivedEvent.model_validate_json(text) is ReceivedEvent.model_validate_json(text) == read
-
-
-def test_only_the_listening_app_is_created_as_final() -> None:
-    """`cli.programs.prefect_server` closes the final app to other hosts. The server calls other apps in memory."""
-    source = inspect.getsource(_server_utils._run_in_foreground)
-    assert source.index("from prefect.server.api.server import create_app") < source.index("app=create_app(final=True,")
-    assert "create_app()" in inspect.getsource(BaseClient.__init__)
-    assert "create_app()" in inspect.getsource(PrefectServerEventsAPIClient.__init__)
