@@ -42,7 +42,9 @@ TIMES = {
     "archive.completed_at",
     "delivery.delivery_id",
     "discrepancy_event.at",
+    "endpoint.actions",
     "endpoint.created_at",
+    "endpoint.keys",
     "event.at",
     "event.body",
     "notification.delivered_at",
@@ -50,7 +52,7 @@ TIMES = {
     "notification.planned_at",
     "receipt.completed_at",
 }
-"""Columns with a time, with a text that has one, or with a random id."""
+"""Columns with a time, with a text that has one, with a random id, or with what is sealed by a random number."""
 
 
 @pytest.mark.parametrize(
