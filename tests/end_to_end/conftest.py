@@ -23,14 +23,13 @@ from tests.installations import installed
 from tests.samples import sample_body
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
-PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NAMED = "quagga"
 """A template that people have named."""
-AWAY, FOR_RETRY, FOR_RETRY_IN_UI = "away", "for-retry", "for-retry-in-ui"
-"""Partners whose endpoints are down at first. Each is a source of one archive, by whose reference it is named.
+FOR_RETRY_IN_UI = "for-retry-in-ui"
+"""A partner whose endpoint is down at first: a source of one archive, by whose reference it is named.
 
-The endpoints of the last two ask for an hour's pause, so that only Retry delivers.
+The endpoint asks for an hour's pause, so that only Retry delivers.
 """
 
 
@@ -91,7 +90,7 @@ class Endpoint:
     """
 
     def __init__(self, server: HTTPServer) -> None:
-        self.down = {AWAY, FOR_RETRY, FOR_RETRY_IN_UI}
+        self.down = {FOR_RETRY_IN_UI}
         self.confirmed: list[str] = []
         self.messages: list[bytes] = []
         self.of_partners: list[tuple[str, str]] = []
@@ -115,7 +114,7 @@ class Endpoint:
     def _answer_of_partner(self, request: Request) -> Response:
         partner = request.path.rpartition("/")[2]
         if partner in self.down:
-            return Response(status=503, headers={} if partner == AWAY else {"Retry-After": "3600"})
+            return Response(status=503, headers={"Retry-After": "3600"})
         self.of_partners.append((partner, json.loads(request.data)["data"]["reference"]))
         return Response()
 

@@ -4,10 +4,7 @@ import hashlib
 import json
 import subprocess
 
-from playwright.sync_api import expect
-
 from tests.conftest import wait_until
-from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import NAMED, Endpoint, Running, have_ended
 from tests.samples import PDF, PNG, sample_body
 
@@ -66,18 +63,3 @@ def test_title_stands_behind_the_login_only(up: Running, endpoint: Endpoint) -> 
     written |= {"link": link.encode(), "messages": b"".join(endpoint.messages)}
     assert [name for name, found in written.items() if person.encode() in found or branch.encode() in found] == []
     assert {"messages", "prefect"} <= {name.partition(".")[0] for name, found in written.items() if b"titled" in found}
-
-
-@needs_chromium
-def test_public_link_opens_in_a_browser_without_personal_data(up: Running) -> None:
-    reference = "תיק-7/שכירות"
-    link = up.send(sample_body(reference))["document"]["public_link"]
-    archive = up.read_until(reference, have_ended(runs=1))
-
-    with page() as browser:
-        browser.goto(link)
-        expect(browser.get_by_role("heading", name="The archive is completed.")).to_be_visible()
-        text = browser.inner_text("body")
-
-    assert all(each["sha256"] in text for each in archive["files"])
-    assert [each for each in (reference, "client", "john", "SOMEFILENAME1") if each in text] == []

@@ -1,6 +1,5 @@
 """Clicks Retry, Run and Cancel in Prefect's own UI, in a real browser, against `cellar up`."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from adapters.store import ocfl
 from adapters.tables.runs import leases
 from flows.execution.engine import BY_ITSELF
 from tests.conftest import wait_until
@@ -19,7 +17,7 @@ from tests.samples import sample_body
 
 pytestmark = needs_chromium
 
-COMPLETE, LONG, FAILING = "תיק-9/מכר", "ui-cancel", "ui-failing"
+COMPLETE, LONG = "תיק-9/מכר", "ui-cancel"
 
 
 @pytest.fixture(scope="module")
@@ -92,27 +90,6 @@ def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, b
     )
     browser.goto(second["url"])
     expect(browser.get_by_text("Completed", exact=True).first).to_be_visible()
-
-
-def test_retry_continues_at_the_failed_task_once_its_cause_is_gone(up: Running, browser: Page) -> None:
-    stranger = up.folder / "data" / "store" / ocfl.object_key(FAILING) / "inventory.json"
-    stranger.parent.mkdir(parents=True)
-    stranger.write_text("{")
-    up.send(sample_body(FAILING))
-    (failed,) = up.read_until(FAILING, have_ended(runs=1))["runs"]
-    assert (failed["state"], failed["failed_task"]) == ("Failed", "persist-files")
-
-    browser.goto(failed["url"])
-    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()
-    shutil.rmtree(stranger.parent)
-    _click_retry(browser)
-    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible()
-
-    archive = up.read_until(FAILING, have_ended(runs=2))
-    assert [(each["flow_run_id"], each["state"], each["trigger"]) for each in archive["runs"]] == [
-        (failed["flow_run_id"], "Failed", "webhook"),
-        (failed["flow_run_id"], "Completed", "retry"),
-    ]
 
 
 def test_undelivered_run_shows_state_and_tag_and_retry_delivers_without_repeating_finished_tasks(

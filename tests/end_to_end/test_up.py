@@ -11,7 +11,6 @@ import httpx
 from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, cellar, have_ended, up_in
 from tests.samples import sample_body
-from tests.scrapes import scraped
 
 _FIRST_LOGIN = "the first login: the link in this file"
 
@@ -72,20 +71,6 @@ def test_printed_console_opens_and_the_artifact_of_a_run_leads_to_it(up: Running
     assert f"{up.url}/console/archives/hello-cellar\n" in (up.folder / "up.log").read_text()
     assert "Sign in" in httpx.get(f"{up.url}/console/", follow_redirects=True, timeout=60).text
     assert any(f"]({up.url}/console/archives/looked%20at)" in str(each["data"]) for each in artifacts)
-
-
-def test_receiver_shows_the_metrics_of_the_worker_too(up: Running) -> None:
-    up.send(sample_body("metered"))
-    up.read_until("metered", have_ended(runs=1))
-
-    found = scraped(up.url, up.token)
-
-    assert f"{up.url}/metrics" in (up.folder / "up.log").read_text()
-    assert (found.value("cellar_runs_ended_total", {"state": "Completed", "cause": ""}) or 0) >= 1
-    for task in ("persist-files", "load-metadata", "reconcile-payments"):
-        assert (found.value("cellar_task_seconds_count", {"task": task, "end": "completed"}) or 0) >= 1
-    assert (found.value("cellar_worker_beat_timestamp_seconds") or 0) > 0
-    assert (found.value("cellar_acknowledgement_seconds_count") or 0) >= 1
 
 
 def test_files_are_private_and_a_stop_leaves_no_process_and_the_next_start_finds_the_data(

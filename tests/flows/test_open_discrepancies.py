@@ -141,17 +141,3 @@ def test_failed_notification_does_not_hide_the_wrong_report(monkeypatch: pytest.
 
     with pytest.raises(Conflict, match=r"b\.csv"):
         asyncio.run(import_reports())
-
-
-@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
-def test_gone_or_refused_endpoint_is_not_retried_and_fails_no_flow(
-    configure: Configure, httpserver: HTTPServer, tmp_path: Path
-) -> None:
-    httpserver.expect_request("/gone").respond_with_data("", status=410)
-    configure(notify_urls=f"{httpserver.url_for('/gone')},http://☃.example/hook", notify_secret=SECRET)
-    put("one.csv", report(line("of nobody")), tmp_path)
-
-    asyncio.run(import_reports())
-
-    assert len(httpserver.log) == 1
-    assert newest_artifact().startswith("# Open discrepancies: 1")

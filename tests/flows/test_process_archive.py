@@ -147,17 +147,6 @@ def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
     assert (run.state, run.trigger, run.attempt, run.failed_task) == ("Completed", "rerun", 1, None)
 
 
-def test_second_run_changes_nothing(sqlite_installation: Settings) -> None:
-    received("process-1", sample_body())
-    first = archived("process-1")
-
-    second = archived("process-1")
-
-    history = {"runs", "runs_total", "timeline", "timeline_total"}
-    assert second.model_dump(exclude=history) == first.model_dump(exclude=history)
-    assert [each.state for each in second.runs] == ["Completed", "Completed"]
-
-
 def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Settings) -> None:
     other = received("process-2", sample_body("process-2"))
 
@@ -353,20 +342,6 @@ def artifact_of(archive: ArchiveView) -> str:
 
 def _shown(markdown: str) -> str:
     return markdown.replace("\\", "")
-
-
-def test_message_to_a_gone_endpoint_is_dead_and_not_retried(
-    configure: Configure, sqlite_installation: Settings, httpserver: HTTPServer
-) -> None:
-    notify(configure, httpserver, 410)
-    received("process-1", sample_body())
-
-    state = failed_run("process-1")
-
-    archive = archive_of("process-1")
-    assert (state, archive.state) == ("Undelivered", "completed")
-    assert [(each.state, each.attempts) for each in archive.notifications] == [("dead", 1)]
-    assert [(each.state, each.failed_task) for each in archive.runs] == [("Completed", None)]
 
 
 def test_run_waits_for_the_lease_of_its_process(sqlite_installation: Settings) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
-from werkzeug import Response
 
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
@@ -99,22 +98,6 @@ def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> No
     assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [61, 1]
 
 
-def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
-    configure: Configure, httpserver: HTTPServer
-) -> None:
-    statuses = iter((500, 500, 200))
-    httpserver.expect_request("/slow").respond_with_handler(lambda _: Response(status=next(statuses)))
-    configure(notify_urls=f"{httpserver.url_for('/hook')},{httpserver.url_for('/slow')}")
-    refuse(b"{", TRUNCATED, 0)
-
-    for _ in range(4):
-        sweep_and_deliver()
-
-    first, *repeated = sent(httpserver, "/slow")
-    assert repeated == [first, first]
-    assert len(sent(httpserver)) == 1
-
-
 def test_message_of_a_process_that_was_killed_before_announcing_is_sent(
     configure: Configure, httpserver: HTTPServer
 ) -> None:
@@ -139,18 +122,6 @@ def test_without_endpoints_deliveries_wait_for_the_first_endpoint(configure: Con
     sweep_and_deliver()
 
     assert len(sent(httpserver)) == 1
-
-
-def test_gone_endpoint_is_disabled_and_fails_no_flow(configure: Configure, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/gone").respond_with_data("", status=410)
-    configure(notify_urls=httpserver.url_for("/gone"))
-    refuse(b"{", TRUNCATED, 0)
-
-    sweep_and_deliver()
-    sweep_and_deliver()
-
-    assert len(sent(httpserver, "/gone")) == 1
-    assert [each.disabled_why for each in known_endpoints()] == ["the endpoint answered 410 Gone"]
 
 
 def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Configure) -> None:

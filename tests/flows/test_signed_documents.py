@@ -70,47 +70,6 @@ def test_verdict_is_kept_and_leaves_the_document_unchanged(outcome: str) -> None
     assert validation_errors() == []
 
 
-@pytest.mark.usefixtures("sqlite_installation")
-@pytest.mark.parametrize("document", [None, b""])
-def test_archive_without_a_signed_document_has_no_verdict(document: bytes | None) -> None:
-    archived("process-1", body_with(document))
-
-    view = archive_of("process-1")
-    assert view.signed_document_verdict is None
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_delivery_has_the_verdict_of_its_version() -> None:
-    archived("process-1", body_with(PDF))
-    archived("process-1", json.dumps(json.loads(body_with(PDF)), indent=1).encode())
-
-    view = archive_of("process-1")
-    assert (len(view.versions), len(view.deliveries)) == (1, 2)
-    assert view.signed_document_verdict
-    assert view.signed_document_verdict.outcome is Outcome.SOUND
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-@pytest.mark.parametrize(
-    ("root", "is_trusted", "codes"),
-    [(None, None, []), ("Test root", True, []), ("Another root", False, ["SIGNED_DOCUMENT_NOT_TRUSTED"])],
-)
-def test_configured_roots_decide_whether_a_signer_is_trusted(
-    configure: Configure, tmp_path: Path, root: str | None, is_trusted: bool | None, codes: list[str]
-) -> None:
-    """Without roots, trust is not judged."""
-    if root:
-        (tmp_path / "root.pem").write_bytes(pdfs.authority(root).pem)
-        configure(trust_roots=str(tmp_path / "root.pem"))
-
-    archived("process-1", body_with(pdfs.signed(pdfs.form())))
-
-    view = archive_of("process-1")
-    assert view.signed_document_verdict
-    assert (view.signed_document_verdict.outcome, view.signed_document_verdict.trusted) == (Outcome.SOUND, is_trusted)
-    assert (view.state, [each.code for each in view.warnings]) == ("completed", codes)
-
-
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize("outcome", DOCUMENTS)
 def test_bad_verdict_is_a_tag_of_the_run_and_part_of_the_message(

@@ -11,8 +11,6 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
-from prefect.exceptions import PrefectHTTPStatusError
-from prefect.utilities.callables import parameter_schema
 from pytest_httpserver import HTTPServer
 from sqlmodel import col, select
 from standardwebhooks import Webhook
@@ -116,21 +114,6 @@ def test_wrong_share_is_refused_and_nobody_is_notified(httpserver: HTTPServer, s
     assert ended.is_failed()
     assert "- share: Input should be" in str(ended.message)
     assert messages_to(httpserver) == []
-
-
-@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
-@pytest.mark.parametrize("share", [1.5, "x"])
-def test_prefect_refuses_a_run_with_a_wrong_share(share: Any) -> None:
-    async def _create() -> None:
-        async with get_client() as client:
-            flow_id, schema = await client.create_flow(verify_archives), parameter_schema(verify_archives)
-            deployment_id = await client.create_deployment(
-                flow_id, "scheduled", parameter_openapi_schema=schema.model_dump(), enforce_parameter_schema=True
-            )
-            await client.create_flow_run_from_deployment(deployment_id, parameters={"share": share})
-
-    with pytest.raises(PrefectHTTPStatusError, match="share"):
-        asyncio.run(_create())
 
 
 def test_failed_notification_does_not_hide_the_findings(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:

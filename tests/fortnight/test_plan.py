@@ -16,8 +16,6 @@ from tests.fortnight.plan import (
     PlannedProcess,
     Victim,
     drawn,
-    round_after,
-    rounds,
 )
 
 ALERTS = {
@@ -79,13 +77,6 @@ def test_each_fate_has_its_alerts(seed: int) -> None:
     assert all((each.reference in found) == (each.fate in ALERTS) for each in made.processes)
 
 
-def test_round_after_a_time() -> None:
-    assert [round_after(at(2, 0)), round_after(at(2, 0, 1)), round_after(at(2, 0, 30))] == [
-        at(2, 0), at(2, 0, 30), at(2, 0, 30),
-    ]  # fmt: skip
-    assert list(rounds(at(2, 1), at(2, 2))) == [at(2, 1, 30), at(2, 2)]
-
-
 def test_submission_that_is_never_archived() -> None:
     submitted = PlannedEvent(Type.FORM_SUBMITTED, at(2, 10, 10), (at(2, 10, 12),))
     process = PlannedProcess(1, "loans", Fate.LOST, (submitted,), at(2, 10, 10), None)
@@ -113,24 +104,3 @@ def test_archive_that_comes_between_two_alerts() -> None:
     assert finding.alerts == ((24, at(3, 10, 30)),)
     assert found.events == {"archive.completed": 1, "process.missing": 2}
     assert found.session_events == 1
-
-
-def test_session_that_expires_is_kept_for_seven_days() -> None:
-    expired = PlannedEvent(Type.EXPIRED, at(2, 10, 10), (at(2, 10, 12),))
-    process = PlannedProcess(3, "default", Fate.EXPIRED, (expired,), at(2, 10, 10), None)
-
-    (finding,) = expected(fortnight(process)).findings
-
-    assert (finding.why, finding.opened_at, finding.deadline_at) == ("expired", at(2, 10, 30), at(9, 10, 10))
-
-
-def test_prompt_archive_and_open_session_are_no_findings() -> None:
-    submitted = PlannedEvent(Type.FORM_SUBMITTED, at(2, 10, 10), (at(2, 10, 12),))
-    created = PlannedEvent(Type.CREATED, at(2, 10, 10), (at(2, 10, 12),))
-    prompt = PlannedProcess(1, "default", Fate.PROMPT, (submitted,), at(2, 10, 10), at(2, 10, 40))
-    open_ = PlannedProcess(2, "default", Fate.OPEN, (created,), None, None)
-
-    found = expected(fortnight(prompt, open_))
-
-    assert found.findings == ()
-    assert found.events == {"archive.completed": 1, "process.missing": 0}

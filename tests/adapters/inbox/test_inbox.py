@@ -324,17 +324,6 @@ def test_deliveries_can_be_removed_while_they_are_listed() -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_removed_delivery_is_not_listed_again() -> None:
-    """Records are read once, and only existing records are listed."""
-    first, second = accepted(), accepted()
-    assert len(list(inbox.deliveries())) == 2
-
-    inbox.remove([first.delivery_id])
-
-    assert list(inbox.deliveries()) == [second]
-
-
-@pytest.mark.usefixtures("location")
 def test_many_receivers_share_an_inbox() -> None:
     bodies = [b"%d" % (each % 5) for each in range(40)]
     with ThreadPoolExecutor(len(bodies)) as pool:

@@ -36,32 +36,6 @@ def test_defaults_do_not_change(configure: Configure, monkeypatch: pytest.Monkey
     assert made.database_location == f"sqlite:///{Path.cwd()}/data/cellar.db"
 
 
-def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: Path) -> None:
-    made = configure(
-        host="0.0.0.0",
-        port=8080,
-        prefect_port=4300,
-        PREFECT_API_URL="https://prefect.example/api/",
-        inbox_url=tmp_path / "in",
-        store_url="s3://archives/here/",
-        database_url="postgresql://u:p@db/cellar",
-        public_url="https://cellar.example/",
-        public_link="none",
-        notify_allow_private="true",
-        max_body_bytes=5,
-        timezone="Asia/Jerusalem",
-        amount_unit="major",
-        error_http="200",
-    )
-
-    assert (made.host, made.port, made.prefect_port) == ("0.0.0.0", 8080, 4300)
-    assert (made.prefect_url, made.prefect_ui_url) == ("https://prefect.example/api", "https://prefect.example")
-    assert (made.inbox_location, made.store_location) == (str(tmp_path / "in"), "s3://archives/here")
-    assert (made.database_location, made.receiver_url) == ("postgresql://u:p@db/cellar", "https://cellar.example")
-    assert (made.public_link, made.notify_allow_private, made.max_body_bytes) == ("none", True, 5)
-    assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
-
-
 def test_displayed_prefect_url_has_no_password() -> None:
     made = Settings(prefect_api_url="https://user:pass@prefect.example:4300/api/")
 

@@ -158,14 +158,6 @@ def test_timeline_says_what_a_discrepancy_means_with_its_code(person: httpx.Clie
     assert "Open: The amount of the payment differs from the amount that the provider states. (AMOUNT_MISMATCH)" in page
 
 
-def test_hostile_fields_are_counted_and_found_page_by_page(browser: Browser) -> None:
-    page = browser.open(f"{HOSTILE}?list=fields&after={id_cursor(FIELDS - 501)}")
-
-    assert page.locator("#form .count").inner_text() == f"{FIELDS:,}"
-    assert page.locator("#form tbody tr").count() == 500
-    assert page.locator("#form tbody tr").last.get_attribute("id") == f"field-{FIELDS}"
-
-
 def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
     page = browser.open(DOSSIER)
 
@@ -537,8 +529,3 @@ def test_version_of_another_source_is_set_aside_until_a_person_accepts_it_or_giv
         assert "given to the source" in page.locator(".alert-success").inner_text()
         newest = max(inbox.deliveries(), key=lambda each: each.delivery_id)
         assert (newest.receipt_id, newest.source, GIVEN_BY in newest.headers) == (foreign, "elsewhere", True)
-
-
-@pytest.mark.parametrize("action", ["rerun", "export"])
-def test_action_from_elsewhere_is_refused(person: httpx.Client, action: str) -> None:
-    assert person.post(f"{DOSSIER}/{action}", data={"csrf": "x"}).status_code == 403

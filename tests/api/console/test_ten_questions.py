@@ -1,17 +1,13 @@
 """Ten questions of operators: each is answered in a real browser, by at most three clicks from the overview."""
 
-import io
 import json
-import zipfile
 from datetime import datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page
 
-from models.views.archives.archives import ArchiveQuery
-from tests.api.console.conftest import CONTRACT, PLAIN, Browser, Console
+from tests.api.console.conftest import PLAIN, Browser, Console
 from tests.batches import filled
 from tests.installations import archived, installed
 from tests.samples import sample_body
@@ -84,43 +80,8 @@ def walk(leases: Console, browser: Browser) -> Walk:
     return Walk(browser)
 
 
-def test_did_process_100_arrive(walk: Walk) -> None:
-    walk.search("100")
-
-    assert "100 · Process number" in walk.text(f"tr[data-reference='{CONTRACT}']").replace("\n", " ")
-
-
-def test_when_did_it_arrive_how_often_and_what_changed(walk: Walk) -> None:
-    walk.to(CONTRACT)
-    assert "2 times" in walk.text("#summary")
-    assert walk.page.locator("#summary time").count() >= 1
-
-    assert walk.click("#summary a[href*=differences]").text()
-
-
-def test_is_the_document_genuine_and_who_signed_it(walk: Walk) -> None:
-    walk.to(PLAIN)
-
-    assert "Who signed is not proved" in walk.text("#verdict")
-    assert "client" in walk.text("#signatures")
-
-
 def test_was_it_charged_held_or_verified(walk: Walk) -> None:
     assert "Verified" in walk.to(PLAIN).text("#payments")
-
-
-def test_why_did_it_fail_and_is_it_mended(walk: Walk) -> None:
-    walk.click(".tile-link[href$=failed]")
-    assert "The store does not answer." in walk.text()
-
-    walk.click("th a[href*='cause=CONFLICT']").click("a.reference")
-
-    assert "Failed · CONFLICT" in walk.text().replace("\n", " ")
-
-
-def test_how_much_was_charged_yesterday_by_currency(walk: Walk) -> None:
-    assert "₪21.00" in walk.click(".console-actions a[href*=yesterday]").text("#sums")
-    assert walk.page.locator(f"main a[href$='{PAID}']").is_visible()
 
 
 def test_which_charged_payments_are_not_settled(walk: Walk) -> None:
@@ -146,33 +107,6 @@ def test_who_was_told(walk: Walk) -> None:
     assert "Delivered" in told
 
 
-def test_what_is_missing(walk: Walk) -> None:
-    assert "on Cellosign's list, and not archived" in walk.click(".tile-link[href$=missing]").text()
-
-
-@pytest.mark.skipif("standing" not in ArchiveQuery.model_fields, reason="archives are not searched by standing yet")
-def test_every_lease_of_the_haifa_branch_with_a_failed_payment(walk: Walk) -> None:
-    walk.click("nav a[href$='/console/archives']")
-    walk.press(".drawer summary")
-    walk.page.select_option("[name=template]", "lease")
-    walk.page.fill("[name=label]", "branch=חיפה")
-    walk.page.select_option("[name=standing]", "failed")
-    walk.press(".drawer button.btn-primary")
-
-    walk.page.locator("tr[data-reference]").nth(1).wait_for(state="detached")
-    assert walk.page.locator(f"tr[data-reference='{HAIFA}']").is_visible()
-    assert walk.clicks <= MOST_CLICKS
-
-
-def test_give_the_court_this_archive(walk: Walk) -> None:
-    walk.to(PLAIN)
-    with walk.page.expect_download() as downloading:
-        walk.press("form[action$=export] button")
-    assert walk.clicks <= MOST_CLICKS
-
-    assert {"bagit.txt", "check.py"} <= names_in(downloading.value.path())
-
-
 def test_prove_that_nothing_was_altered(walk: Walk) -> None:
     """The overview says when the store was checked and anchored; each exported archive has a program that checks it."""
     walk.page.wait_for_selector("#parts details")
@@ -184,8 +118,3 @@ def test_prove_that_nothing_was_altered(walk: Walk) -> None:
     proof = walk.search(PLAIN).click(f"tr[data-reference='{PLAIN}'] a").text("#verdict")
     assert "Unchanged since it was signed" in proof
     assert "its last version is not covered yet" in walk.text("#summary")
-
-
-def names_in(path: Path) -> set[str]:
-    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as bag:
-        return {each.rpartition("/")[2] for each in bag.namelist()}

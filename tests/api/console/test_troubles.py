@@ -538,22 +538,6 @@ def test_message_is_sent_by_a_click_and_the_answer_of_its_endpoint_is_shown_as_t
     ]
 
 
-def test_actions_of_forms_from_elsewhere_are_refused(troubled: Console) -> None:
-    with troubled.person() as person:
-        paths = [
-            "failed/plan",
-            "refused/release",
-            "missing/decide",
-            "missing/withdraw",
-            "endpoints/new",
-            "redeliveries",
-            "bulk/x/abort",
-        ]
-        answers = [person.post(f"/console/{each}", data={"csrf": "made up"}) for each in paths]
-
-    assert {each.status_code for each in answers} == {403}
-
-
 def listed(console: Console, receipt_id: str) -> bool:
     return receipt_id in {each["receipt_id"] for each in of_api(console, "/api/refused")["items"]}
 

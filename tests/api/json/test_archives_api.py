@@ -20,7 +20,6 @@ from tests.api.conftest import (
     FILENAMES,
     HOSTILE,
     PERSON,
-    SECRET,
     TOKEN,
     WITH_DOT_SEGMENTS,
     Library,
@@ -219,17 +218,6 @@ class TestFiles:
 
 
 class TestPages:
-    def test_list_all_archives_newest_first(self, library: Library) -> None:
-        pages = list(_pages(library, "limit=7"))
-
-        items = [item for page in pages for item in page]
-        assert [len(page) for page in pages[:-1]] == [7] * (len(pages) - 1)
-        found = [item["reference"] for item in items]
-        assert len(found) == len(set(found))
-        assert set(found) >= set(library.references)
-        times = [item["received_at"] for item in items]
-        assert times == sorted(times, reverse=True)
-
     def test_keep_the_filter(self, library: Library) -> None:
         items = [item for page in _pages(library, "limit=1&template=twins") for item in page]
 
@@ -344,14 +332,6 @@ class TestRerun:
         waits = {"reference": reference, "flow_run_id": None, "state": "AwaitingRetry", "url": None}
         assert (answer.status_code, answer.json()) == (202, waits)
 
-    @pytest.mark.parametrize("reference", ["contract", HOSTILE[0]], ids=ascii)
-    def test_lists_are_read_by_their_names(self, library: Library, reference: str) -> None:
-        archive = library.get(path_of(reference)).json()
-
-        for name in [each.removesuffix("_total") for each in archive if each.endswith("_total")]:
-            page = library.get(path_of(reference, f"/{name}")).json()
-            assert (page["items"], page["next"]) == (archive[name], archive["next"].get(name))
-
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         """`tail/rerun` and `tail/files/…` are known references, but `tail` is not."""
         for reference in ("nowhere", "tail", "tail/files"):
@@ -378,18 +358,6 @@ class TestExplanation:
         assert shown == answer.json()
         assert {**shown["explanation"], "at": None} == {"by": OF_SETTINGS, "why": "a tip", "at": None}
 
-    def test_of_a_closed_discrepancy_is_a_conflict(self, library: Library) -> None:
-        closed = self.discrepancy_id(library, "FIELD_WITHOUT_PAYMENT", "closed_discrepancies")
-
-        assert_error(self.explained(library, "contract", closed, by="d", why="w"), 409, "DISCREPANCY_CLOSED")
-
-    def test_for_amounts_that_have_changed_is_a_conflict(self, library: Library) -> None:
-        found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
-
-        answer = self.explained(library, "contract", found, by="d", why="w", expected="1.00 ILS")
-
-        assert_error(answer, 409, "DISCREPANCY_CHANGED")
-
     def test_of_a_discrepancy_that_the_archive_does_not_have_is_not_found(self, library: Library) -> None:
         found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
 
@@ -403,28 +371,6 @@ class TestExplanation:
 
 
 class TestAuthorization:
-    @pytest.mark.parametrize(
-        ("method", "path"),
-        [
-            ("GET", "/api/archives"),
-            ("GET", "/api/archives?state=unknown"),
-            ("GET", "/api/archives/contract"),
-            ("GET", "/api/archives/nowhere"),
-            ("GET", f"/api/archives/contract/files/{PNG_SHA256}"),
-            ("GET", "/api/archives/contract/differences?before=1&after=2"),
-            ("POST", "/api/archives/contract/rerun"),
-            ("POST", "/api/archives/contract/discrepancies/any/explanation"),
-        ],
-    )
-    @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])
-    def test_needs_a_token(self, library: Library, method: str, path: str, authorization: str | None) -> None:
-        """The sender's secret is not a token."""
-        headers = from_a_new_address() | ({"authorization": authorization} if authorization else {})
-
-        answer = library.receiver.client.request(method, path, headers=headers)
-
-        assert_error(answer, 401, "UNAUTHORIZED")
-
     @pytest.mark.parametrize("authorization", ["Bearer סוד".encode(), b"Bearer \xff", b"Basic \xff", b"\xff"])
     def test_token_that_is_not_ascii_is_refused(self, library: Library, authorization: bytes) -> None:
         headers = {name.encode(): value.encode() for name, value in from_a_new_address().items()}
@@ -462,23 +408,6 @@ class TestDifferences:
             {"before": None, "after": payment["standing"]},
         )
         assert signed["signed_by.name"] == {"before": None, "after": PERSON}
-
-    def test_in_reverse_list_what_was_removed(self, library: Library) -> None:
-        there, back = self.differences(library, 1, 2), self.differences(library, 2, 1)
-
-        turned = {"added": "removed", "changed": "changed"}
-        assert [(each["kind"], each["key"], each["change"]) for each in back] == [
-            (each["kind"], each["key"], turned[each["change"]]) for each in there
-        ]
-        assert [each["members"] for each in back] == [
-            {name: {"before": values["after"], "after": values["before"]} for name, values in each["members"].items()}
-            for each in there
-        ]
-
-    def test_between_a_version_and_itself_are_empty(self, library: Library) -> None:
-        answer = library.get(path_of(HOSTILE[0], "/differences?before=1&after=1"))
-
-        assert (answer.status_code, answer.json()) == (200, [])
 
     def test_of_unknown_versions_are_not_found(self, library: Library) -> None:
         assert_error(library.get(path_of(HOSTILE[0], "/differences?before=1&after=2")), 404, "UNKNOWN_VERSION")

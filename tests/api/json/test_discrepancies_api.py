@@ -11,7 +11,7 @@ import pytest
 from models.access import OF_SETTINGS
 from models.discrepancies import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile_many
-from tests.api.conftest import SECRET, TOKEN, Library, from_a_new_address
+from tests.api.conftest import TOKEN, Library
 from tests.api.json.test_archives_api import DISCREPANCY, assert_error
 from tests.installations import installed
 
@@ -92,12 +92,3 @@ def test_discrepancy_without_an_archive_is_explained(library: Library) -> None:
 @pytest.mark.parametrize(("discrepancy_id", "status"), [("unknown", 404), ("%00", 422)])
 def test_unknown_discrepancy_is_not_explained(library: Library, discrepancy_id: str, status: int) -> None:
     assert explained(library, discrepancy_id, by="Dana", why="w").status_code == status
-
-
-@pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", f"{PATH}/any/explanation")])
-def test_needs_a_token(library: Library, method: str, path: str) -> None:
-    headers = from_a_new_address() | {"authorization": f"Bearer {SECRET}"}
-
-    answer = library.receiver.client.request(method, path, headers=headers)
-
-    assert_error(answer, 401, "UNAUTHORIZED")

@@ -14,10 +14,9 @@ import psycopg
 import pytest
 
 from adapters.inbox.inbox import Intake
-from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
-from tests.api.conftest import TOKEN, Receiver, receiving, started
-from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
+from tests.api.conftest import TOKEN, Receiver, receiving
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 
@@ -96,26 +95,6 @@ def test_sweep_tries_prefect_once_and_every_archive_gets_its_run_after_the_outag
     assert sorted(swept, key=lambda name: created[name]) == swept
     after = next(run for run in runs() if run["name"] == "after")
     assert "trigger:webhook" in after["tags"]
-
-
-def test_receiver_with_its_log_on_a_full_disk_triggers_runs_after_an_outage(
-    runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Configure
-) -> None:
-    port = free_port()
-    configure(PREFECT_API_URL=f"http://127.0.0.1:{port}/api", port=free_port(), sweep_interval_s=1)
-    with started(Path("/dev/full")) as receiver:
-        assert receiver.post(sample_body("while Prefect is away")).json()["status"] == "0"
-        # The lines of the start and the arrival, and at least two warnings.
-        wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4)
-
-        servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
-        relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
-        relay_log = sqlite_installation.data_dir / "relay.log"
-        with running(relay, dict(os.environ), relay_log, folder=ROOT):
-            wait_until(lambda: len(runs()) == 1)
-            assert receiver.post(sample_body("after")).json()["status"] == "0"
-            wait_until(lambda: len(runs()) == 2)
-            assert receiver.client.get("/readyz").status_code == 200
 
 
 @pytest.fixture(params=[("sqlite", "delivery", "outcome"), ("postgres", "archive", "state")], ids=lambda each: each[0])

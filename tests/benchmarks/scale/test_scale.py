@@ -4,7 +4,6 @@ import math
 import random
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from itertools import accumulate
 from statistics import mean
 
@@ -38,38 +37,6 @@ def test_random_arrivals_wait_as_long_as_the_formula_of_pollaczek_and_khinchine_
     assert waiting_s(Form(cores=1), poisson(5, 20_000)) == pytest.approx(0.05, rel=0.1)
 
 
-def test_second_receiver_shortens_the_queue_and_needs_a_second_core() -> None:
-    arrivals_s = poisson(9, 5_000)
-
-    one, two = waiting_s(Form(cores=2), arrivals_s), waiting_s(Form(cores=2, receivers=2), arrivals_s)
-    without_a_core = waiting_s(Form(cores=1, receivers=2), arrivals_s)
-
-    assert two < one / 5
-    assert without_a_core == pytest.approx(one)
-
-
-def test_idle_installation_takes_the_sum_of_its_costs() -> None:
-    (only,) = simulate(Form(cores=2), ALL, [3.0])
-
-    assert only.arrived_s == 3.0
-    assert only.acknowledged_s == pytest.approx(3.02)
-    assert only.recorded_s == pytest.approx(3.0 + ALL.total_s)
-
-
-def test_burst_on_one_core_takes_the_work_of_all_its_archives() -> None:
-    passed = simulate(Form(cores=1), ALL, [0.0] * 50)
-
-    assert max(each.recorded_s for each in passed) == pytest.approx(50 * ALL.total_s)
-
-
-def test_burst_on_many_cores_takes_the_work_of_the_busiest_program() -> None:
-    costs = replace(ALL, prefect_s=0.02)
-
-    passed = simulate(Form(cores=64), costs, [0.0] * 200)
-
-    assert max(each.recorded_s for each in passed) == pytest.approx(200 * costs.worker_s, rel=0.05)
-
-
 @given(
     arrivals_s=st.lists(st.floats(0, 20), max_size=30),
     form=st.builds(
@@ -91,10 +58,6 @@ def test_every_archive_passes_every_step_in_order(arrivals_s: list[float], form:
 
 MEASURED_COSTS = Costs(receiver_s=0.012, worker_s=0.15, prefect_s=0.14, database_s=0.04, sender_s=0.01)
 MEASURED = Measured(MEASURED_COSTS, 5.2, 0.31, 0.047, 138.0, in_a_minute=100)
-
-
-def test_record_is_read_as_it_was_written() -> None:
-    assert report.read({"machine": {}, "rounds": 1} | asdict(MEASURED)) == MEASURED
 
 
 def test_tables_have_a_row_for_each_part_rate_and_form() -> None:
@@ -151,7 +114,3 @@ def test_no_process_is_busier_than_the_limit(rate: float) -> None:
 
     assert rate * COSTS.worker_s / found.workers <= BUSY_AT_MOST * (1 + 1e-6)
     assert found.workers == 1 or rate * COSTS.worker_s / (found.workers - 1) > BUSY_AT_MOST
-
-
-def test_total_is_the_sum_of_the_parts() -> None:
-    assert COSTS.total_s == pytest.approx(0.342)

@@ -108,12 +108,6 @@ class TestList:
 
         assert (result.status, len(json.loads(result.output)["items"])) == (0, found)
 
-    def test_has_the_archives_with_each_of_several_labels(self, cellar: Cellar) -> None:
-        known, unknown = ("--label", "CUSTOMER_TAG=CUSTOMER_VALUE"), ("--label", "CUSTOMER_TAG=other")
-
-        assert len(json.loads(cellar("list", "--json", *known, *known).output)["items"]) == 3
-        assert json.loads(cellar("list", "--json", *known, *unknown).output)["items"] == []
-
     @pytest.mark.parametrize(
         ("option", "value"),
         [
@@ -211,9 +205,6 @@ class TestShow:
         assert "refused deliveries" in output
         assert "NOT_BASE64" in output
 
-    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
-        assert cellar("show").status == 2
-
 
 def _end(prefect_url: str, run_id: str, state: str) -> None:
     wanted = {"state": {"type": state}, "force": True}
@@ -284,9 +275,6 @@ class TestRerun:
 
         assert (result.status, result.output) == (1, "")
         assert "UNKNOWN_REFERENCE" in result.errors
-
-    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
-        assert cellar("rerun").status == 2
 
 
 @pytest.mark.parametrize(

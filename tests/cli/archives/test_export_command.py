@@ -7,7 +7,6 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 import bagit
 import pytest
@@ -68,27 +67,6 @@ def test_bag_has_the_files_under_their_names_and_a_summary_page(
     assert (data / "files" / "SOMEFILENAME1.png").read_bytes() == PNG
     assert "process 1, version 2" in (data / "summary.html").read_text()
     assert json.loads((data / "skeleton.json").read_bytes())["reference"] == "process 1"
-
-
-def test_files_with_equal_missing_or_unsafe_names_get_different_names(cellar: Cellar, tmp_path: Path) -> None:
-    sent = [("../a.pdf", b"one"), ("../a.pdf", b"two"), (None, b"three"), ("b.txt", b"equal"), ("c.txt", b"equal")]
-    attachments = [
-        {"id": str(number), "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
-        for number, (name, data) in enumerate(sent)
-    ]
-    archived("names", sample_body("names", attachments=attachments, signed_document=None))
-
-    exported(cellar, tmp_path / "bag", "names")
-
-    files = tmp_path / "bag" / "data" / "files"
-    assert {str(each.relative_to(files)): each.read_bytes() for each in files.rglob("*")} == {
-        "_a.pdf": b"one",
-        "_a (2).pdf": b"two",
-        "unnamed.pdf": b"three",
-        "b.txt": b"equal",
-        "c.txt": b"equal",
-    }
-    assert {each.name for each in tmp_path.iterdir()} == {"bag"}
 
 
 def test_bag_of_a_receipt_has_its_version(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
@@ -157,13 +135,6 @@ def test_bag_without_a_signed_document_has_no_signature_report(cellar: Cellar, t
         *("summary.html", "summary.he.html"),
     }
     assert "No signed document was judged." in (data / "summary.html").read_text()
-
-
-def test_bag_can_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
-    assert cellar("export", "process 1", "--to", str(tmp_path / "bag.zip")).status == 0
-
-    ZipFile(tmp_path / "bag.zip").extractall(tmp_path)
-    assert bagit.Bag(str(tmp_path / "bag")).validate()
 
 
 @pytest.mark.parametrize(("receipt", "body"), [(None, SECOND), (0, FIRST), (1, SECOND)])

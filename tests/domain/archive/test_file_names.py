@@ -126,13 +126,5 @@ def test_repeated_name_is_numbered() -> None:
     assert named("scan.pdf", "SCAN.PDF", "scan.pdf", "scan") == ["scan.pdf", "SCAN (2).PDF", "scan (3).pdf", "scan"]
 
 
-def test_number_already_in_use_is_skipped() -> None:
-    assert named("a.pdf", "a (2).pdf", "a.pdf") == ["a.pdf", "a (2).pdf", "a (3).pdf"]
-
-
-def test_equal_shortened_names_are_numbered_within_the_limit() -> None:
-    assert named("x" * 300 + ".pdf", "x" * 301 + ".pdf")[1] == "x" * 188 + " (2).pdf"
-
-
 def test_ten_thousand_files_with_one_name_get_distinct_names() -> None:
     assert named(*["scan.pdf"] * 10_000)[-1] == "scan (10000).pdf"

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.body.scan import MAX_FILES, MAX_SKELETON_BYTES, Cut, Scanner
+from domain.body.scan import MAX_FILES, MAX_SKELETON_BYTES, Scanner
 from domain.body.skeleton import MAX_VALUES
 from models.errors import Refused
 from tests.domain.body.scan_oracle import Rejected, outcome, scan
@@ -50,15 +50,6 @@ def test_contents_are_cut_and_other_bytes_are_unchanged() -> None:
     assert result.size_bytes == len(body)
 
 
-def test_cut_has_the_place_of_its_content() -> None:
-    body = b'{"attachments":[null,{"content":"QUI\\u003d"}],"signed_document":{"name":"a","content":"QUJD"}}'
-    result = scan(body).scan
-    assert result.cuts == (
-        Cut(0, "attachments[1].content", body.index(b"QUI"), 9, 2, result.skeleton.index(b'0"')),
-        Cut(1, "signed_document.content", body.index(b"QUJD"), 4, 3, result.skeleton.index(b'1"')),
-    )
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -89,14 +80,6 @@ def test_strings_at_other_paths_are_not_cut(body: bytes) -> None:
     assert scan(body, [1] * len(body)) == found
 
 
-@pytest.mark.parametrize("value", [b"null", b"12", b"true", b"[]", b"{}", b'["QUJD"]', b'{"content":"QUJD"}'])
-def test_content_that_is_not_a_string_is_not_cut(value: bytes) -> None:
-    body = attachment(value)
-    found = scan(body)
-    result, contents = found.scan, found.contents
-    assert (result.skeleton, contents) == (body, [])
-
-
 def test_digits_sent_as_content_are_not_taken_for_an_index() -> None:
     found = scan(b'{"attachments":[{"content":"QUJD"},{"content":"0000"}]}')
     result, contents = found.scan, found.contents
@@ -118,32 +101,6 @@ def test_keys_are_recognised_in_any_spelling(body: bytes) -> None:
     assert scan(body, [1] * len(body)).contents == [b"ABC"]
 
 
-def test_fully_escaped_key_is_recognised() -> None:
-    key = "".join(f"\\u{ord(character):04x}" for character in "signed_document").encode()
-    assert scan(b'{"%b":{"content":"QUJD"}}' % key).contents == [b"ABC"]
-
-
-def test_every_content_of_duplicate_keys_is_cut_and_the_last_counts() -> None:
-    body = (
-        b'{"attachments":[{"content":"QQ==","content":"QUI="}],"signed_document":{"content":"QUJD"},'
-        b'"attachments":[1,{"content":"QUJDRA=="}],"signed_document":null}'
-    )
-    found = scan(body)
-    result, contents = found.scan, found.contents
-    assert contents == [b"A", b"AB", b"ABC", b"ABCD"]
-    assert result.document == {"attachments": [1, {"content": "3"}], "signed_document": None}
-    assert [cut.where for cut in result.cuts] == [
-        "attachments[0].content",
-        "attachments[0].content",
-        "signed_document.content",
-        "attachments[1].content",
-    ]
-
-
-def test_invalid_base64_under_a_duplicate_key_is_refused() -> None:
-    assert refused_at(b'{"attachments":[{"content":"?","content":"QUI="}]}') == ("NOT_BASE64", 28)
-
-
 def test_contents_are_checked_without_a_sink() -> None:
     scanner = Scanner()
     scanner.feed(attachment(b'"QUJD"'))
@@ -153,18 +110,6 @@ def test_contents_are_checked_without_a_sink() -> None:
 
 
 # --- accepted JSON ---------------------------------------------------------------------------------------------------
-
-
-def test_byte_order_mark_is_in_the_skeleton_but_not_in_the_document() -> None:
-    body = b'\xef\xbb\xbf {"a":1}'
-    for sizes in [], [1], [2], [3], [4]:
-        result = scan(body, sizes).scan
-        assert (result.skeleton, result.document) == (body, {"a": 1})
-
-
-def test_lone_surrogates_and_nul_are_accepted_as_escapes() -> None:
-    result = scan(rb'{"a":"\uD83D","b":"\u0000","\udc00":"\uD83D\uDE00"}').scan
-    assert result.document == {"a": "\ud83d", "b": "\0", "\udc00": "\U0001f600"}
 
 
 def test_numbers_keep_their_value() -> None:
@@ -214,30 +159,14 @@ def test_nesting_far_beyond_the_limit_is_refused() -> None:
         (b'[{"attachments":[{"content":"?"}]}]', "NOT_AN_OBJECT", 0),
         (b"hello", "NOT_JSON", 0),
         (b'{"a":1}}', "NOT_JSON", 7),
-        (b'{"a":1} {}', "NOT_JSON", 8),
-        (b'{"a":1} x', "NOT_JSON", 8),
         (b'{"a":[1}', "TRUNCATED", 8),
-        (b'{"a":1,,"b":2}', "NOT_JSON", 7),
         (b'{"attachments":[1,, ,{"content":"?"}]}', "NOT_JSON", 18),
         (b'{"a":[1}]', "NOT_JSON", 7),
-        (b'{"attachments":[1}', "NOT_JSON", 17),
-        (b'{"attachments":[1 "2"]}', "NOT_JSON", 18),
         (b'{"attachments":[{"content":"QUJD"]}', "NOT_JSON", 33),
         (b'{"attachments":[{"content" "?"}]}', "NOT_JSON", 27),
         (b'{"signed_document":{,"content":"?"}}', "NOT_JSON", 20),
-        (b'{"a":1 2,"signed_document":{"content":"?"}}', "NOT_JSON", 7),
         (b'{"a":nul,"b":1 2}', "NOT_JSON", 5),
-        (b'{}{"signed_document":{"content":"?"}}', "NOT_JSON", 2),
-        (b'x{"signed_document":{"content":"?"}}', "NOT_JSON", 0),
-        (b"}", "NOT_JSON", 0),
-        (b'"a":1', "NOT_JSON", 3),
-        (b'{"a":}', "NOT_JSON", 5),
-        (b'{"a" 1}', "NOT_JSON", 5),
-        (b'{"a":01}', "NOT_JSON", 6),
-        (b'{"a":+1}', "NOT_JSON", 5),
-        (b'{"a":.5}', "NOT_JSON", 5),
         (b'{"a":\xc2\xa01}', "NOT_JSON", 5),
-        (b"{'a':1}", "NOT_JSON", 1),
         (b'{"a":NaN}', "NOT_JSON", 5),
         (b'{"NaN":["NaN",-Infinity]}', "NOT_JSON", 14),
         (b'{"a":Infinity}', "NOT_JSON", 5),
@@ -245,20 +174,14 @@ def test_nesting_far_beyond_the_limit_is_refused() -> None:
         (b'{"a":-Infinityu}', "NOT_JSON", 5),
         (b'{"a":[0,1e99999999999999999999.]}', "NOT_JSON", 8),
         (b'{"1e99999999999999999999":1e99999999999999999999}', "NOT_JSON", 26),
-        (b'{"a":"\n"}', "NOT_JSON", 6),
-        (b'{"a":"\\x"}', "NOT_JSON", 6),
-        (b'{"a":1}\x0c', "NOT_JSON", 7),
         (b'\xef\xbb\xbf{"a":tru}', "NOT_JSON", 8),
         (b'\xef\xbb\xbf\xef\xbb\xbf{"a":1}', "NOT_JSON", 3),
         (b'{"\xc3\xa9":\xc3\xa9}', "NOT_JSON", 6),
         (b'{"a":"\xff"}', "NOT_UTF8", 6),
         (b'{"a":"\xed\xa0\x80"}', "NOT_UTF8", 6),
-        (b'{"a":1}\xc3', "NOT_JSON", 7),
         ('{"a":1}'.encode("utf-16"), "NOT_UTF8", 0),
         ('{"a":1}'.encode("utf-16-le"), "NOT_JSON", 1),
         (b'{"a":1', "TRUNCATED", 6),
-        (b'{"a":"', "TRUNCATED", 6),
-        (b'{"a":"\\', "TRUNCATED", 7),
         (b'{"a":"\\"', "TRUNCATED", 8),
         (b'{"attachments":[{"content":"QUJD', "TRUNCATED", 32),
         (b'{"attachments":[{"content":"data:', "TRUNCATED", 33),
@@ -270,33 +193,12 @@ def test_body_that_is_not_a_json_object_is_refused_with_its_place(body: bytes, c
     assert refused_at(body) == (code, offset)
 
 
-def test_offset_of_a_fault_behind_contents_counts_the_body() -> None:
-    contents = b",".join([b'{"content":"QUJDQUJD"}'] * 12)
-    for fault, code in (b"[1 2]", "NOT_JSON"), (b'["\xc3\xa9 \xff"]', "NOT_UTF8"), (b"[NaN]", "NOT_JSON"):
-        body = b'{"attachments":[%b],"\xc3\xa9":%b,"signed_document":{"content":"QUJD"}}' % (contents, fault)
-        place = {"[1 2]": 3, '["é \ufffd"]': 5, "[NaN]": 1}[fault.decode(errors="replace")]
-        assert refused_at(body) == (code, body.index(fault) + place)
-
-
-def test_offset_of_a_fault_between_contents_counts_the_body() -> None:
-    body = b'{"attachments":[{"content":"QUJD" "content":"QUJD"}]}'
-    assert refused_at(body) == ("NOT_JSON", 34)
-
-
 def test_status_distinguishes_bad_json_bad_content_and_size() -> None:
     assert refusal(b"[").status == 400
     assert refusal(b"1").status == 400
     assert refusal(attachment(b'"?"')).status == 422
     assert refusal(attachment(b'"\n"')).status == 400
     assert refusal(b'{"a":1}', max_skeleton_bytes=6).status == 413
-
-
-def test_refused_content_is_named_by_its_path() -> None:
-    body = b'{"attachments":[{"content":"QUJD"},7,{"secret":"x","content":"QU\\u00e9"}]}'
-    found = refusal(body)
-    assert (found.code, found.where) == ("NOT_BASE64", "attachments[2].content")
-    assert f"at byte {body.index(b'u00e9') - 1} of the body" in found.detail
-    assert refusal(b'{"signed_document":{"content":"?"}}').where == "signed_document.content"
 
 
 def test_refusals_never_repeat_the_payload() -> None:

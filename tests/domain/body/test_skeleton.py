@@ -9,21 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.body.base64_text import Base64Text
-from domain.body.skeleton import MAX_SKELETON_BYTES, MAX_VALUES, Cut, Skeleton
+from domain.body.skeleton import MAX_SKELETON_BYTES, MAX_VALUES, Skeleton
 from domain.body.spelling import SpellingReader, spelled
 from models.archive.content import Spelling
 from models.errors import Refused
-
-
-def test_kept_bytes_and_cut_indices_form_the_skeleton() -> None:
-    skeleton = Skeleton(100)
-    skeleton.keep(b'{"a":"', 0)
-    skeleton.cut("a", 6, 14, 5)
-    skeleton.keep(b'"}', 14)
-    assert bytes(skeleton) == b'{"a":"0"}'
-    assert skeleton.cuts == [Cut(0, "a", 6, 8, 5, 6)]
-    assert skeleton.parse() == {"a": "0"}
-    assert (len(skeleton), skeleton.since(7)) == (9, b'"}')
 
 
 def test_first_byte_over_the_limit_is_refused_with_its_offset_in_the_body() -> None:
@@ -79,11 +68,6 @@ def test_first_value_over_the_limit_is_refused_whatever_texts_contain(begin: byt
     assert found.value.status == 413
 
 
-def test_marks_within_texts_do_not_count_as_values() -> None:
-    text = b",[{" * (5 << 20)
-    assert skeleton_of(b'["%b"]' % text).parse() == [text.decode()]
-
-
 @pytest.mark.parametrize(
     "tail", [b"]" * (8 << 20), b'"' + b"x" * (8 << 20), b'"' + b"\\" * 8_000_001, b'""' * (4 << 20)]
 )
@@ -103,7 +87,6 @@ def was_refused_for_its_values(text: bytes) -> bool:
 
 
 _SIGNS = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF])  # "++++////"
-_DATA = _SIGNS * 50 + b"%PDF-1.7 and so on" * 20
 
 
 def _wrapped(text: bytes, line: int, line_break: bytes) -> bytes:
@@ -156,17 +139,6 @@ def test_only_standard_encoding_counts_as_plain(data: bytes, way: str, piece_byt
 
 def _pieces(data: bytes, piece_bytes: int) -> list[bytes]:
     return [data[start : start + piece_bytes] for start in range(0, len(data), piece_bytes)]
-
-
-@pytest.mark.parametrize("size_bytes", [0, 1, 2, 3, 47, 48, 49, 57, 200, len(_DATA)])
-@pytest.mark.parametrize("way", _WAYS)
-def test_spelling_of_known_encoders_is_reproduced(way: str, size_bytes: int) -> None:
-    text = _WAYS[way](base64.b64encode(_DATA[:size_bytes]))
-
-    data, spelling = _read(text, 7)
-
-    assert data == _DATA[:size_bytes]
-    assert b"".join(spelled(_pieces(data, 11), spelling)) == text
 
 
 @given(

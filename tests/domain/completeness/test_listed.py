@@ -39,11 +39,6 @@ def kinds(found: Comparison) -> list[DifferenceKind]:
     return [each.kind for each in found.differences]
 
 
-def test_list_that_agrees_has_no_difference() -> None:
-    found = compared([row(2), row(3, 101, 7)], [archive(), archive("s", 101, 7)])
-    assert (found.differences, found.matched, found.not_due) == ([], 2, 0)
-
-
 def test_missing_process_has_the_time_at_which_cellosign_deletes_it() -> None:
     (succeeded, failed) = compared([row(2), row(3, 101, standing=Standing.FAILED)]).differences
     assert (succeeded.kind, succeeded.since, succeeded.deadline_at) == (K.MISSING, NOW - 24 * HOUR, NOW + 24 * HOUR)
@@ -98,16 +93,6 @@ def test_archive_that_cellosign_may_have_deleted_is_not_unknown_there() -> None:
         [row(2, created=at(70)), row(3, 101)], [archive("a", 100, created_at=NOW - 70 * HOUR), archive("b", 101), old]
     )
     assert found.differences == []
-
-
-def test_same_number_more_often_in_the_list_is_a_different_count() -> None:
-    (found,) = compared([row(2), row(3), row(4)], [archive("a"), archive("b")]).differences
-    assert (found.kind, found.rows, found.listed, found.archived) == (
-        K.DIFFERENT_COUNT,
-        (2, 3, 4),
-        "3 times",
-        "2 times",
-    )
 
 
 def test_count_agrees_with_the_archives_or_with_their_sessions() -> None:

@@ -44,13 +44,6 @@ def test_amounts(members: dict[str, Any], expected: Amounts) -> None:
     assert amounts_of(replace(ATTEMPT, **members), TERMS) == expected
 
 
-def test_amount_with_a_fraction_of_a_minor_unit_is_none() -> None:
-    attempt = replace(ATTEMPT, amount=Decimal("21.5"))
-
-    assert amounts_of(attempt, TERMS).amount_minor is None
-    assert amounts_of(attempt, IN_MAJOR_UNITS).amount_minor == 2150
-
-
 @pytest.mark.parametrize(
     ("amount", "fault"),
     [

@@ -283,12 +283,6 @@ def test_discrepancy_says_what_was_expected_and_found(
     assert (discrepancy.expected, discrepancy.found) == (expected, found)
 
 
-def test_entry_of_a_payment_that_took_no_money_belongs_to_its_archive() -> None:
-    ((reference, found),) = outcome([payment(standing=Standing.FAILED)], [entry()])
-
-    assert (reference, found.code, found.subject) == ("r", C.MISSING_IN_ARCHIVE, entry().entry_id)
-
-
 def test_cguid_takes_precedence_over_authorisation() -> None:
     others = [payment("r", cguid_fingerprint="d"), payment("s", authorisation_fingerprint="b")]
 
@@ -458,29 +452,6 @@ def summary_of(entries: Sequence[TakenEntry]) -> SettlementSummary:
     for each in entries:
         tally.take(each)
     return tally.summary(1, ())
-
-
-def test_totals_are_by_day_and_currency() -> None:
-    refund, chargeback = {"kind": EntryKind.REFUND}, {"kind": EntryKind.CHARGEBACK}
-    second, yen = {"settled_on": day(3)}, {"currency": "JPY"}
-    entries = [
-        taken(entry(1, **second, amount_minor=1000)),
-        taken(entry(2, amount_minor=2100, fee_minor=15)),
-        taken(entry(3, amount_minor=400), Match.NONE),
-        taken(entry(4, **refund, amount_minor=300)),
-        taken(entry(5, **yen, amount_minor=5000)),
-        taken(entry(6, **yen, **chargeback, amount_minor=5000)),
-        taken(entry(7, **yen, **chargeback, amount_minor=-2000), Match.AMBIGUOUS),
-        taken(entry(8, **second, **yen, **refund, amount_minor=70, fee_minor=-1)),
-        taken(entry(9, **second, **chargeback, amount_minor=900)),
-    ]
-
-    assert summary_of(entries).totals == (
-        DayTotal(day(2), "ILS", 3, 2500, 300, 0, 15, 1),
-        DayTotal(day(2), "JPY", 3, 5000, 0, 3000, 0, 1),
-        DayTotal(day(3), "ILS", 2, 1000, 0, 900, 0, 0),
-        DayTotal(day(3), "JPY", 1, 0, 70, 0, -1, 0),
-    )
 
 
 drawn = st.lists(

@@ -96,25 +96,6 @@ def test_retry_of_a_failed_run_resumes_at_the_failed_task(httpserver: HTTPServer
 
 
 @IN_SQLITE
-def test_retry_of_an_undelivered_run_only_delivers(configure: Configure, kinds: str, httpserver: HTTPServer) -> None:
-    notify(configure, httpserver, 500)
-    kept_before: list[tuple[str, str]] = []
-
-    def come_back() -> None:
-        kept_before.extend(kept(archive_of("process-1").runs[-1].flow_run_id))
-        httpserver.clear()
-        httpserver.expect_request("/hook").respond_with_data("")
-
-    states = asyncio.run(run_and_retried("process-1", "Undelivered", come_back))
-
-    assert len(kept_before) == len(DONE_BEFORE)
-    assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
-    assert states["notify-downstream"] == ["Failed", "Completed"]
-    assert len(httpserver.log) == 1
-    assert kept(archive_of("process-1").runs[-1].flow_run_id) == []
-
-
-@IN_SQLITE
 def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
     configure: Configure, kinds: str, httpserver: HTTPServer
 ) -> None:

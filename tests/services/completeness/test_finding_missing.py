@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import permutations
 
 import pytest
 from sqlmodel import select
@@ -58,16 +57,6 @@ def test_acknowledged_archive_closes_a_finding_in_whatever_state_it_is(state: St
     assert findings("closed_why") == [("archived",)]
 
 
-def test_archive_before_its_events_leaves_no_finding_in_any_order() -> None:
-    for number, order in enumerate(permutations((CREATED, SUBMITTED, DELETED))):
-        reference = f"r{number}"
-        archived_at(at(0.2), reference)
-        for kind in order:
-            reported(event(kind, at(0.1 if kind != DELETED else 50), reference))
-            find_missing(at(60))
-    assert findings("reference") == []
-
-
 def test_archive_that_waits_in_the_inbox_has_arrived(configure: Configure) -> None:
     """Its row may come later, when the database was away at its arrival."""
     reported(event(SUBMITTED, NOON))
@@ -77,16 +66,6 @@ def test_archive_that_waits_in_the_inbox_has_arrived(configure: Configure) -> No
     intake.accept(Identity("r", 100), at(0.1), {})
     assert find_missing(at(2)).opened == 0
     assert findings("reference") == []
-
-
-def test_process_that_is_submitted_again_after_its_archive_is_found_again() -> None:
-    reported(event(SUBMITTED, at(0)))
-    find_missing(at(2))
-    archived_at(at(3))
-    find_missing(at(3.1))
-    reported(event(SUBMITTED, at(5), session="b"))
-    assert find_missing(at(7)).opened == 1
-    assert findings("since", "closed_why") == [(at(0), "archived"), (at(5), None)]
 
 
 def test_archive_from_the_future_answers_no_later_submission() -> None:
@@ -243,15 +222,6 @@ def test_finding_is_announced_once_and_alerted_three_times(configure: Configure)
         heard += [("opened", minute / 60) for _ in told.opened] + [(str(h), minute / 60) for _, h in told.alerts]
     assert heard == [("opened", 1), ("24", 24), ("12", 36), ("2", 46)]
     assert ['"hours_left":47' in each for each in messages()] == [True, False, False, False]
-
-
-def test_finding_that_opens_late_has_the_nearest_alert_alone() -> None:
-    reported(event(SUBMITTED, at(0)))
-    find_missing(at(47))
-    told = announce_missing(at(47))
-    assert (len(told.opened), [hours for _, hours in told.alerts]) == (1, [2])
-    again = announce_missing(at(47.5))
-    assert (again.opened, again.alerts) == ([], [])
 
 
 def test_search_that_was_killed_after_an_event_repeats_no_message(configure: Configure) -> None:

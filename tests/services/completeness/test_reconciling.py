@@ -181,15 +181,6 @@ def test_process_that_is_listed_by_its_transaction_alone_is_found_once_and_close
     assert {(each.transaction_number, each.closed_why) for each in findings()} == {(31, Closing.ARCHIVED), (30, None)}
 
 
-def test_finding_of_a_list_without_source_is_closed_by_an_archive_of_any_source(file: Path) -> None:
-    reconciled(written(file, listed(101)))
-    archived_at(NOW, "r", process_number=101)
-    with writing() as session:
-        session.exec(select(DeliveryRow)).one().source = session.get_one(ArchiveRow, "r").source = "loans"
-    find_missing(NOW)
-    assert [each.closed_why for each in findings()] == [Closing.ARCHIVED]
-
-
 def test_process_that_is_still_listed_after_its_deadline_is_found_again(file: Path) -> None:
     reported(event(SUBMITTED, NOON - timedelta(hours=72), "r", process_number=101))
     find_missing(NOW)
@@ -242,12 +233,6 @@ def test_session_events_say_that_a_process_is_open(file: Path) -> None:
     assert (kinds(done), done.compared.not_due) == ([], 1)
 
 
-def test_archive_that_the_list_lacks_is_unknown_there(file: Path) -> None:
-    arrived("r", 100)
-    arrived("s", 105)
-    assert kinds(reconciled(written(file, listed(100)))) == [(K.UNKNOWN_THERE, 105)]
-
-
 def test_list_of_a_source_is_compared_with_its_archives_alone(file: Path) -> None:
     arrived("r", 100, source="loans")
     arrived("s", 101, source="cards")
@@ -257,32 +242,10 @@ def test_list_of_a_source_is_compared_with_its_archives_alone(file: Path) -> Non
     assert [each.source for each in findings()] == ["loans"]
 
 
-def test_transactions_tell_processes_apart(file: Path) -> None:
-    arrived("r", 100, 30)
-    heads = ("#", "Created", "Transaction number")
-    written(file, (100, CREATED, 30), (100, CREATED, 31), heads=heads)
-    done = reconciled(file)
-    assert [(each.kind, each.transaction_number) for each in done.compared.differences] == [(K.MISSING, 31)]
-    arrived("s", 100, 31)
-    find_missing(NOW + timedelta(hours=1))
-    assert reconciled(file, now=NOW + timedelta(hours=1)).is_well
-    assert [each.closed_why for each in findings()] == [Closing.ARCHIVED]
-
-
 def test_wrong_file_records_nothing(file: Path) -> None:
     with pytest.raises(Refused, match="MISSING_COLUMN"):
         reconciled(workbook(file, [("Name",), ("x",)]))
     assert findings() == []
-
-
-def test_unread_row_is_named_and_the_others_count(file: Path) -> None:
-    done = reconciled(written(file, listed(101), ("?", CREATED, "", DESTINATION)))
-    assert (kinds(done), done.read.unread_count, [each.process_number for each in findings()]) == (
-        [(K.MISSING, 101)],
-        1,
-        [101],
-    )
-    assert DESTINATION not in repr(done) + repr(findings())
 
 
 def test_columns_of_the_settings_are_read(file: Path, configure: Configure, tmp_path: Path) -> None:

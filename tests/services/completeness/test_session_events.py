@@ -162,16 +162,6 @@ def test_store_gets_no_events_while_the_database_is_away(configure: Configure, t
     assert kept() == {}
 
 
-def test_events_wait_in_the_inbox_while_the_database_is_away(configure: Configure, tmp_path: Path) -> None:
-    configure(database_url=database_that_is_away())
-    name = journaled([body()])
-
-    with pytest.raises(Transient):
-        take_in_all()
-
-    assert waiting() == [name]
-
-
 def test_damaged_line_delays_no_sound_line_and_its_batch_stays_for_a_person(
     sqlite_installation: Settings, store_kind: str
 ) -> None:

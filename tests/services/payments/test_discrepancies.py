@@ -12,7 +12,6 @@ from sqlmodel import col, select
 from adapters.database.transactions import reading, writing
 from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
-from models.access import CELLAR
 from models.discrepancies import (
     HOLD_CODES,
     PAYLOAD_CODES,
@@ -24,12 +23,11 @@ from models.discrepancies import (
 )
 from models.errors import Refused
 from models.payments import Standing
-from models.views.archives.archives import ArchiveQuery, ArchiveView
+from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from services.payments.discrepancies import reconcile_judged, reconcile_many, reconcile_version
 from services.payments.recorded import may_have_discrepancies
-from services.views import archive_list
 from tests.installations import archive_of
 from tests.records import NOON, all_of, archived, document
 
@@ -182,21 +180,6 @@ def test_closed_and_unknown_discrepancies_cannot_be_explained() -> None:
             discrepancies.explain(discrepancy_id, Explanation(by="Dana", why="a tip"), NOON)
         assert refused.value.status == status
     assert history() == ["open 0", "closed 0"]
-
-
-@ON_SQLITE
-def test_lists_count_and_find_discrepancies_that_are_not_closed() -> None:
-    archived("r")
-    archived("s", minute=1)
-    found(MISMATCH)
-    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
-    found(MISMATCH, reference="s")
-    found(reference="s")
-
-    page = archive_list.page(ArchiveQuery(), CELLAR)
-    assert [(each.reference, each.discrepancies) for each in page.items] == [("s", 0), ("r", 1)]
-    narrowed = archive_list.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH), CELLAR)
-    assert [each.reference for each in narrowed.items] == ["r"]
 
 
 @ON_SQLITE

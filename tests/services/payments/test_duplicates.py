@@ -1,15 +1,12 @@
 """Payments that occur in several archives are found on both sides, in any order of arrival."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import permutations
 
 import pytest
-from sqlmodel import delete, select
+from sqlmodel import select
 
-from adapters.database.transactions import writing
 from domain.payments.duplicates import MOST_NEEDED
-from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.discrepancies import DUPLICATE_CODES, Discrepancy, DiscrepancyLogRow
 from services.payments import recorded
 from services.payments.duplicates import reconcile_all_duplicates, reconcile_duplicates
 from tests.payments import attempt, booked, payment
@@ -98,37 +95,6 @@ def test_attempts_and_payments_without_ids_are_no_duplicates() -> None:
     arrived("b", (None, None), ("", ""))
 
     assert reported("a", "b") == {"a": [], "b": []}
-
-
-ARCHIVES: list[tuple[str, Sequence[tuple[str | None, str | None]]]] = [
-    ("a", [("t", "f"), ("u", "g")]),
-    ("b", [("t", "f"), ("w", "g")]),
-    ("c", [("t", None), (None, "f")]),
-    ("d", [("u", "h")]),
-]
-
-
-@ON_BOTH
-def test_order_of_arrival_does_not_matter() -> None:
-    ends = []
-    for order in list(permutations(ARCHIVES))[::5]:
-        for reference, payments in order:
-            arrived(reference, *payments)
-        ends.append(reported("a", "b", "c", "d"))
-        reconcile_all_duplicates(NOON)
-        ends.append(reported("a", "b", "c", "d"))
-        _forget()
-
-    assert all(end == ends[0] for end in ends)
-    assert ends[0]["c"] == ["provider None also in a", "transaction t also in a, b"]
-
-
-def _forget() -> None:
-    for reference, _ in ARCHIVES:
-        booked(reference)
-    with writing() as session:
-        for table in (DiscrepancyRow, DiscrepancyEventRow):
-            session.execute(delete(table))
 
 
 @ON_BOTH

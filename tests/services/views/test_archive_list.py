@@ -259,13 +259,6 @@ def test_invalid_cursor_is_refused() -> None:
         assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "cursor")
 
 
-def test_label_without_a_value_is_refused() -> None:
-    with pytest.raises(Refused) as refused:
-        found(label=["branch"])
-
-    assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "label")
-
-
 def test_unknown_archive_is_none() -> None:
     assert archive_view.archive("unknown", CELLAR) is None
     assert archive_view.public_state(digest("unknown")) is None
@@ -295,21 +288,6 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
 
     assert file
     assert file.position == 9
-
-
-def test_public_standing_has_no_personal_data() -> None:
-    receipt_id = registered("תהליך", "body")
-    before = archive_view.public_state(receipt_id)
-    archived("תהליך", "body")
-    receipts.set_state(receipt_id, State.COMPLETED, NOON)
-
-    standing = archive_view.public_state(receipt_id)
-
-    assert before
-    assert (before.state, before.versions, before.digests) == ("received", 0, [])
-    assert standing
-    assert (standing.state, standing.versions, len(standing.digests)) == ("completed", 1, 2)
-    assert "תהליך" not in repr(standing)
 
 
 def test_search_for_a_number_does_not_match_parts_of_dates() -> None:

@@ -123,16 +123,3 @@ def test_earlier_delivery_that_is_registered_later_decides_on_the_source() -> No
     assert archives.identity("late").source == "default"
     assert receipts.get(delivery("late", "late").receipt_id).source == "default"
     assert [each.code for each in archive_of("late").warnings] == ["SOURCES_DIFFER"]
-
-
-def test_two_sources_need_attention() -> None:
-    before = {
-        each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items
-    }
-    receipts.register_all([delivery("moved", "one")])
-    receipts.register_all([replace(delivery("moved", "two", minute=1), source="retail")])
-
-    after = {
-        each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED), CELLAR).items
-    }
-    assert after - before == {"moved"}

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -103,15 +102,6 @@ def test_version_number_used_twice_is_a_conflict() -> None:
         archives.load(row, {}, {})
 
 
-def test_repeated_content_with_an_older_event_time_changes_nothing() -> None:
-    first = archived(minute=1)
-    made_at = archives.with_version(first)[1].event_at
-
-    archives.repeat("r", Age(NOON - timedelta(days=4000), NOON, registered(body="sent late", minute=2)), 1)
-
-    assert archives.with_version(first)[1].event_at == made_at
-
-
 def test_newer_receipt_replaces_all_rows() -> None:
     archived(payload=made_at("2022-01-01T00:00:00"))
 
@@ -141,23 +131,6 @@ def test_older_receipt_never_replaces_newer_rows() -> None:
     }
     assert archive.model_dump(exclude=of_the_receipts) == before.model_dump(exclude=of_the_receipts)
     assert receipts.current_receipt_id("r") == newest
-
-
-def test_current_version_does_not_depend_on_the_order_of_archiving() -> None:
-    """Two payloads have an event time and the third has none, so that a naive comparison could be circular."""
-    for order in permutations(range(3)):
-        reference = f"process {order}"
-        payloads = [
-            made_at("2026-01-01T11:01:00", reference=reference),  # made first, received last
-            made_at(None, reference=reference),
-            made_at("2026-01-01T11:02:00", reference=reference),  # made last, received first
-        ]
-        made = [registered(reference, f"{reference} {number}", minute=9 - number) for number in range(3)]
-
-        for number in order:
-            loaded(read(payloads[number]), made[number])
-
-        assert receipts.current_receipt_id(reference) == made[1]
 
 
 def test_rows_of_another_process_are_untouched() -> None:

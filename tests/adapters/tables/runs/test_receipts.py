@@ -117,14 +117,6 @@ def test_only_a_failed_receipt_is_awaited_again() -> None:
         assert receipts.get(receipt_id).state == after
 
 
-def test_unknown_receipt_cannot_be_awaited() -> None:
-    receipts.set_awaited(digest("unknown"))
-
-    assert receipts.find(digest("unknown")) is None
-    assert receipts.newest_receipt_id("unknown") is None
-    assert receipts.current_receipt_id("unknown") is None
-
-
 def test_delivery_keeps_the_id_of_the_run_that_it_triggered() -> None:
     receipts.register_all([delivery()])
     receipts.register_all([delivery(minute=1)])
@@ -143,14 +135,6 @@ def test_deliveries_that_are_registered_together_follow_their_arrival() -> None:
     assert outcomes == [Outcome.DUPLICATE, Outcome.NEW]
     assert [receipts.register_all([each])[0].outcome for each in (later, first)] == outcomes
     assert receipts.get(digest("body")).received_at == first.received_at
-
-
-def test_deliveries_of_a_receipt_are_listed() -> None:
-    receipts.register_all([delivery()])
-    receipts.register_all([delivery(minute=1)])
-    receipts.register_all([delivery(body="another")])
-
-    assert set(receipts.delivery_ids(digest("body"))) == {delivery().delivery_id, delivery(minute=1).delivery_id}
 
 
 def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:

@@ -8,14 +8,12 @@ from sqlmodel import select
 from adapters.tables.messages import notifications
 from adapters.tables.open_conditions import open_numbers
 from adapters.tables.runs import refused
-from models.access import CELLAR
 from models.messages.notification import NotificationRow
 from models.runs.receipt import RefusedDelivery, RefusedRow
 from models.store.condition import DerivedCode
-from models.views.archives.archives import ArchiveQuery
 from models.views.troubles import RefusedQuery
 from services.messages.events import delivery_refused, event_row
-from services.views import archive_list, troubles
+from services.views import troubles
 from tests.records import NOON, all_of, digest, registered
 
 
@@ -81,17 +79,6 @@ def test_group_of_a_flood_names_few_bodies_each_once_and_counts_all() -> None:
     assert group.newest == flood[:-21:-1]
     assert len({each.receipt_id for each in group.newest}) == 20
     assert group.by_code == {"NOT_JSON": 100}
-
-
-def test_process_needs_attention_until_its_refused_delivery_is_released_or_sent_again() -> None:
-    for reference in ("refused last", "sent again", "released", "fine"):
-        registered(reference, minute=20 if reference == "sent again" else 0)
-    refused.record([delivery(number, reference=name) for number, name in enumerate(("refused last", "sent again"), 10)])
-    refused.record([replace(delivery(12, reference="released"), released_at=NOON)])
-
-    assert [each.reference for each in archive_list.page(ArchiveQuery(attention=True), CELLAR).items] == [
-        "refused last"
-    ]
 
 
 def test_open_bodies_are_those_that_nobody_released_or_dismissed_and_whose_process_was_not_accepted_since() -> None:
