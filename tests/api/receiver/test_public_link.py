@@ -173,7 +173,7 @@ def test_visits_of_a_link_are_counted_and_others_are_not(library: Library) -> No
     for token in (*[token_of(body)] * 3, token_of(body, LongAgo), token_of(body) + "x"):
         followed(library.receiver, token)
 
-    wait_until(lambda: links(library, "visited")[0].visits > 0)
+    wait_until(lambda: links(library, "visited")[0].visits >= 3)  # the receiver writes visits in groups
 
     [found] = links(library, "visited")
     assert (found.receipt_id, found.visits, found.revoked) == (receipt_id, 3, None)
