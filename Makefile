@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-scale fuzz screenshots settings-table event-schemas dbt-sources console-texts console-vendor lock clean
+.PHONY: up test check lint test-faults test-image check-deploy wheel release soak bench-receiver bench-engine bench-scale fuzz screenshots settings-table event-schemas dbt-sources console-texts console-vendor lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -18,7 +18,7 @@ up: .venv/runtime
 # that archives waits for some 80 syncs.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 AT_ONCE ?= 3
-test: .venv/development .venv-readers/made
+test: .venv/development
 	@linted=$$(mktemp); make --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint || { cat $$linted; tests=2; }; rm $$linted; exit $$tests
@@ -30,8 +30,20 @@ lint: .venv/development
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+# For each commit: the linters, and beside them the tests of what needs no database.
+check: .venv/development
+	@linted=$$(mktemp); make --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
+	$(BIN)/python -m pytest --quiet tests/domain tests/models; tests=$$?; \
+	wait $$lint || { cat $$linted; tests=2; }; rm $$linted; exit $$tests
+
+# `make test-erasure`, `make test-console`: the tests of a room or of a noun.
+test-%: .venv/development
+	$(BIN)/python -m pytest $$(git ls-files 'tests/*test_*.py' | grep -i '[/_]$*[s/_.]')
+
+# `SHARE=1/7` runs a seventh of the proofs, each day another.
+SHARE ?= 1/1
 test-faults: .venv/development .venv-readers/made
-	$(BIN)/python -m pytest -m "faults or hypothesis" --hypothesis-profile=thorough
+	SHARE=$(SHARE) $(BIN)/python -m pytest -m "faults or hypothesis" --hypothesis-profile=thorough
 
 soak: .venv/development
 	$(BIN)/python -m tests.distributed.soak

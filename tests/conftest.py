@@ -16,8 +16,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import boto3
 import httpx
@@ -102,9 +104,58 @@ A Prefect server takes 7 s of a processor to start, and then a fiftieth of one.
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+_ON_BOTH_KINDS = (
+    *(f"tests/adapters/{room}/" for room in ("database", "files", "inbox", "search", "store", "tables")),
+    *("tests/services/test_receipts", "tests/services/processing/", "tests/services/triggering/"),
+    *("tests/flows/test_process_archive", "tests/flows/test_killed"),
+)
+"""What `make test` runs on both kinds of database and store: adapters, and the straight line of an archive.
+
+Others send the same statements and requests on both, and `make test-faults` runs them on Postgres and the bucket.
+"""
+_OF_THE_WORLD = (
+    *("tests/distributed/", "tests/fortnight/", "tests/fuzz/", "tests/image/", "tests/insider/"),
+    *("tests/node/test_clients", "tests/node/test_signatures", "tests/deploy/test_dbt", "tests/services/test_readers"),
+    *(
+        "tests/adapters/documents/test_corpus",
+        "tests/cli/custody/test_every_damage",
+        "tests/flows/test_memory_of_a_run",
+    ),
+    "tests/api/test_described_answers.py::test_schemathesis",
+)
+"""What only the world can break: other readers, weeks of deliveries, forgers, corpora, damage, the distributed form."""
+_SECOND_KINDS = {"postgres", "bucket", "Postgres and a bucket"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the files first whose tests take longest: the last long file would be alone on its processor."""
+    on_first_kind = {_function(item) for item in items if not _is_on_second_kind(item)}
+    for item in items:
+        repeated = _is_on_second_kind(item) and _function(item) in on_first_kind
+        if item.nodeid.startswith(_OF_THE_WORLD) or (repeated and not item.nodeid.startswith(_ON_BOTH_KINDS)):
+            item.add_marker("faults")
     items.sort(key=_rank)
+    _take_share(config, items)
+
+
+def _function(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _is_on_second_kind(item: pytest.Item) -> bool:
+    called = getattr(item, "callspec", None)
+    return called is not None and any(each in _SECOND_KINDS for each in called.params.values() if isinstance(each, str))
+
+
+def _take_share(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the share of today: with `SHARE=1/7`, each test runs once in seven days."""
+    shares = int(os.environ.get("SHARE", "1/1").partition("/")[2])
+    today = datetime.now(UTC).toordinal()
+    left_out = [each for each in items if (crc32(each.nodeid.encode()) + today) % shares]
+    config.hook.pytest_deselected(items=left_out)
+    others = set(map(id, left_out))
+    items[:] = [each for each in items if id(each) not in others]
 
 
 class _ByFileOrRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
@@ -254,6 +305,12 @@ def _migrate_at(database_url: str) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a Postgres outside of pytest's folder: under root, it runs as another user, who may not enter it."""
+    with serving_postgres() as url:
+        yield url
+
+
+@contextmanager
+def serving_postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # because no test cuts the power

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import psycopg
 
+from adapters.database import connections
 from adapters.database.facts import Connections
 from adapters.database.outages import Program, connect_as
 from adapters.settings.settings import Settings
@@ -11,7 +12,7 @@ from domain.words.catalogue import word
 from models.views.health import Check, Grade
 from services.health.checks import examined
 from services.health.installation import installation_probes, judged
-from tests.conftest import Configure
+from tests.conftest import Configure, serving_postgres
 
 _EACH = {Program.RECEIVER: 16, Program.WORKER: 32}
 
@@ -43,29 +44,21 @@ def test_sum_beyond_the_server_is_a_warning_that_names_a_number_that_suffices() 
 
 
 def test_processes_that_are_connected_count_once_however_many_connections_they_have(
-    configure: Configure, postgres_installation: str
+    configure: Configure,
 ) -> None:
-    configure(database_url=postgres_installation, receiver_processes=2)
     connect_as(Program.COMMAND)  # another test may have run a receiver in this process
-    end_connections_of_earlier_tests(postgres_installation)
-    assert "receivers may open 2 × 16, workers 1 × 32," in found().found
     with ExitStack() as stack:
+        server = stack.enter_context(serving_postgres())  # receivers of other tests are connected to the server of all
+        configure(database_url=server, receiver_processes=2)
+        assert "receivers may open 2 × 16, workers 1 × 32," in found().found
         for name in ["cellar receiver 1@a", *["cellar receiver 1@b"] * 3, "cellar receiver 2@b", "cellar worker 9@a"]:
-            stack.enter_context(psycopg.connect(postgres_installation, application_name=name))
+            stack.enter_context(psycopg.connect(server, application_name=name))
         before = found()
         assert "receivers may open 3 × 16, workers 1 × 32," in before.found
-        stack.enter_context(psycopg.connect(postgres_installation, application_name="somebody else"))
+        stack.enter_context(psycopg.connect(server, application_name="somebody else"))
 
         assert others(found()) == others(before) + 1
-
-
-def end_connections_of_earlier_tests(database_url: str) -> None:
-    """End what earlier tests left connected: the tests of a process share one server, and the check counts them all."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE application_name LIKE 'cellar %' AND pid <> pg_backend_pid()"
-        )
+        connections.engine().dispose()  # before its server ends
 
 
 def others(check: Check) -> int:
