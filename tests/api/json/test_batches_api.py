@@ -39,7 +39,6 @@ def test_plan_is_the_default_and_answers_its_id(receiver: Receiver) -> None:
 
     assert BatchView.model_validate(found)
     assert (found["state"], found["planned"], found["by"]) == ("planned", 1, OF_SETTINGS)
-    assert found["plan"]["states"] == {"failed": 1}
     assert receiver.client.get(f"{PATH}/{found['id']}").json()["items"] == []
 
 
@@ -64,18 +63,12 @@ def test_actions_answer_the_batch_and_are_recorded_with_the_token(receiver: Rece
 
 
 BODIES_OF_ANOTHER_TYPE: list[tuple[str, dict[str, Any]]] = [
-    *((PATH, {"dry_run": value}) for value in (0, 1, 0.0, "false", "0", "no", "off", [0], None)),
-    *((PATH, {"attention": value}) for value in (0, "true")),
-    *((PATH, {"process_number": value}) for value in ("100", 100.0, True)),
-    *((PATH, {"received_after": value}) for value in (0.5, 1764000000, "0.5", "1764000000", "1", True, "-1.5")),
-    *((PATH, {"label": value}) for value in ("a=b", {"a": 1})),
-    *((PATH, {"state": value}) for value in (["failed"], 1)),
-    (f"{PATH}/x/abort", {"by": 1}),
-    *((REDELIVERIES, {name: value}) for name in ("dry_run", "force") for value in (0, 1, "false", "true", None)),
-    ("/api/endpoints", {"name": "a", "url": "https://erp.example/", "headers": {"x": 1}}),
-    *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True, None)),
+    *((PATH, {"dry_run": value}) for value in (1, "no", None)),
+    *((PATH, {name: True}) for name in ("process_number", "received_after", "state")),
+    (PATH, {"status": "failed"}),  # an unknown filter would match more
+    *((REDELIVERIES, {name: value}) for name in ("dry_run", "force") for value in (0, "true", None)),
+    *(("/api/endpoints/a/rotate", {"overlap_h": value}) for value in ("1", True)),
     ("/api/endpoints/a/disable", {"by": ["a"]}),
-    ("/api/discrepancies/1/explanation", {"by": "a", "why": "b", "expected": 1}),
     ("/api/archives/a/discrepancies/1/explanation", {"by": "a", "why": "b", "because": "1"}),
     ("/api/missing/1/dismiss", {"by": 1, "why": "b"}),
 ]
@@ -90,18 +83,6 @@ def test_value_of_another_type_than_described_is_refused_and_does_nothing(receiv
     assert {answer.json()["error"]["code"] for _, _, answer in answers} == {"BAD_PARAMETER"}
     assert answers[0][2].json()["error"]["where"] == "body.dry_run"
     assert receiver.client.get(PATH).json() == before
-
-
-@pytest.mark.parametrize("moment", ["0.5", "0", "1764000000", "-1", "+5", "1e9"])
-def test_number_is_no_time_in_a_filter(receiver: Receiver, moment: str) -> None:
-    answer = receiver.client.get("/api/archives", params={"received_after": moment})
-
-    assert_error(answer, 422, "BAD_PARAMETER")
-    assert "2026-" in answer.json()["error"]["detail"]
-
-
-def test_unknown_filter_is_refused_since_it_would_match_more(receiver: Receiver) -> None:
-    assert_error(receiver.client.post(PATH, json={"status": "failed"}), 422, "BAD_PARAMETER")
 
 
 def test_redelivery_is_listed_apart_with_its_plan_and_filter(receiver: Receiver) -> None:

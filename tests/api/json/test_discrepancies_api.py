@@ -45,9 +45,15 @@ def explained(library: Library, discrepancy_id: str, **members: str) -> httpx.Re
     return library.receiver.client.post(path, json=members, headers={"authorization": f"Bearer {TOKEN}"})
 
 
-def test_list_has_all_open_and_explained_discrepancies_with_and_without_an_archive(library: Library) -> None:
+def test_list_has_all_open_and_explained_discrepancies_page_by_page(library: Library) -> None:
     found = listed(library, "limit=500")
+    seen, cursor = list[dict[str, Any]](), ""
+    while cursor is not None:
+        page = library.get(f"{PATH}?limit=3&cursor={cursor}").json()
+        seen += page["items"]
+        cursor = page["next"]
 
+    assert seen == found
     assert {each["reference"] for each in found} > {None, "contract"}
     assert "closed" not in {each["state"] for each in found}
     assert [each["code"] for each in found] == sorted(each["code"] for each in found)
@@ -60,21 +66,8 @@ def test_list_is_narrowed_by_code_state_and_reference(library: Library) -> None:
     assert {each["reference"] for each in listed(library, "reference=contract")} == {"contract"}
     assert {each["state"] for each in listed(library, "reference=contract&state=closed")} == {"closed"}
     assert listed(library, "reference=nowhere") == []
-
-
-def test_pages_follow_one_another(library: Library) -> None:
-    seen, cursor = list[str](), ""
-    while cursor is not None:
-        page = library.get(f"{PATH}?limit=3&cursor={cursor}").json()
-        seen += [each["discrepancy_id"] for each in page["items"]]
-        cursor = page["next"]
-
-    assert seen == [each["discrepancy_id"] for each in listed(library, "limit=500")]
-
-
-@pytest.mark.parametrize("query", ["cursor=x", f"cursor={base64.b64encode(bytes(3)).decode()}", "code=X", "state=x"])
-def test_invalid_query_is_refused(library: Library, query: str) -> None:
-    assert_error(library.get(f"{PATH}?{query}"), 422, "BAD_PARAMETER")
+    for query in ("cursor=x", f"cursor={base64.b64encode(bytes(3)).decode()}"):
+        assert_error(library.get(f"{PATH}?{query}"), 422, "BAD_PARAMETER")
 
 
 def test_discrepancy_without_an_archive_is_explained(library: Library) -> None:
@@ -87,8 +80,5 @@ def test_discrepancy_without_an_archive_is_explained(library: Library) -> None:
     assert answer.status_code == 200, answer.text
     assert [answer.json()] == listed(library, "code=AMBIGUOUS_MATCH&state=explained")
     assert answer.json()["explanation"]["by"] == OF_SETTINGS
-
-
-@pytest.mark.parametrize(("discrepancy_id", "status"), [("unknown", 404), ("%00", 422)])
-def test_unknown_discrepancy_is_not_explained(library: Library, discrepancy_id: str, status: int) -> None:
-    assert explained(library, discrepancy_id, by="Dana", why="w").status_code == status
+    for unknown, status in (("unknown", 404), ("%00", 422)):
+        assert explained(library, unknown, by="Dana", why="w").status_code == status

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
@@ -116,7 +115,7 @@ def test_all_columns_are_read() -> None:
     )
 
 
-def test_absent_columns_and_empty_cells_are_none() -> None:
+def test_empty_cells_are_none() -> None:
     entry = one(paid="", cguid="")
 
     assert (entry.paid_on, entry.fee_minor, entry.cguid_fingerprint, entry.card_last4, entry.instalment) == (None,) * 5
@@ -138,7 +137,6 @@ AUTHORISATIONS = ("0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"
 NEGATIVES = ("-21.00", "21.00-", "(21.00)", "−21.00", "-₪21.00", "\u200e-21.00")
 CELLS: list[tuple[dict[str, str], dict[str, Any]]] = [
     *(({"settled": day}, {"settled_on": date.fromisoformat(day)}) for day in ("2000-01-01", "2100-12-31")),
-    ({"currency": "JPY", "amount": "21"}, {"amount_minor": 21}),
     ({"currency": "KWD", "amount": "2.100"}, {"amount_minor": 2100}),
     *(({"amount": text}, {"kind": EntryKind.REFUND, "amount_minor": 2100}) for text in NEGATIVES),
     *(({"fee": text}, {"fee_minor": fee}) for text, fee in (("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0))),
@@ -164,18 +162,12 @@ def test_cell_is_read_in_any_notation(cells: dict[str, str], expected: dict[str,
 @pytest.mark.parametrize(
     ("text", "form", "amount_minor"),
     [
-        ("21.00", "", 2100),
-        ("21", "", 2100),
         ("21.", "", 2100),
         (".5", "", 50),
         ('"1,234,567.89"', "", 123456789),
-        ("₪ 21.00", "", 2100),
         ("21.00\u200f ₪", "", 2100),
         ('"1.234,56"', 'decimal_separator = ","\nthousands_separator = "."', 123456),
-        ("1 234.56", 'thousands_separator = " "', 123456),
         ("1\xa0234.56", 'thousands_separator = " "', 123456),
-        ("1'234.56", 'thousands_separator = "\'"', 123456),
-        ("2100", 'amount_unit = "minor"', 2100),
         ("2100.0", 'amount_unit = "minor"', 2100),
         ("92233720368547758.07", "", (1 << 63) - 1),
     ],
@@ -203,15 +195,7 @@ def test_kind_word_decides_the_direction_whatever_the_sign(
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "",
-        ",,,,,,,,,",
-        "   ",
-        "Total,,42.00,,,,,,,",
-        'סה"כ לתשלום,,42.00,,,,,,,',
-        ",,42.00,,,,,,,",
-        ",,42.00,,,,,0.84,,",
-    ],
+    ["", ",,,,,,,,,", "Total,,42.00,,,,,,,", 'סה"כ לתשלום,,42.00,,,,,,,', ",,42.00,,,,,0.84,,"],
 )
 def test_blank_lines_and_totals_are_skipped(line: str) -> None:
     assert [each.line for each in read(f"{HEAD}\n{row()}\n{line}\n{row()}\n")] == [2, 4]
@@ -251,46 +235,27 @@ def test_line_that_begins_like_a_total_but_names_a_payment_is_an_entry(line: str
         assert len(read(text, MERCHANTS)) == (outcome == "row")
 
 
-@pytest.mark.parametrize(
-    ("cells", "code", "column"),
-    [
-        ({"settled": ""}, "BAD_CELL", "settled"),
-        ({"settled": "4580000011112222"}, "BAD_CELL", "settled"),
-        ({"settled": "31/02/2026"}, "BAD_CELL", "settled"),
-        ({"paid": "yesterday"}, "BAD_CELL", "paid"),
-        ({"settled": "9999-12-31"}, "BAD_CELL", "settled"),
-        ({"paid": "1999-12-31"}, "BAD_CELL", "paid"),
-        ({"paid": "2101-01-01"}, "BAD_CELL", "paid"),
-        ({"amount": ""}, "BAD_CELL", "amount"),
-        ({"amount": "4580000011112222x"}, "BAD_CELL", "amount"),
-        ({"amount": '"7,89"'}, "BAD_CELL", "amount"),
-        ({"amount": "1.234.56"}, "BAD_CELL", "amount"),
-        ({"amount": "21.001"}, "BAD_CELL", "amount"),
-        ({"amount": "1e3"}, "BAD_CELL", "amount"),
-        ({"amount": "--21"}, "BAD_CELL", "amount"),
-        ({"amount": "٢١"}, "BAD_CELL", "amount"),
-        ({"amount": "92233720368547758.08"}, "BAD_CELL", "amount"),
-        ({"amount": "9" * 5000}, "BAD_CELL", "amount"),
-        ({"currency": "NIS"}, "BAD_CELL", "currency"),
-        ({"currency": ""}, "BAD_CELL", "currency"),
-        ({"card": "4580-xxxx"}, "BAD_CELL", "card"),
-        ({"fee": "free"}, "BAD_CELL", "fee"),
-        ({"kind": "4580000011112222"}, "BAD_CELL", "kind"),
-        ({"part": "third"}, "BAD_CELL", "part"),
-        ({"part": "03-Jan"}, "BAD_CELL", "part"),
-        ({"part": "3 Jan"}, "BAD_CELL", "part"),
-        ({"part": "3 בינואר"}, "BAD_CELL", "part"),
-        ({"part": "2026-03-01"}, "BAD_CELL", "part"),
-        ({"part": "01/03/2026"}, "BAD_CELL", "part"),
-        ({"part": "3.7"}, "BAD_CELL", "part"),
-    ],
-)
-def test_refusal_names_a_wrong_cell_without_repeating_it(cells: dict[str, str], code: str, column: str) -> None:
-    with pytest.raises(Refused) as refused:
-        read(f"{HEAD}\n{row()}\n{row(**cells)}\n")
+WRONG_CELLS = {
+    "settled": ("", "4580000011112222", "31/02/2026", "9999-12-31"),
+    "paid": ("yesterday", "1999-12-31", "2101-01-01"),
+    "amount": (
+        *("", "4580000011112222x", '"7,89"', "1.234.56", "21.001", "1e3", "--21", "٢١"),
+        *("92233720368547758.08", "9" * 5000),
+    ),
+    "currency": ("", "NIS"),
+    "card": ("4580-xxxx",),
+    "fee": ("free",),
+    "kind": ("4580000011112222",),
+    "part": ("third", "03-Jan", "3 בינואר", "2026-03-01", "01/03/2026", "3.7"),
+}
 
-    assert (refused.value.code, refused.value.where) == (code, f"line 3, column {column}")
-    (cell,) = cells.values()
+
+@pytest.mark.parametrize(("column", "cell"), [(name, cell) for name, cells in WRONG_CELLS.items() for cell in cells])
+def test_refusal_names_a_wrong_cell_without_repeating_it(column: str, cell: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(f"{HEAD}\n{row()}\n{row(**{column: cell})}\n")
+
+    assert (refused.value.code, refused.value.where) == ("BAD_CELL", f"line 3, column {column}")
     assert len(cell) < 3 or cell.strip('"') not in str(refused.value)
 
 
@@ -316,18 +281,8 @@ def test_cell_with_a_line_break_counts_as_two_lines() -> None:
     assert (first.line, second.line) == (2, 4)
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_configured_delimiter_is_used(delimiter: str) -> None:
-    text = f"{HEAD}\n{row()}\n".replace(",", delimiter)
-
-    assert len(read(text, f"delimiter = {delimiter!r}\n{COLUMNS}".replace("'", '"'))) == 1
-
-
-def test_equal_rows_are_distinguished_by_their_order() -> None:
-    ids = [each.entry_id for each in read(f"{HEAD}\n{row()}\n{row(cguid='d')}\n{row()}\n")]
-
-    assert len(set(ids)) == 3
-    assert [each.entry_id for each in read(f"{HEAD}\n\n{row()}\n{row()}\n")] == [ids[0], ids[2]]
+def test_configured_delimiter_is_used() -> None:
+    assert len(read(f"{HEAD}\n{row()}\n".replace(",", ";"), f'delimiter = ";"\n{COLUMNS}')) == 1
 
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=2)
@@ -344,10 +299,11 @@ def test_amount_is_the_same_with_any_separators(amount: Decimal, mark: str, poin
 
 
 @given(st.permutations([row(), row(), row(amount="1.00"), row(cguid="d"), row(cguid="d", amount="1.00")]))
-def test_entry_ids_do_not_depend_on_row_order(rows: list[str]) -> None:
-    def ids(these: list[str]) -> Counter[str]:
-        return Counter(each.entry_id for each in read("\n".join([HEAD, *these])))
+def test_equal_rows_have_ids_of_their_own_that_do_not_depend_on_row_order(rows: list[str]) -> None:
+    def ids(these: list[str]) -> set[str]:
+        return {each.entry_id for each in read("\n".join([HEAD, *these]))}
 
+    assert len(ids(rows)) == len(rows)
     assert ids(rows) == ids(sorted(rows))
 
 
@@ -385,16 +341,15 @@ def test_refusal_of_a_wrong_form_names_its_place(text: str, where: str) -> None:
     assert (refused.value.code, refused.value.where) == ("BAD_SETTLEMENT_COLUMNS", where)
 
 
-def test_word_may_appear_twice_for_one_kind() -> None:
-    assert read_format(f"{COLUMNS}[kinds]\nrefund = ['credit', 'Credit']").kinds.refund == ("credit", "Credit")
-
-
 def test_minimal_form_has_the_defaults() -> None:
-    form = read_format("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'")
+    text = "currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'"
 
     columns: dict[str, Any] = {"amount": "a", "settled_on": "s", "cguid": "c"}
+    form = read_format(text)
     assert form == ReportFormat(columns=columns, currency="ILS")  # type: ignore[arg-type]
     assert (form.terms.fee_tolerance_minor, form.terms.late_after_days) == (0, 7)
+    twice = read_format(f"{text}\n[kinds]\nrefund = ['credit', 'Credit']")  # one word for one kind
+    assert twice.kinds.refund == ("credit", "Credit")
 
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "settlement.md").read_text()
@@ -417,12 +372,10 @@ def test_example_is_read_in_both_encodings() -> None:
         ]
 
 
-def test_table_names_every_part_of_the_form() -> None:
-    named = set(re.findall(r"^\| `([a-z_.]+)` \|", DOCUMENT, re.MULTILINE))
-
+def test_page_names_every_part_of_the_form_and_every_code() -> None:
     parts = {each.name for each in fields(ReportFormat)} - {"columns"}
-    assert named == parts | {f"columns.{each.name}" for each in fields(ReportColumns)}
 
-
-def test_every_code_is_explained() -> None:
+    assert set(re.findall(r"^\| `([a-z_.]+)` \|", DOCUMENT, re.MULTILINE)) == parts | {
+        f"columns.{each.name}" for each in fields(ReportColumns)
+    }
     assert {code for code in SETTLEMENT_CODES if f"`{code}`" not in DOCUMENT} == set()

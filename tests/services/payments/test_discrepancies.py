@@ -23,7 +23,6 @@ from models.discrepancies import (
 )
 from models.errors import Refused
 from models.payments import Standing
-from models.views.archives.archives import ArchiveView
 from models.views.archives.payments import Explanation
 from services.payments import discrepancies, recorded
 from services.payments.discrepancies import reconcile_judged, reconcile_many, reconcile_version
@@ -46,13 +45,9 @@ def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> No
     reconcile_many({reference: these}, PAYLOAD_CODES, NOON + timedelta(hours=hour))
 
 
-def explained(*discrepancy_ids: str, hour: int) -> None:
-    for each in discrepancy_ids:
-        discrepancies.explain(each, Explanation(by="Dana", why="in order"), NOON + timedelta(hours=hour))
-
-
-def whole(reference: str = "r") -> ArchiveView:
-    return archive_of(reference)
+def explain(discrepancy_id: str = ID, by: str = "Dana", hour: int = 0, **read: str) -> bool:
+    said = Explanation(by=by, why=f"{by} knows", **read)
+    return discrepancies.explain(discrepancy_id, said, NOON + timedelta(hours=hour))
 
 
 def history(discrepancy_id: str = ID) -> list[str]:
@@ -72,7 +67,7 @@ def test_discrepancy_opens_closes_and_reopens() -> None:
             found(*these, hour=hour)
 
     assert history() == ["open 0", "closed 2", "open 4"]
-    archive = whole()
+    archive = archive_of("r")
     (shown,) = archive.discrepancies
     assert (shown.discrepancy_id, shown.state, shown.opened_at) == (ID, "open", NOON + timedelta(hours=4))
     assert "Expected: 21.00 ILS. Found: 25.00 ILS." in shown.sentence
@@ -80,106 +75,64 @@ def test_discrepancy_opens_closes_and_reopens() -> None:
     assert (closed.transaction_id, closed.state, closed.closed_at) == ("u", "closed", NOON + timedelta(hours=3))
 
 
-@ON_SQLITE
-def test_other_codes_and_other_archives_are_untouched() -> None:
+@ON_BOTH
+def test_other_codes_other_archives_and_discrepancies_of_no_archive_are_reconciled_separately() -> None:
     archived()
     archived("s")
     found(MISMATCH)
-    reconcile_many({"r": [LATE]}, SETTLEMENT_CODES, NOON)
     found(MISMATCH, reference="s")
-
-    found()
-
-    assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
-    assert [each.code for each in whole("s").discrepancies] == ["AMOUNT_MISMATCH"]
-
-
-@ON_BOTH
-def test_discrepancies_of_no_archive_are_reconciled_separately() -> None:
-    archived()
     reconcile_many({"r": [LATE]}, SETTLEMENT_CODES, NOON)
     reconcile_many({None: [UNASSIGNED]}, SETTLEMENT_CODES, NOON)
+
+    found()
+    assert [each.code for each in archive_of("r").discrepancies] == ["SETTLED_LATE"]
+    assert [each.code for each in archive_of("s").discrepancies] == ["AMOUNT_MISMATCH"]
     assert list(recorded.not_closed_by_id(None).values()) == [UNASSIGNED]
 
     reconcile_many({None: []}, SETTLEMENT_CODES, NOON)
-
     assert recorded.not_closed_by_id(None) == {}
-    assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
+    assert [each.code for each in archive_of("r").discrepancies] == ["SETTLED_LATE"]
 
 
 @ON_SQLITE
-def test_explanation_applies_until_the_amounts_change() -> None:
+def test_last_explanation_applies_until_the_amounts_change() -> None:
     archived()
     found(MISMATCH)
     assert recorded.open_discrepancies("r", 9) == [MISMATCH]
 
-    for hour in (1, 2):
-        discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
-    found(MISMATCH, hour=3)
+    assert [explain(hour=hour, by=by) for hour, by in ((1, "Ron"), (2, "Dana"), (3, "Dana"))] == [True, True, False]
+    found(MISMATCH, hour=4)
 
-    assert history() == ["open 0", "explained 1"]
-    (shown,) = whole().discrepancies
+    assert history() == ["open 0", "explained 1", "explained 2"]
+    (shown,) = archive_of("r").discrepancies
     assert shown.state == "explained"
     assert shown.explanation
-    assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
+    assert (shown.explanation.by, shown.explanation.why) == ("Dana", "Dana knows")
     assert recorded.open_discrepancies("r", 9) == []
 
-    found(replace(MISMATCH, found="26.00 ILS"), hour=4)
+    found(replace(MISMATCH, found="26.00 ILS"), hour=5)
 
-    (shown,) = whole().discrepancies
+    (shown,) = archive_of("r").discrepancies
     assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
     assert len(recorded.open_discrepancies("r", 9)) == 1
 
 
 @ON_SQLITE
-def test_second_explanation_replaces_the_first_and_both_are_history() -> None:
+def test_outdated_closed_and_unknown_discrepancies_cannot_be_explained() -> None:
     archived()
     found(MISMATCH)
-    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
+    for read in ({"expected": "20.00 ILS", "found": "25.00 ILS"}, {"found": "26.00 ILS"}):
+        with pytest.raises(Refused, match="DISCREPANCY_CHANGED") as refused:
+            explain(**read)
+        assert refused.value.status == 409
+    assert explain(expected="21.00 ILS", found="25.00 ILS")
 
-    discrepancies.explain(ID, Explanation(by="Ron", why="a donation"), NOON)
-
-    assert history() == ["open 0", "explained 0", "explained 0"]
-    (shown,) = whole().discrepancies
-    assert shown.explanation
-    assert shown.explanation.by == "Ron"
-
-
-@ON_SQLITE
-@pytest.mark.parametrize(
-    ("read", "status"),
-    [
-        ({"expected": "21.00 ILS", "found": "25.00 ILS"}, None),
-        ({"found": "25.00 ILS"}, None),
-        ({"expected": "20.00 ILS", "found": "25.00 ILS"}, 409),
-        ({"found": "26.00 ILS"}, 409),
-    ],
-)
-def test_explanation_of_outdated_amounts_is_refused(read: dict[str, str], status: int | None) -> None:
-    archived()
-    found(MISMATCH)
-
-    if status is None:
-        discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
-    else:
-        with pytest.raises(Refused) as refused:
-            discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
-        assert (refused.value.code, refused.value.status) == ("DISCREPANCY_CHANGED", status)
-
-    assert history() == (["open 0", "explained 0"] if status is None else ["open 0"])
-
-
-@ON_SQLITE
-def test_closed_and_unknown_discrepancies_cannot_be_explained() -> None:
-    archived()
-    found(MISMATCH)
     found()
-
     for discrepancy_id, status in ((ID, 409), ("unknown", 404)):
         with pytest.raises(Refused) as refused:
-            discrepancies.explain(discrepancy_id, Explanation(by="Dana", why="a tip"), NOON)
+            explain(discrepancy_id)
         assert refused.value.status == status
-    assert history() == ["open 0", "closed 0"]
+    assert history() == ["open 0", "explained 0", "closed 0"]
 
 
 @ON_SQLITE
@@ -192,9 +145,9 @@ def test_only_the_current_version_is_reconciled() -> None:
     )
 
     assert not reconcile_version("r", older, PAYLOAD_CODES, [MISMATCH], NOON)
-    assert whole().discrepancies == []
+    assert archive_of("r").discrepancies == []
     assert reconcile_version("r", current, PAYLOAD_CODES, [MISMATCH], NOON)
-    assert [each.code for each in whole().discrepancies] == ["AMOUNT_MISMATCH"]
+    assert [each.code for each in archive_of("r").discrepancies] == ["AMOUNT_MISMATCH"]
 
 
 @ON_BOTH
@@ -210,7 +163,7 @@ def test_many_archives_are_reconciled_at_once() -> None:
     assert len(states) == 2401
     assert states.count(("AMOUNT_MISMATCH", "closed")) == 1100
     assert states.count(("SETTLED_LATE", "open")) == 1200
-    assert [each.code for each in whole(references[0]).discrepancies] == ["SETTLED_LATE"]
+    assert [each.code for each in archive_of(references[0]).discrepancies] == ["SETTLED_LATE"]
 
 
 @ON_BOTH
@@ -263,11 +216,8 @@ def test_findings_that_change_during_the_write_are_reconciled_again() -> None:
 def test_archive_may_have_discrepancies_if_it_has_payments_or_open_discrepancies() -> None:
     archived("with payments")
     archived("r", payload=document("r") | {"payments": []})
-    assert [may_have_discrepancies(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [
-        True,
-        False,
-        False,
-    ]
+    may_have = [may_have_discrepancies(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")]
+    assert may_have == [True, False, False]
     assert may_have_discrepancies("with payments", HOLD_CODES, {Standing.VERIFIED})
     assert not may_have_discrepancies("with payments", HOLD_CODES, {Standing.HELD})
 
@@ -292,7 +242,8 @@ def test_withdrawn_explanations_are_open_again_unless_something_has_changed_sinc
     archived()
     found(MISMATCH, ANOTHER)
     other = next(each for each in by_id("r", [MISMATCH, ANOTHER]) if each != ID)
-    explained(ID, other, hour=1)
+    for each in (ID, other):
+        explain(each, hour=1)
     found(MISMATCH, hour=2)
 
     assert discrepancies.withdraw("Noa", NOON + timedelta(hours=1), NOON + timedelta(hours=3)) == 0

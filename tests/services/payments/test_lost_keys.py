@@ -18,7 +18,6 @@ from adapters.inbox import inbox
 from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
-from adapters.store.objects.kept_discrepancies import keys_of
 from adapters.tables.runs import receipts
 from cli.archives.export import export
 from models.archive.archive import State
@@ -123,13 +122,16 @@ def test_archive_without_sealed_values_gets_a_new_key() -> None:
     assert stored_body("process-1", receipt_id) == body("2026-02-01T00:00:00Z")
 
 
-@pytest.mark.parametrize("left", [(), ("key",)])
-def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: tuple[str, ...]) -> None:
-    archived("process-1", body())
+@pytest.mark.parametrize("left", ["nothing but the archive", "its key", "a settlement report"])
+def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: str) -> None:
     reported = seals.fingerprint("69796709")
+    if left == "a settlement report":
+        store().overwrite_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
+    else:
+        archived("process-1", body())
+    if left == "nothing but the archive":
+        lose(seals.key_location("process-1"))
     backup = lose(FINGERPRINT)
-    if not left:
-        lose(seals.key_location("process-1"))  # no key is left, but the archive is sealed
 
     with pytest.raises(Locked, match=r"fingerprint\.json is gone"):
         seals.fingerprint("69796709")
@@ -141,16 +143,7 @@ def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: tup
     assert seals.fingerprint("69796709") == reported
 
 
-def test_lost_fingerprint_key_is_not_replaced_while_settlement_reports_exist() -> None:
-    seals.fingerprint("69796709")
-    store().overwrite_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
-    lose(FINGERPRINT)
-
-    with pytest.raises(Locked):
-        seals.fingerprint("69796709")
-
-
-@pytest.mark.parametrize("damage", [None, "", "A" * 87 + "\n=", "\udcff"])
+@pytest.mark.parametrize("damage", [None, "A" * 87 + "\n=", "\udcff"])
 def test_lost_or_damaged_master_key_locks_and_is_not_replaced(configure: Configure, damage: str | None) -> None:
     receipt_id = archived("process-1", body())
     before, master = in_store(), settings().data_dir.absolute() / "secrets" / "seal"
@@ -177,69 +170,26 @@ def findings() -> list[tuple[str, Fault]]:
     return [(each.key, each.fault) for each in fixity.findings]
 
 
-def test_unavailable_key_is_one_finding_per_archive() -> None:
+def test_unavailable_key_is_one_finding_per_archive_and_leaves_other_archives_readable() -> None:
     archived("process-1", body())
     archived("process-1", body("2026-02-01T00:00:00Z"))  # a delivery
-    archived("process-2", body(reference="process-2"))
+    archived("process-1", body("2026-03-01T00:00:00Z", cguid="another"))
+    other = archived("process-2", body(reference="process-2"))
     assert findings() == []
-    data_key = seals.key_location("process-1")
+    data_key, before = seals.key_location("process-1"), in_store(ocfl.ROOT)
 
     backups = {location: lose(location) for location in (data_key, FINGERPRINT)}
     assert findings() == [(data_key, Fault.MISSING), (FINGERPRINT, Fault.MISSING)]
+    assert [each.version for each in view().versions] == [1, 2]
+    assert stored_body("process-2", other) == body(reference="process-2")
+    assert in_store(ocfl.ROOT) == before
+    assert validation_errors() == []
     for location, damage in ((data_key, b"{"), (FINGERPRINT, store().read_bytes(seals.key_location("process-2")))):
         store().overwrite_bytes(damage, location)
     assert findings() == [(data_key, Fault.DAMAGED), (FINGERPRINT, Fault.DAMAGED)]
     for location, backup in backups.items():
         store().overwrite_bytes(backup, location)
     assert findings() == []
-
-
-@pytest.mark.usefixtures("store_kind")
-def test_destroyed_key_makes_sealed_values_unreadable_and_changes_no_archive(tmp_path: Path) -> None:
-    """Versions and deliveries of its archive stay valid, and other archives stay readable."""
-    other = body(reference="process-2")
-    receipt_ids = [archived("process-1", body(each)) for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")]
-    receipt_ids.append(archived("process-1", body("2026-03-01T00:00:00Z", cguid="another")))
-    of_other, location = archived("process-2", other), seals.key_location("process-1")
-    before = in_store(ocfl.ROOT)
-
-    store().remove(location)
-
-    assert findings() == [(location, Fault.MISSING)]
-    for receipt_id in receipt_ids:
-        with pytest.raises(Locked):
-            export("process-1", to=tmp_path / "raw", raw=True, receipt=receipt_id, damaged=True)
-    assert not (tmp_path / "raw").exists()
-    assert stored_body("process-2", of_other) == other
-    assert [each.version for each in view().versions] == [1, 2]
-    assert in_store(ocfl.ROOT) == before
-    assert validation_errors() == []
-
-
-def test_settlement_reports_are_compared_with_their_digests() -> None:
-    seals.fingerprint("69796709")
-    rows = b'{"entries": [\n]}\n'
-    whole, damaged, gone = hashlib.sha256(rows).hexdigest(), "a" * 64, "b" * 64
-    for name in (f"{whole}.json", f"{damaged}.json", f"{damaged}.imported", f"{whole}.imported", f"{gone}.imported"):
-        store().overwrite_bytes(rows, f"settlements/{name}")
-
-    fixity = verify_beside()
-
-    assert [(each.key, each.fault) for each in fixity.findings] == [
-        (f"settlements/{damaged}.json", Fault.DAMAGED),
-        (f"settlements/{gone}.json", Fault.MISSING),
-    ]
-    assert fixity.files == 5
-
-
-def test_discrepancies_of_no_archive_are_compared_with_their_digests() -> None:
-    imported(report(line("of nobody")))
-    (key,) = keys_of(None)
-    assert verify_beside().findings == ()
-
-    store().overwrite_bytes(store().read_bytes(key)[:-1], key)
-
-    assert [(each.key, each.fault) for each in verify_beside().findings] == [(key, Fault.DAMAGED)]
 
 
 def view() -> ArchiveView:
@@ -288,8 +238,10 @@ def test_rebuilding_without_a_key_keeps_the_archive_and_its_discrepancies(config
     assert [each.standing for each in view().payments] == ["charged"]
 
 
-@pytest.mark.parametrize("types", ["charge=charged+auth", "charge=charged"])
-@pytest.mark.parametrize("lost", ["archive", "fingerprints"])
+@pytest.mark.parametrize(
+    ("types", "lost"),
+    [("charge=charged+auth", "archive"), ("charge=charged", "archive"), ("charge=charged", "fingerprints")],
+)
 def test_rebuilding_without_a_key_keeps_the_discrepancies_of_reports(
     configure: Configure, types: str, lost: str
 ) -> None:
@@ -352,9 +304,7 @@ def test_bag_without_a_key_proves_the_stored_parts_and_says_so(
     page = (data / "summary.html").read_text()
     assert "The stored parts are whole and unchanged. The card details cannot be opened." in page
     assert "it was not compared with the receipt number" in page
-    assert "is the request that the receipt number names" not in page
-    assert "DAMAGED" not in page
-    assert "STATUS_CONFLICT" not in page
+    assert [each for each in ("is the request that", "DAMAGED", "STATUS_CONFLICT") if each in page] == []
     assert "אי אפשר לפתוח את פרטי הכרטיס" in (data / "summary.he.html").read_text()
     assert len(list((data / "files").iterdir())) == 2
     assert not (data / "damaged.json").exists()
@@ -365,18 +315,12 @@ def test_bag_without_a_key_proves_the_stored_parts_and_says_so(
             export("process-1", to=tmp_path / "raw", raw=True, damaged=damaged)
     assert not (tmp_path / "raw").exists()
 
-
-def test_damaged_file_of_an_archive_without_a_key_is_not_exported(tmp_path: Path) -> None:
-    archived("process-1", body())
-    lose(seals.key_location("process-1"))
     inventory = inventory_of("process-1")
     key = ocfl.content_key("process-1", inventory, hashlib.sha256(PDF).hexdigest())
     store().overwrite_bytes(b"damaged", key)
-
     with pytest.raises(Conflict, match="expected the signed document") as refused:
-        export("process-1", to=tmp_path / "bag")
+        export("process-1", to=tmp_path / "another")
     assert "CELLAR_SEAL_KEYS" not in str(refused.value)
-    export("process-1", to=tmp_path / "bag", damaged=True)
-
-    assert "DAMAGED" in (tmp_path / "bag" / "data" / "summary.html").read_text()
-    assert check.main([str(tmp_path / "bag")]) == 1
+    export("process-1", to=tmp_path / "another", damaged=True)
+    assert "DAMAGED" in (tmp_path / "another" / "data" / "summary.html").read_text()
+    assert check.main([str(tmp_path / "another")]) == 1

@@ -19,7 +19,7 @@ from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.objects import history
-from models.discrepancies import DiscrepancyCode, DiscrepancyLogRow
+from models.discrepancies import DiscrepancyLogRow
 from models.payments import LEDGER, PaymentRow
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
@@ -27,7 +27,7 @@ from services.settlements.importing import reconcile_all_archives
 from tests.flows import databases
 from tests.installations import archived
 from tests.samples import sample_document
-from tests.settlements import everything, imported, line, report, reported, rows
+from tests.settlements import everything, imported, line, report, rows
 
 NOW = datetime.now(UTC)
 PAID = {"paid": "2022-12-21", "settled": "2022-12-23"}
@@ -143,27 +143,3 @@ def test_repeating_all_steps_adds_only_deliveries(drawn: list[Step]) -> None:
         taken(step, NOW + timedelta(days=1))
 
     assert all_but_deliveries() == before
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_steps_lead_to_many_kinds_of_discrepancies() -> None:
-    """Otherwise the tests above would compare nothing."""
-    codes: set[str] = set()
-    for archives in ((0, 3, 5), (4,), (1,), (2,)):
-        for number in archives:
-            taken(("archive", number))
-        for number in range(len(REPORTS)):
-            taken(("report", number))
-        codes |= {code for _, code in reported()}
-
-    assert codes >= {
-        DiscrepancyCode.AGING_HOLD,
-        DiscrepancyCode.AMBIGUOUS_MATCH,
-        DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION,
-        DiscrepancyCode.DUPLICATE_TRANSACTION,
-        DiscrepancyCode.MISSING_IN_ARCHIVE,
-        DiscrepancyCode.MISSING_IN_SETTLEMENT,
-        DiscrepancyCode.PAYMENT_VANISHED,
-        DiscrepancyCode.REFUNDED,
-        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
-    }

@@ -9,9 +9,11 @@ from adapters.settings.settings import settings
 from adapters.store.settlement_reports import report_key
 from models.discrepancies import DiscrepancyRow
 from models.settlements.settlement import SettlementReportRow
+from models.store.fixity import Fault
 from models.views.archives.payments import Explanation
 from services.custody.objects import stored_objects
 from services.custody.rebuilding import Rebuilt, rebuild
+from services.custody.verifying_records import verify_beside
 from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id
 from services.settlements.importing import reconcile_all_archives
@@ -67,6 +69,7 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(configure: Con
     assert sorted(str(each["code"]) for each in before) == ["MISSING_IN_ARCHIVE", "SETTLED_AMOUNT_MISMATCH"]
     key = damaged(kind)
 
+    assert [each.fault for each in verify_beside().findings] == [Fault.DAMAGED]
     assert [each for each, _ in rebuilt(configure).damaged] == [key]
     reconcile_all_archives(NOW)
     imported(OTHER, now=NOW)
@@ -79,31 +82,21 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(configure: Con
     assert ("process-1", "MISSING_IN_SETTLEMENT") not in reported()
 
 
-def test_discrepancies_close_once_the_damaged_report_is_removed(
-    configure: Configure,
-) -> None:
+@pytest.mark.parametrize("mended", ["removed", "imported again"])
+def test_discrepancies_close_once_the_damaged_report_is_removed_or_repaired(configure: Configure, mended: str) -> None:
     archived("process-1", body())
     imported(REPORT, now=NOW)
     key = damaged(".json")
     rebuilt(configure)
     assert ("process-1", "SETTLED_AMOUNT_MISMATCH") in reported()
 
-    for each in (key, key.replace(".json", ".imported")):
-        store().remove(each)
-    reconcile_all_archives(NOW)
-
-    assert reported() == []
-
-
-def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure: Configure) -> None:
-    archived("process-1", body())
-    imported(REPORT, now=NOW)
-    damaged(".json")
-    rebuilt(configure)
-    imported(REPORT, now=NOW)
-
-    archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
-
-    assert reported() == [(None, "MISSING_IN_ARCHIVE")]
-    archive = archive_of("process-1")
-    assert [each.standing for each in archive.payments] == ["settled"]
+    if mended == "removed":
+        for each in (key, key.replace(".json", ".imported")):
+            store().remove(each)
+        reconcile_all_archives(NOW)
+        assert reported() == []
+    else:
+        imported(REPORT, now=NOW)
+        archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
+        assert reported() == [(None, "MISSING_IN_ARCHIVE")]
+        assert [each.standing for each in archive_of("process-1").payments] == ["settled"]
