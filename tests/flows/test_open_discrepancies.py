@@ -208,7 +208,12 @@ def test_clock_that_is_wrong_by_a_zone_is_one_warning_of_the_log(caplog: pytest.
         for number in range(5):
             received_at = now - timedelta(hours=number)
             event_at = received_at + timedelta(hours=5, minutes=30)
-            made = {"event_id": str(number), "source": "loans", "type": "WHEF_SESSION_CREATED", "is_known": True}
+            made: dict[str, Any] = {
+                "event_id": str(number),
+                "source": "loans",
+                "type": "WHEF_SESSION_CREATED",
+                "is_known": True,
+            }
             session.add(SessionEventRow(**made, event_at=event_at, received_at=received_at))
 
     nightly()

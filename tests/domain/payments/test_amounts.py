@@ -79,7 +79,8 @@ def test_instalments_are_read_so_that_they_add_up(
 ) -> None:
     names = ("number_of_payments", "first_payment", "periodical_payment", "provider_total")
     sent = zip(names, (number, first, periodical, total), strict=True)
-    attempt = replace(ATTEMPT, **{name: None if each is None else Decimal(each) for name, each in sent})
+    members: dict[str, Any] = {name: None if each is None else Decimal(each) for name, each in sent}
+    attempt = replace(ATTEMPT, **members)
 
     assert instalments_of(attempt, amounts_of(attempt, TERMS)) == expected
     assert instalments_of(attempt, Amounts(None, None, 2, Sentence.not_a_number)).sums_minor == ()

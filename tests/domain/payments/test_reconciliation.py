@@ -50,6 +50,7 @@ def instalments(number: str, first: str, periodical: str, **result: Any) -> dict
     return payment({"numberOfPayments": number, "firstPayment": first, "periodicalPayment": periodical} | result)
 
 
+NOT_PAID: list[Any] = ["", " ", None, [], {}, True]
 CASES: list[tuple[dict[str, Any], Sequence[DiscrepancyCode]]] = [
     (sample_document(), []),
     (payment(amount=2101), [C.AMOUNT_MISMATCH]),
@@ -90,7 +91,7 @@ CASES: list[tuple[dict[str, Any], Sequence[DiscrepancyCode]]] = [
     (payment({"card_expiration": "1122", "auth_number": ""}, status="failure"), []),
     (beside_success({"card_expiration": "1122"}, type="hold"), [C.CARD_EXPIRED]),
     *((field(each), [C.FIELD_WITHOUT_PAYMENT]) for each in ("no such", 17, [PAYMENT], {"transaction_id": PAYMENT})),
-    *((field(each), []) for each in ("", " ", None, [], {}, True)),  # the client did not pay
+    *((field(each), []) for each in NOT_PAID),
     (field(PAYMENT), []),  # two fields name one payment
     *((field(each, type="text"), []) for each in (["a list"], "no such transaction")),
     (

@@ -89,10 +89,14 @@ class Case:
 
 
 HELD = payment(standing=Standing.HELD)
-BACK, CHARGED_BACK = {"kind": EntryKind.REFUND}, {"kind": EntryKind.CHARGEBACK}
+BACK: dict[str, Any] = {"kind": EntryKind.REFUND}
+CHARGED_BACK: dict[str, Any] = {"kind": EntryKind.CHARGEBACK}
 AMOUNT, MISSING = C.SETTLED_AMOUNT_MISMATCH, C.MISSING_IN_ARCHIVE
 OF_UNKNOWN_PARTS = payment(amount_minor=12000, instalments=3)
 TWO = [payment("r"), payment("s", amount_minor=3000)]
+OTHERS: list[dict[str, Any]] = [
+    *({"amount_minor": 2099}, {"card_last4": "4321"}, {"currency": "USD"}, {"paid_on": day(2)}, {"paid_on": day(-2)}),
+]
 CASES = [
     Case("a charge without a row, on the last covered day", [C.MISSING_IN_SETTLEMENT], [payment(paid_on=day(30))]),
     Case("late since today", [C.MISSING_IN_SETTLEMENT], [payment()], today=day(8)),
@@ -105,10 +109,7 @@ CASES = [
     Case("a row for a failed payment", [MISSING], [payment(standing=Standing.FAILED)], [entry()]),
     *(
         Case(f"by authorisation, but {members}", [MISSING], [HELD], [entry(**members, **BY_AUTHORISATION)])
-        for members in (
-            *({"amount_minor": 2099}, {"card_last4": "4321"}, {"currency": "USD"}),
-            *({"paid_on": day(2)}, {"paid_on": day(-2)}),
-        )
+        for members in OTHERS
     ),
     *(
         Case(f"by authorisation, {days} day off", [], [payment()], [entry(paid_on=day(days), **BY_AUTHORISATION)])

@@ -60,9 +60,10 @@ def test_attempt_that_does_not_decide_is_found_under_another_transaction() -> No
     a = payment("a", "t", cguid_fingerprint="f")
     arrived("b", ("u", "g"))
     booked("a", a, attempts=[attempt(a, number, cguid_fingerprint=each) for number, each in enumerate("fgg")])
-    for reconcile in (lambda: reconcile_duplicates("a", NOON), lambda: reconcile_all_duplicates(NOON)):
-        reconcile()
+    for _ in range(2):
+        reconcile_duplicates("a", NOON)
         assert reported("a", "b") == {"a": ["provider t also in b"], "b": ["provider u also in a"]}
+        reconcile_all_duplicates(NOON)
 
     arrived("b", ("t", "g"))  # its next version, at the same transaction
     assert reported("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
