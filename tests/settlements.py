@@ -23,27 +23,12 @@ from models.settlements.settlement import (
     SettlementSummary,
 )
 from services.settlements import importing
-from tests.domain.settled import day, payment
+from tests.domain import settled
+from tests.domain.settled import HEAD, day, payment
 from tests.records import all_of, change
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-COLUMNS = """
-fee_tolerance_minor = 0
-late_after_days = 7
-
-[columns]
-settled_on = "settled"
-paid_on = "paid"
-amount = "amount"
-currency = "currency"
-cguid = "cguid"
-authorisation = "auth"
-card = "card"
-fee = "fee"
-kind = "kind"
-instalment = "part"
-"""
-HEAD = "settled,paid,amount,currency,cguid,auth,card,fee,kind,part"
+COLUMNS = settled.COLUMNS
 FORM = read_format(COLUMNS)
 
 

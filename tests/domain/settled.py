@@ -8,6 +8,20 @@ from models.payments import Standing
 from models.settlements.settlement import Candidate, Entry, EntryKind
 
 FIRST = date(2026, 1, 1)
+COLUMNS = """
+[columns]
+settled_on = "settled"
+paid_on = "paid"
+amount = "amount"
+currency = "currency"
+cguid = "cguid"
+authorisation = "auth"
+card = "card"
+fee = "fee"
+kind = "kind"
+instalment = "part"
+"""
+HEAD = "settled,paid,amount,currency,cguid,auth,card,fee,kind,part"
 
 
 def day(number: int) -> date:

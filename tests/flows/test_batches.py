@@ -97,31 +97,28 @@ def ran(flow_run_id: str, delivery: Delivery, state: RunState, receipt_state: St
     runs.end(flow_run_id, 1, state, receipt_state, datetime.now(UTC))
 
 
-def deployment(name: str = _RERUN) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{settings().prefect_url}/deployments/name/{name}", timeout=LONGEST_S).json()
-    return found
+def prefect(path: str, body: dict[str, Any] | None = None) -> Any:
+    """Return what Prefect answers, to a POST if there is a body."""
+    method = "GET" if body is None else "POST"
+    answer = httpx.request(method, f"{settings().prefect_url}/{path}", json=body, timeout=LONGEST_S)
+    return answer.raise_for_status().json()
 
 
-def started(**parameters: Any) -> str:
-    """Run the deployment as the UI does, and return the id of the flow run."""
-    path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
-    made = httpx.post(path, json={"parameters": parameters}, timeout=LONGEST_S)
-    assert made.is_success, made.text
-    return str(made.json()["id"])
+def started(name: str = _RERUN, state: dict[str, Any] | None = None, **parameters: Any) -> str:
+    """Run a deployment as the UI does, and return the id of the flow run."""
+    deployed = prefect(f"deployments/name/{name}")["id"]
+    return str(prefect(f"deployments/{deployed}/create_flow_run", {"parameters": parameters, "state": state})["id"])
 
 
 def started_later(name: str, **parameters: Any) -> str:
     """Make a run of a deployment that is not due yet."""
-    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
-    path = f"{settings().prefect_url}/deployments/{deployment(name)['id']}/create_flow_run"
-    made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=LONGEST_S)
-    return str(made.raise_for_status().json()["id"])
+    details = {"scheduled_time": "2099-01-01T00:00:00Z"}
+    return started(name, {"type": "SCHEDULED", "state_details": details}, **parameters)
 
 
 def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
     wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
-    found = httpx.post(f"{settings().prefect_url}/artifacts/filter", json=wanted, timeout=LONGEST_S).json()
-    return {each["type"]: each for each in found}
+    return {each["type"]: each for each in prefect("artifacts/filter", wanted)}
 
 
 def frozen(**members: Any) -> str:
@@ -139,7 +136,7 @@ def runs_of(batch_id: str) -> list[list[tuple[str, str]]]:
 
 @pytest.mark.usefixtures("working")
 def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default() -> None:
-    form = deployment()["parameter_openapi_schema"]["properties"]
+    form = prefect(f"deployments/name/{_RERUN}")["parameter_openapi_schema"]["properties"]
 
     assert list(form) == ["state", "cause", "template", "source", "since", "until", "dry_run", "bulk"]
     assert all(each["description"] for each in form.values())
@@ -161,9 +158,7 @@ def test_dry_run_leaves_a_table_of_the_plan_and_runs_nothing() -> None:
     assert counted["state", "failed"] == plan.planned >= 2
     assert "would be run again" in table["description"]
     assert (plan.state, plan.by) == ("planned", "prefect")
-    for reference in ("dry-1", "dry-2"):
-        archive = archive_of(reference)
-        assert [each.trigger for each in archive.runs] == ["webhook"]
+    assert [each.trigger for name in ("dry-1", "dry-2") for each in archive_of(name).runs] == ["webhook"] * 2
 
 
 @pytest.mark.usefixtures("working")
@@ -214,10 +209,7 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
     found = batches.record(batch_id, ALL)
     assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
     assert found.completed + found.queued + found.failed == found.planned
-    for item in found.items:
-        if item.state == "queued":
-            archive = archive_of(item.subject)
-            assert archive.state == "failed"
+    assert {archive_of(each.subject).state for each in found.items if each.state == "queued"} <= {"failed"}
 
 
 @pytest.mark.usefixtures("working")
@@ -241,7 +233,7 @@ def test_paused_batch_goes_on_once_it_is_resumed_and_skips_what_was_completed_me
 def test_killed_drivers_are_followed_by_the_driver_of_the_sweep_and_each_archive_runs_once() -> None:
     failed(*(f"killed-{number}" for number in range(4)))
     batch_id = frozen(q="killed-")
-    for commits in (1, 2, 1, 2):  # while the worker completes runs, a driver may be done by its third commit
+    for commits in (1, 2):  # while the worker completes runs, a driver may be done by its third commit
         driven_until_killed(batch_id, commits)
 
     asyncio.run(batches.restart_drivers())

@@ -121,6 +121,7 @@ TRANSACTION_ID = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
         ("FIELD_WITHOUT_PAYMENT", f"{TRANSACTION_ID} Dana", None),
         ("FIELD_WITHOUT_PAYMENT", "039337423", None),
         ("FIELD_WITHOUT_PAYMENT", None, None),
+        ("MISSING_IN_ARCHIVE", None, None),
         ("AMOUNT_MISMATCH", "tx 7", "tx 7"),
         ("AMOUNT_MISMATCH", "x" * 10_000_000, "x" * 100),
     ],

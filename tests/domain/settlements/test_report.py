@@ -22,50 +22,7 @@ from models.discrepancies import SETTLEMENT_CODES
 from models.errors import Refused
 from models.settlements.report_format import ReportColumns, ReportFormat
 from models.settlements.settlement import Entry, EntryKind
-
-COLUMNS = """
-[columns]
-settled_on = "settled"
-paid_on = "paid"
-amount = "amount"
-currency = "currency"
-cguid = "cguid"
-authorisation = "auth"
-card = "card"
-fee = "fee"
-kind = "kind"
-instalment = "part"
-"""
-HEBREW = """
-currency = "ILS"
-date_formats = ["%d/%m/%Y"]
-
-[columns]
-settled_on = "תאריך זיכוי"
-paid_on = "תאריך עסקה"
-amount = "סכום"
-authorisation = "מספר אישור"
-card = "כרטיס"
-kind = "סוג"
-currency = "מטבע"
-
-[kinds]
-charge = ["חיוב", "רגילה"]
-refund = ["זיכוי"]
-
-[currencies]
-"₪" = "ILS"
-'ש"ח' = "ILS"
-"""
-HEBREW_REPORT = """דוח זיכויים,,,,,,
-
-תאריך עסקה,תאריך זיכוי,סכום,מטבע,כרטיס,מספר אישור,סוג
-01/01/2026,03/01/2026,"1,234.50",₪,****1234,0123456,רגילה
-02/01/2026,04/01/2026,21.00,"ש""ח",4321,0123457,זיכוי
-,,,,,,
-סה"כ,,"1,213.50",,,,
-"""
-HEAD = "settled,paid,amount,currency,cguid,auth,card,fee,kind,part"
+from tests.domain.settled import COLUMNS, HEAD
 
 
 def sealed(text: str) -> str:
@@ -119,18 +76,6 @@ def test_empty_cells_are_none() -> None:
     entry = one(paid="", cguid="")
 
     assert (entry.paid_on, entry.fee_minor, entry.cguid_fingerprint, entry.card_last4, entry.instalment) == (None,) * 5
-
-
-@pytest.mark.parametrize(
-    ("encoding", "mark"), [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("cp1255", b"")], ids=["plain", "mark", "1255"]
-)
-def test_hebrew_report_is_read_in_each_encoding(encoding: str, mark: bytes) -> None:
-    first, second = entries_of(rows_of(mark + HEBREW_REPORT.encode(encoding)), read_format(HEBREW), sealed)
-
-    assert (first.line, first.amount_minor, first.currency, first.kind) == (4, 123450, "ILS", EntryKind.CHARGE)
-    assert (first.settled_on, first.paid_on) == (date(2026, 1, 3), date(2026, 1, 1))
-    assert (first.card_last4, first.authorisation_fingerprint) == ("1234", "<123456>")
-    assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
 
 
 AUTHORISATIONS = ("0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""')

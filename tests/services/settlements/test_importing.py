@@ -22,7 +22,6 @@ from adapters.store.settlement_reports import staged
 from adapters.tables.settlements import (
     Candidates,
     entries_concerned,
-    entries_of_archives,
     insert_entries,
     is_settled,
     matching_alone,
@@ -149,7 +148,7 @@ def kept_files() -> set[Path]:
 
 
 @pytest.mark.usefixtures("empty")
-def test_next_match_completes_a_match_that_was_killed_before_reconciling() -> None:
+def test_next_match_or_night_completes_a_match_that_was_killed_before_reconciling() -> None:
     imported(report(line("c1")))
     paid("r", "c1", amount_minor=1900)
     matched = Decision(Match.CGUID, "r", "payment of r")
@@ -159,8 +158,13 @@ def test_next_match_completes_a_match_that_was_killed_before_reconciling() -> No
     assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
 
     importing.rematch("r", NOW)
-
     assert reported() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
+
+    with matching_alone() as session:
+        update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
+    unpaid("r")
+    importing.reconcile_all_archives(NOW)
+    assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -195,20 +199,6 @@ def test_killed_import_is_completed_by_the_next_import_or_night(killed_at: str, 
         imported(rows_of_it if next_is == "the same import" else another)
 
     assert everything() == undisturbed
-
-
-@pytest.mark.usefixtures("empty")
-def test_nightly_run_reports_unmatched_entries_that_a_killed_run_left() -> None:
-    paid("r", "c1")
-    imported(report(line("c1")))
-    with matching_alone() as session:
-        ((_, (before,)),) = entries_of_archives(session, ["r"]).items()
-        update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
-    unpaid("r")
-
-    importing.reconcile_all_archives(NOW)
-
-    assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -314,7 +304,7 @@ def test_instalments_minus_fees_and_the_configured_tolerance_settle_a_payment_to
     configure: Configure, tmp_path: Path
 ) -> None:
     """1,200.00 ILS are paid as 500.00 and twice 350.00, and each row may be short by ten agorot."""
-    (tmp_path / "columns.toml").write_text(COLUMNS.replace("fee_tolerance_minor = 0", "fee_tolerance_minor = 10"))
+    (tmp_path / "columns.toml").write_text(f"fee_tolerance_minor = 10\n{COLUMNS}")
     configure(settlement_columns="columns.toml")
     for reference, last in (("full", "349.90"), ("short", "349.89")):
         paid(reference, reference, instalments=3, amount_minor=120_000, first_minor=50_000, periodical_minor=35_000)
