@@ -82,6 +82,7 @@ AUTHORISATIONS = ("0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"
 NEGATIVES = ("-21.00", "21.00-", "(21.00)", "−21.00", "-₪21.00", "\u200e-21.00")
 CELLS: list[tuple[dict[str, str], dict[str, Any]]] = [
     *(({"settled": day}, {"settled_on": date.fromisoformat(day)}) for day in ("2000-01-01", "2100-12-31")),
+    ({"currency": "JPY", "amount": "21"}, {"amount_minor": 21}),
     ({"currency": "KWD", "amount": "2.100"}, {"amount_minor": 2100}),
     *(({"amount": text}, {"kind": EntryKind.REFUND, "amount_minor": 2100}) for text in NEGATIVES),
     *(({"fee": text}, {"fee_minor": fee}) for text, fee in (("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0))),
@@ -191,7 +192,7 @@ WRONG_CELLS = {
     "card": ("4580-xxxx",),
     "fee": ("free",),
     "kind": ("4580000011112222",),
-    "part": ("third", "03-Jan", "3 בינואר", "2026-03-01", "01/03/2026", "3.7"),
+    "part": ("third", "03-Jan", "3 Jan", "3 בינואר", "2026-03-01", "01/03/2026", "3.7"),
 }
 
 

@@ -1,15 +1,16 @@
 """Redelivery on both databases, to a real endpoint that recovers."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from sqlmodel import select, update
+from sqlmodel import col, select, update
 from werkzeug import Request, Response
 
-from adapters.database.transactions import writing
+from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import Settings
 from adapters.tables.batches import batches as rows
 from adapters.tables.batches import redeliveries
@@ -32,7 +33,7 @@ from services.messages.attempts import send
 from services.messages.deliveries import deliver_due, give_up_expired
 from services.messages.events import announce
 from services.views import message_list
-from tests.batches import driven
+from tests.batches import driven, driven_until_killed
 from tests.conftest import Configure
 from tests.records import all_of, change
 
@@ -144,29 +145,21 @@ def test_plan_says_what_is_sent_and_what_is_left_out_and_no_other_message_become
     assert peer.received == []
 
 
-def test_messages_skipped_by_the_disabling_are_redelivered_once_the_endpoint_is_enabled(peer: Peer) -> None:
+def test_messages_skipped_by_the_disabling_are_redelivered_and_what_came_after_the_plan_is_not(peer: Peer) -> None:
     peer.add("erp")
     happened(1)
     endpoints.disable("erp", "dana@desk", HOUR_AGO)
     endpoints.enable("erp", "dana@desk", HOUR_AGO)
+    row = planned(RedeliveryFilter(state=[NotificationState.SKIPPED, NotificationState.PENDING]))
+    announce(Event(STORE, "later", datetime.now(UTC) + timedelta(seconds=1), b"{}"))
     peer.status = 204
 
-    redelivered(RedeliveryFilter(state=[NotificationState.SKIPPED]))
+    batches.freeze(row.id, "dana@desk")
+    assert driven(row.id).planned == 1
+    assert notifications.of_receipt("later")[0].next_trigger is None
     deliver()
 
     assert (message_of(1).state, message_of(1).skipped_why) == ("delivered", None)
-
-
-def test_messages_that_come_after_the_plan_are_not_in_the_list(peer: Peer) -> None:
-    peer.add("erp")
-    happened(1)
-    row = planned(RedeliveryFilter(state=[NotificationState.PENDING]))
-    announce(Event(STORE, "later", datetime.now(UTC) + timedelta(seconds=1), b"{}"))
-
-    batches.freeze(row.id, "dana@desk")
-
-    assert driven(row.id).planned == 1
-    assert notifications.of_receipt("later")[0].next_trigger is None
 
 
 def test_confirmed_messages_are_sent_once_more_by_force_alone(peer: Peer) -> None:
@@ -289,3 +282,36 @@ def test_message_that_is_being_sent_does_not_hold_up_the_list(peer: Peer) -> Non
     assert redeliveries.make_page_due(row.id, "dana@desk", NOW) == 1
     assert redeliveries.make_page_due(row.id, "dana@desk", NOW) is None
     assert set(all_of(select(NotificationRow.state))) == {"pending"}
+
+
+@pytest.mark.usefixtures("installation")
+def test_batch_that_is_killed_before_any_commit_goes_on_and_makes_nothing_due_twice() -> None:
+    put_dead_messages()
+    batch_id = planned().id
+
+    for commits, delivered, due in ((0, 0, 0), (1, 0, 0), (2, 0, 1000), (3, 1000, 1000)):
+        driven_until_killed(batch_id, commits)
+        counts = Counter(all_of(select(NotificationRow.state)))
+        assert (counts["delivered"], counts["pending"]) == (delivered, due)
+        pending = col(NotificationRow.state) == NotificationState.PENDING  # what is due is sent meanwhile
+        change(update(NotificationRow).where(pending).values(state=NotificationState.DELIVERED))
+    driven(batch_id)
+
+    found = driven(batch_id)  # what has ended is recorded a page at a time
+    assert Counter(all_of(select(NotificationRow.state))) == {"delivered": 2000, "pending": DEAD - 2000}
+    assert (found.planned, found.completed, found.started) == (DEAD, 2000, DEAD - 2000)
+
+
+DEAD = 2500
+
+
+def put_dead_messages() -> None:
+    shared: dict[str, Any] = {"reference": "", "endpoint": "https://erp.example/hook", "endpoint_name": "erp"}
+    shared |= {"event": "store.damaged", "state": NotificationState.DEAD}
+    messages = [
+        NotificationRow(message_id=f"msg_{number}", receipt_id=f"found-{number}", planned_at=HOUR_AGO, **shared)
+        for number in range(DEAD)
+    ]
+    with writing() as session:
+        session.add(EndpointRow(name="erp", url="https://erp.example/hook", created_at=HOUR_AGO))
+        insert_rows(session, NotificationRow, [each.model_dump() for each in messages])
