@@ -185,7 +185,8 @@ def test_each_line_of_the_log_is_json_with_zone_and_its_program_and_none_has_a_v
     assert all(datetime.fromisoformat(json.loads(line)["timestamp"]).tzinfo for line in lines)
     assert {json.loads(line)["program"] for line in lines} >= {"api", "worker"}
     assert [(each, line) for line in lines for each in planted if each in line] == []
-    assert set(lines) <= set((up.folder / "up.log").read_text().splitlines())  # what `cellar up` prints
+    printed = up.folder / "up.log"  # what `cellar up` prints, a moment after it has kept it
+    wait_until(lambda: set(lines) <= set(printed.read_text().splitlines()))
 
 
 def leaves(value: Any) -> Iterator[str]:
