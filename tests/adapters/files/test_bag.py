@@ -185,15 +185,6 @@ def test_same_files_make_the_same_zip(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "bag.zip").read_bytes() == (tmp_path / "two" / "bag.zip").read_bytes()
 
 
-def test_progress_adds_up_to_the_bytes_of_the_files(target: Path) -> None:
-    reported: list[int] = []
-
-    write_bag(target, sample_files(), INFO, reported.append)
-
-    assert sum(reported) == 1_280_023
-    assert max(reported) == MIB
-
-
 def test_memory_stays_flat(target: Path) -> None:
     zeros = Zeros(64)
 

@@ -21,7 +21,7 @@ import pytest
 from adapters.files.folder import Folder
 from adapters.files.new_files import new_file
 from adapters.files.saved import DAMAGE, payloads, saved_files
-from adapters.files.spool import spooled, staging
+from adapters.files.spool import staging
 from models.errors import Refused, Transient, Unreadable
 from models.store.fixity import EMPTY_FOLDER
 from tests.adapters.files.keeping import keep
@@ -111,14 +111,6 @@ def test_folders_placed_concurrently_in_one_parent_all_exist(folder: Path, stora
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(place, range(4))) == [True] * 4
     assert len(list(folder.glob("some/*/folder/*/file"))) == 200
-
-
-def test_spooled_file_that_is_never_kept_leaves_nothing(folder: Path, storage: Folder) -> None:
-    with spooled(storage.spool_folder) as spool:
-        spool.write(b"never kept")
-    storage.overwrite_bytes(b"kept", KEY)
-
-    assert [each.name for each in folder.rglob("*") if each.is_file()] == ["ab" * 32]
 
 
 def test_removed_folder_leaves_no_empty_folder(folder: Path, storage: Folder) -> None:
@@ -324,15 +316,6 @@ with new_file(Path(sys.argv[1])) as file:
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def test_file_appears_once_it_is_whole(tmp_path: Path) -> None:
-    with new_file(tmp_path / "a") as file:
-        file.write(b"half")
-        assert not (tmp_path / "a").exists()
-        file.write(b", and the other")
-
-    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"a": b"half, and the other"}
 
 
 def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:

@@ -73,16 +73,6 @@ def test_missing_key_is_none_for_found_bytes_and_digest_of(storage: Storage) -> 
 
 
 @pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
-def test_keeping_the_same_bytes_again_changes_nothing(storage: Storage, size_bytes: int) -> None:
-    data = os.urandom(size_bytes)
-
-    for _ in range(2):
-        keep(data, KEY, storage)
-
-    assert storage.read_bytes(KEY) == data
-
-
-@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
 def test_two_writers_of_the_same_bytes_both_succeed(storage: Storage, size_bytes: int) -> None:
     data = os.urandom(size_bytes)
     start, failed = threading.Barrier(2), list[BaseException]()
@@ -102,12 +92,6 @@ def test_two_writers_of_the_same_bytes_both_succeed(storage: Storage, size_bytes
 
     assert failed == []
     assert storage.read_bytes(KEY) == data
-
-
-def test_bytes_may_be_overwritten(storage: Storage) -> None:
-    for data in (b"first", b"second", b""):
-        storage.overwrite_bytes(data, "results/x")
-        assert storage.read_bytes("results/x") == data
 
 
 def test_key_that_ends_in_gz_is_not_decompressed(storage: Storage) -> None:

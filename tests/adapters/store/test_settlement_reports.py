@@ -76,14 +76,6 @@ def test_reports_are_restored_from_the_store() -> None:
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_report_is_named_by_its_digest() -> None:
-    imported(report(line("c1")))
-
-    ((report_id, _),) = settlement_reports.kept(print)
-    assert store().digest_of(f"settlements/{report_id}.json") == report_id
-
-
-@pytest.mark.usefixtures("empty_store")
 def test_damaged_report_is_named_and_blocks_no_other_report() -> None:
     reports = [report(line(f"c{number}")) for number in range(3)]
     for each in reports:

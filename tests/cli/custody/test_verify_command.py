@@ -21,7 +21,6 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from models.runs.receipt import DeliveryRow
-from services.custody.objects import object_of
 from tests.cli.conftest import Cellar
 from tests.conftest import LONGEST_S, Configure, make_tables, wait_until
 from tests.installations import (
@@ -94,18 +93,6 @@ def test_what_a_check_finds_is_remembered_until_a_check_finds_nothing(cellar: Ce
 
 
 @on_disk
-def test_what_to_do_follows_the_findings_once_for_each_fault(cellar: Cellar) -> None:
-    store().remove(damaged_file("one"))
-    damaged_file("two")
-    store().overwrite_bytes(b"", f"{ocfl.object_key('two')}/strange")
-
-    to_do = [line for line in cellar("verify").output.splitlines() if line.startswith("→")]
-
-    assert [line.partition(": ")[0] for line in to_do] == ["→ damaged, missing", "→ extra"]
-    assert "let Cellosign send the archive again" in to_do[0]
-
-
-@on_disk
 def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(cellar: Cellar, configure: Configure) -> None:
     last = max(("one", "two"), key=ocfl.object_key)
     key = damaged_file(last)
@@ -120,16 +107,6 @@ def test_damage_comes_before_rows_that_are_stale_after_another_time_zone(cellar:
     assert lines[4].endswith("NOT SOUND: 1 damaged, 1 stale")
 
 
-@on_disk
-def test_delivery_that_the_database_has_lost_is_no_matter_of_a_re_run(cellar: Cellar) -> None:
-    with writing() as session:
-        session.exec(delete(DeliveryRow).where(col(DeliveryRow.reference) == "one"))
-
-    output = cellar("verify").output
-
-    assert "Lost receipts and deliveries come back by `cellar rebuild` alone" in output
-
-
 def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) -> None:
     for key, _ in list(store().listed(ocfl.object_key("one"))):
         store().remove(key)
@@ -139,26 +116,6 @@ def test_delivery_brings_back_an_archive_that_has_disappeared(cellar: Cellar) ->
     archived("one", sample_body("one"))
 
     assert cellar("verify").status == 0
-
-
-@on_disk
-def test_single_archives_are_verified(cellar: Cellar) -> None:
-    damaged_file("one")
-
-    assert cellar("verify", "two").status == 0
-    assert cellar("verify", "one", "two").status == 1
-
-
-def test_single_archive_that_has_lost_a_delivery_exits_with_1(cellar: Cellar) -> None:
-    archived("one", json.dumps(json.loads(sample_body("one")), indent=1).encode())
-    assert cellar("verify", "one").status == 0
-    for path in object_of("one").sizes:
-        if path.startswith("logs/receipts/"):
-            store().remove(f"{ocfl.object_key('one')}/{path}")
-
-    done = cellar("verify", "one")
-
-    assert (done.status, "missing" in done.output) == (1, True)
 
 
 def interrupted_check(**members: object) -> None:
@@ -175,19 +132,6 @@ def interrupted_check(**members: object) -> None:
         "findings": [],
     }
     (settings().data_dir / "verify.json").write_text(json.dumps(note | members))
-
-
-@on_disk
-def test_interrupted_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
-    damaged_file("one")
-    second = max(ocfl.object_key(each) for each in ("one", "two"))
-    interrupted_check()
-
-    reported = json.loads(cellar("verify", "--resume", "--json").output)
-
-    assert (reported["objects"], reported["objects_in_all"]) == (2, 2)
-    assert reported["is_sound"] is (second != ocfl.object_key("one"))
-    assert not (settings().data_dir / "verify.json").exists()
 
 
 def test_resumed_check_finds_files_outside_of_archives(cellar: Cellar) -> None:
@@ -293,11 +237,6 @@ def test_processes_find_what_one_process_finds(cellar: Cellar, configure: Config
 
 
 @on_disk
-def test_smallest_sample_is_one_archive(cellar: Cellar) -> None:
-    assert "1 of 2 archives" in cellar("verify", "--sample", "0.0000001").output
-
-
-@on_disk
 @pytest.mark.parametrize("arguments", [(), ("one",), ("--resume",)])
 def test_terminal_shows_the_progress_of_the_check(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
@@ -310,13 +249,6 @@ def test_terminal_shows_the_progress_of_the_check(
     done = cellar("verify", *arguments)
 
     assert (done.status, "100%" in done.errors) == (0, True)
-
-
-@on_disk
-def test_empty_sample_is_refused(cellar: Cellar) -> None:
-    done = cellar("verify", "--sample", "0")
-
-    assert (done.status, "share" in done.errors) == (2, True)
 
 
 @on_disk

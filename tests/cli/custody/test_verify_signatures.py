@@ -22,15 +22,6 @@ from tests.services.custody.test_judging_again import BROKEN, body_with, recorde
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
 
-def test_store_without_news_exits_with_0(cellar: Cellar) -> None:
-    archived("process-1", body_with(PDF))
-
-    done = cellar("verify", "--signatures")
-
-    assert done.status == 0
-    assert "1 signed documents judged again, 0 new judgements kept: no contradiction" in done.output
-
-
 def test_rewritten_verdict_exits_with_1_only_with_signatures(cellar: Cellar) -> None:
     archived("process-1", body_with(BROKEN))
     key = rewritten(**recorded_verdict_on(PDF))

@@ -55,11 +55,8 @@ def forged() -> None:
     store().overwrite_bytes(json.dumps(inventory, indent=1).encode(), key)
 
 
-def test_nothing_speaks_against_an_archive_without_anchors() -> None:
+def test_nothing_speaks_against_archives_without_anchors_and_anchored_changed_and_new_ones() -> None:
     assert found() == []
-
-
-def test_nothing_speaks_against_anchored_changed_and_new_archives() -> None:
     anchored()
     assert found() == []
 

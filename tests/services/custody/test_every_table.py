@@ -18,18 +18,17 @@ from adapters.settings.settings import settings
 from adapters.tables.open_conditions import open_conditions
 from models.columns import Moment
 from models.store.condition import ConditionCode
-from models.store.fixity import Fault, FixityFinding, StoredObject
+from models.store.fixity import FixityFinding, StoredObject
 from models.views.health import Grade
-from services.custody.objects import object_of, stored_objects
+from services.custody.objects import stored_objects
 from services.custody.rebuilding import rebuild
 from services.custody.remembering import Memory, check_again
-from services.custody.verifying import missing, verify_object, verify_objects
+from services.custody.verifying import missing, verify_objects
 from services.custody.verifying_records import verify_beside
 from services.health.agreement import agreement_probes
 from services.processing.completion import load
 from services.receipts import latest_receipt_id, stored_archive
 from tests.conftest import Configure, make_tables
-from tests.flows.databases import in_new_database
 from tests.installations import archived
 from tests.samples import sample_body
 from tests.services.custody import test_rebuilding
@@ -191,21 +190,6 @@ def remembered() -> set[str]:
     """Check everything, and return the open conditions of archives and store."""
     Memory().check_store(1, 0)
     return {each.code for each in open_conditions([ConditionCode.ROWS_DIFFER])}
-
-
-def test_archive_that_the_database_has_lost_is_found_and_a_rebuild_brings_it_back(configure: Configure) -> None:
-    for reference in ("process-1", "process-2"):
-        archived(reference, sample_body(reference))
-    for name in OF_ARCHIVES.keys() - {"facet_value", "search_facet", "discrepancy_event", "notification_attempt"}:
-        its = SQLModel.metadata.tables[name]
-        with writing() as session:
-            session.connection().execute(its.delete().where(its.c.reference == "process-1"))
-
-    assert {each.fault for each in verify_object(object_of("process-1")).findings} == {Fault.DIFFERS}
-    assert remembered() == {ConditionCode.ROWS_DIFFER}
-
-    in_new_database(configure)
-    assert (verify_object(object_of("process-1")).findings, remembered()) == ((), set())
 
 
 def test_run_brings_back_the_rows_and_what_the_archive_is_found_by() -> None:

@@ -41,7 +41,7 @@ from services.completeness import finding_missing
 from services.completeness.finding_missing import announce_missing, find_missing
 from services.completeness.session_events import take_in
 from services.custody.objects import object_of, stored_objects
-from services.custody.rebuilding import Rebuilt, check_empty, rebuild
+from services.custody.rebuilding import Rebuilt, rebuild
 from services.custody.verifying import missing
 from services.custody.verifying_records import verify_beside
 from services.messages.deliveries import deliver_due, due_endpoints
@@ -209,13 +209,6 @@ def test_version_without_a_history_gets_a_receipt(configure: Configure) -> None:
     assert receipts.get(receipt_id).state == "completed"
 
 
-def test_database_with_archives_is_not_rebuilt() -> None:
-    archived("process-1", sample_body("process-1"))
-
-    with pytest.raises(Refused):
-        check_empty()
-
-
 def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Configure) -> None:
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
@@ -240,18 +233,6 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
     rebuilt = rebuilt_in_new_database(configure)
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
-
-
-def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
-    receipt_id = archived("process-1", sample_body("process-1"))
-    stored = object_of("process-1")
-    key = f"{stored.key}/logs/history/{receipt_id}.json"
-    store().overwrite_bytes(b"{", key)
-
-    history.keep("process-1", receipt_id)
-
-    assert history.kept_rows(key)
-    assert store().read_bytes(f"{key}.damaged") == b"{"
 
 
 def rebuilt_in_new_database(configure: Configure) -> Rebuilt:

@@ -66,31 +66,16 @@ def rewritten(table: str, column: str, value: Any, where: str = f"reference = '{
 
 
 REWRITTEN: list[tuple[str, str, Any]] = [
-    ("payment", "amount_minor", 1),
-    ("payment", "standing", "charged"),
-    ("form_field", "value", "another"),
     ("file", "filename", "another.pdf"),
-    ("session", "submission_details", {"ip": "another"}),
-    ("signature", "signer_name", "another"),
-    ("signed_document", "outcome", "broken"),
-    ("label", "value", "another"),
-    ("archive", "state", "failed"),
-    ("archive", "process_number", 7),
-    ("receipt", "source", "another"),
-    ("delivery", "source", "another"),
-    ("receipt", "state", "failed"),
-    ("receipt", "received_at", datetime(2020, 1, 1, tzinfo=UTC)),
-    ("delivery", "received_at", datetime(2020, 1, 1, tzinfo=UTC)),
     ("version", "event_at", datetime(2030, 1, 1, tzinfo=UTC)),
     ("version", "skeleton", b"{}"),
 ]
+"""`test_every_table.py` rewrites each column of each table."""
 
 
 def test_each_row_that_says_otherwise_than_the_store_is_named_without_its_values(receipt_ids: list[str]) -> None:
     assert verify_objects(stored_objects()).findings == ()
     for table, column, value in REWRITTEN:
-        if not _count(table):
-            continue  # the last version of the sample has none
         with rewritten(table, column, value):
             found = findings()
             assert found, (table, column)
@@ -100,12 +85,6 @@ def test_each_row_that_says_otherwise_than_the_store_is_named_without_its_values
             assert all("another.pdf" not in said and "2030" not in said for _, _, said in found)
         assert not verify_object(object_of(REFERENCE), is_quick=True).findings
     assert findings() == []
-
-
-def _count(table: str) -> int:
-    its = SQLModel.metadata.tables[table]
-    with writing() as session:
-        return len(session.connection().execute(its.select().where(its.c.reference == REFERENCE)).all())
 
 
 def test_rows_that_one_side_lacks_and_an_older_current_version_are_found(receipt_ids: list[str]) -> None:
@@ -255,18 +234,4 @@ def test_links_pipes_and_empty_folders_are_named_and_never_opened(tmp_path: Path
         (Fault.EXTRA, str(folder.parent.relative_to(root) / "urn%3acellar%3aremoved")),
         (Fault.UNREADABLE, "archives/link"),
         (Fault.UNREADABLE, "keys/link"),
-    }
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_folder_of_contents_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    archived(REFERENCE, sample_body())
-    files = Path(settings().store_location) / ocfl.object_key(REFERENCE) / "v1/content/files"
-    names = {each.name for each in files.iterdir()}
-    files.rename(tmp_path / "files")
-    files.symlink_to(tmp_path / "files")
-
-    assert {(fault, path) for fault, path, _ in findings()} == {
-        (Fault.UNREADABLE, "v1/content/files"),
-        *((Fault.MISSING, f"v1/content/files/{name}") for name in names),
     }
