@@ -55,21 +55,17 @@ def test_big_file_is_kept_whole_and_can_be_streamed(storage: Storage, tmp_path: 
     assert source.read_bytes() == data
 
 
-def test_missing_key_raises_file_not_found(storage: Storage) -> None:
-    assert storage.size(KEY) is None
+def test_missing_key_is_none_or_raises_file_not_found_where_it_is_read(storage: Storage) -> None:
+    storage.overwrite_bytes(b"kept", "some/other")
+    assert storage.found_bytes("some/other") == b"kept"
+    for missing in (KEY, "some/other/below"):
+        assert storage.found_bytes(missing) is None
+    assert (storage.size(KEY), storage.digest_of(KEY)) == (None, None)
+    storage.remove(KEY)
     with pytest.raises(FileNotFoundError), storage.opened(KEY):
         pass
     with pytest.raises(FileNotFoundError):
         storage.read_bytes(KEY)
-
-
-def test_missing_key_is_none_for_found_bytes_and_digest_of(storage: Storage) -> None:
-    storage.overwrite_bytes(b"kept", KEY)
-
-    assert (storage.found_bytes(KEY), storage.found_bytes("some/other")) == (b"kept", None)
-    assert storage.found_bytes(f"{KEY}/below") is None
-    assert storage.digest_of("some/other") is None
-    storage.remove("some/other")
 
 
 @pytest.mark.parametrize("size_bytes", [1000, 9_000_000])

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -167,6 +169,72 @@ def test_removed_object_is_found(configure: Configure, *, rebuilt: bool) -> None
     assert wrong(hold(root)) == [("missing", ocfl.object_key("process-2"))]
     assert wrong(hold(root, ["process-2"])) == [("missing", ocfl.object_key("process-2"))]
     assert wrong(hold(root, ["process-1"])) == []
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_object_that_was_rolled_back_whole_is_found(configure: Configure, *, rebuilt: bool) -> None:
+    archived("process-3", sample_body("process-3"))
+    before = {key: store().read_bytes(key) for key, _ in store().listed(ocfl.object_key("process-3"))}
+    archived("process-3", sample_body("process-3", data=[]))
+    root = anchored()
+    store().remove_folder(ocfl.object_key("process-3"))
+    for key, text in before.items():
+        store().overwrite_bytes(text, key)
+    if rebuilt:
+        in_new_database(configure)
+
+    expected = [("missing", ocfl.object_key("process-3")), ("missing", "logs/receipts/"), ("damaged", "logs")]
+    assert [(fault, path[:14] if path.startswith("logs/r") else path) for fault, path in wrong(hold(root))] == expected
+
+
+def forged_rows(key: str, change: Callable[[dict[str, list[dict[str, Any]]]], None]) -> None:
+    rows = history.kept_rows(key)
+    assert rows
+    change(rows)
+    history.write(rows, key)
+
+
+def put_value(rows: dict[str, list[dict[str, Any]]], table: str, column: str, value: object) -> None:
+    rows[table][0][column] = value
+
+
+def test_forged_history_is_found() -> None:
+    root = anchored()
+    key = key_of("process-1", history.path_of(hashlib.sha256(AGAIN).hexdigest()))
+    before = store().read_bytes(key)
+    long_ago = "2020-01-01T00:00:00Z"
+    forged: dict[str, dict[str, object]] = {
+        "delivery": {"received_at": long_ago, "outcome": "new"},
+        "receipt": {"completed_at": long_ago, "received_at": long_ago},
+        "run": {"state": "Failed", "started_at": long_ago},
+        "notification_attempt": {"status_code": 500, "attempted_at": long_ago},
+    }
+    for table, columns in forged.items():
+        for column, value in columns.items():
+            forged_rows(key, partial(put_value, table=table, column=column, value=value))
+            assert wrong(hold(root, ["process-1"])) == [("damaged", "logs")], (table, column)
+            store().overwrite_bytes(before, key)
+
+
+def test_forged_and_removed_explanations_are_found() -> None:
+    root = anchored()
+    (*_, key) = (key for key, _ in store().listed(key_of("process-2", "logs/history/discrepancies")))
+    before = store().read_bytes(key)
+    forged_rows(key, lambda rows: rows["discrepancy_event"][-1].update(why="another reason"))
+    assert wrong(hold(root)) == [("damaged", "logs")]
+    store().overwrite_bytes(before, key)
+    assert wrong(hold(root)) == []
+    store().remove_folder(key_of("process-2", "logs/history/discrepancies"))
+    assert wrong(hold(root)) == [("damaged", "logs")]
+
+
+def test_removed_delivery_and_history_are_found() -> None:
+    root = anchored()
+    receipt_id = hashlib.sha256(AGAIN).hexdigest()
+    store().remove_folder(key_of("process-1", f"logs/receipts/{receipt_id}"))
+    store().remove(key_of("process-1", history.path_of(receipt_id)))
+
+    assert wrong(hold(root)) == [("missing", f"logs/receipts/{receipt_id}/receipt.json"), ("damaged", "logs")]
 
 
 def test_settlement_report_that_was_altered_or_removed_is_found() -> None:
