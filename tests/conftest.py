@@ -106,7 +106,7 @@ A Prefect server takes 7 s of a processor to start, and then a fiftieth of one.
 
 _ON_BOTH_KINDS = (
     *(f"tests/adapters/{room}/" for room in ("database", "files", "inbox", "search", "store", "tables")),
-    *("tests/services/test_receipts", "tests/services/processing/", "tests/services/triggering/"),
+    *("tests/services/test_receipts", "tests/services/triggering/"),
     *("tests/flows/test_process_archive", "tests/flows/test_killed"),
 )
 """What `make test` runs on both kinds of database and store: adapters, and the straight line of an archive.
