@@ -147,11 +147,12 @@ def test_child_killed_once_is_replaced(honest: Path) -> None:
 
     def kill_first(pid: int) -> None:
         if not killed:
-            killed.append(pid)
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has answered already
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
 
-    assert examined(honest, ToEachChild(kill_first)).outcome is Outcome.SOUND
-    assert killed
+    while not killed:
+        assert examined(honest, ToEachChild(kill_first)).outcome is Outcome.SOUND
 
 
 def test_child_terminated_from_outside_is_transient(endless_document: Path) -> None:
