@@ -26,7 +26,6 @@ from models.messages.notification import EndpointRow, NotificationRow
 from models.runs.receipt import Delivery, Identity
 from tests.conftest import Configure, bucket_at
 from tests.flows import workers
-from tests.flows.overheard import Overheard, overheard
 from tests.messages import SECRET
 
 
@@ -71,12 +70,6 @@ def downstream(configure: Configure, prefect: str, sqlite_installation: Settings
         workers.forget_runs()
         yield made
         made.let_go()
-
-
-@pytest.fixture(scope="session")
-def overheard_prefect(prefect_server: str) -> Iterator[Overheard]:
-    with overheard(prefect_server) as heard:
-        yield heard
 
 
 def due_now() -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType, TaskRun
 from prefect.flow_engine import run_flow_async
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
@@ -33,7 +35,6 @@ from services.views import archive_list, overview
 from services.views.troubles import failures
 from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.flows.overheard import Overheard
 from tests.installations import archive_of, checked, damaged_file, stored_file
 from tests.messages import SECRET, notify
 from tests.records import buried
@@ -215,23 +216,33 @@ async def _run_created(name: str, tags: set[str]) -> FlowRun:
     ],
 )
 def test_run_has_the_name_and_tags_of_its_archive_by_as_few_requests_as_change_them(
-    sqlite_installation: Settings, overheard_prefect: Overheard, name: str, tags: set[str], updates: int
+    sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch, name: str, tags: set[str], updates: int
 ) -> None:
     received("process-1", sample_body())
-    overheard_prefect.forget()
+    asked: list[tuple[str, bytes]] = []
+    for kind, sends in ((httpx.HTTPTransport, "handle_request"), (httpx.AsyncHTTPTransport, "handle_async_request")):
+        monkeypatch.setattr(kind, sends, _noted(getattr(kind, sends), asked))
 
-    with temporary_settings({PREFECT_API_URL: overheard_prefect.url}):
-        run = asyncio.run(_run_created(name, tags))
+    run = asyncio.run(_run_created(name, tags))
 
     assert (run.state_name, run.name, set(run.tags)) == (
         "Completed",
         "process-1",
         TAGS_OF_SAMPLE | tags - {"attention", "cause:KEY_AWAY", "form:Old name"},
     )
-    assert len(overheard_prefect.labels()) == updates
-    asked = [each.replace(str(run.id), "ID") for each in overheard_prefect.requests()]
-    states_and_summary = ["POST /api/flow_runs/ID/set_state", "POST /api/artifacts/", "GET /api/flow_runs/ID"]
-    assert [asked.count(each) for each in states_and_summary] == [2, 1, 2]  # the last is of this test
+    its = f"/api/flow_runs/{run.id}"
+    counted = Counter(each for each, _ in asked)
+    assert [counted[each] for each in (f"POST {its}/set_state", "POST /api/artifacts/", f"GET {its}")] == [2, 1, 2]
+    labels = [json.loads(body).keys() for each, body in asked if each == f"PATCH {its}"]
+    assert len([each for each in labels if each & {"name", "tags"}]) == updates
+
+
+def _noted(sends: Callable[..., Any], asked: list[tuple[str, bytes]]) -> Callable[..., Any]:
+    def send(transport: Any, request: httpx.Request) -> Any:
+        asked.append((f"{request.method} {request.url.path}", request.content))
+        return sends(transport, request)
+
+    return send
 
 
 def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:
