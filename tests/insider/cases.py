@@ -1,4 +1,4 @@
-"""Draws rewrites by a seed, and carries them out in a copy of an installation."""
+"""Carries rewrites out in a copy of an installation."""
 
 import json
 import os
@@ -16,10 +16,11 @@ from tests.insider.anchors import NOTE, forge_leaves, remove_anchors, remove_new
 from tests.insider.beside import BESIDE
 from tests.insider.database import adapt_rows, rebuild_database
 from tests.insider.objects import opened, put
-from tests.insider.requests import Request
 from tests.insider.rewrites import REWRITES, Rewrite, Unsuited
 from tests.insider.stores import place_of, put_object_back, put_store_back, remove_object
 from tests.installations import installed
+
+SEED = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +35,6 @@ class Copies:
     migrated: Path
     references: Sequence[str]
     root: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A rewrite that is to be carried out. `renames`: changed requests get new receipt ids. `rebuilds`: the database is
-    rebuilt; otherwise the rows of the archive are adapted.
-    """
-
-    number: int
-    kind: str
-    renames: bool
-    rebuilds: bool
-
-    def __str__(self) -> str:
-        renamed = ", receipts renamed" if self.renames else ""
-        return f"{self.number}: {self.kind}{renamed}, {'database rebuilt' if self.rebuilds else 'rows adapted'}"
-
-
-def drawn(count: int, kinds: Sequence[str], seed: int) -> Iterator[Case]:
-    """Draw cases, of each kind as many, half of them with the database rebuilt."""
-    chance = Random(f"{seed}")
-    halves = [number % 2 == 0 for number in range(count)]
-    chance.shuffle(halves)
-    for number in range(count):
-        yield Case(number, kinds[number % len(kinds)], chance.random() < 0.5, halves[number])
 
 
 @contextmanager
@@ -80,77 +56,74 @@ def _linked(source: str, target: str) -> None:
         os.link(source, target)
 
 
-def carry_out(case: Case, copies: Copies, seed: int) -> str:
-    """Carry a rewrite out in the installation of this process, and return the archive that it is about."""
-    chance = Random(f"{seed} {case.number}")
-    reference = KINDS[case.kind](case, copies, chance)
-    if case.rebuilds or case.kind in FOLDERS:
+def carry_out(kind: str, copies: Copies) -> str:
+    """Carry a rewrite out in the installation of this process, and return the archive that it is about.
+
+    The rows follow it: by a rebuild of the database for half of the kinds, otherwise by those of the archive alone.
+    """
+    reference = KINDS[kind](copies, Random(f"{SEED} {kind}"))
+    if kind in FOLDERS or [*KINDS].index(kind) % 2:
         rebuild_database(copies.migrated.read_bytes())
-    elif case.kind not in WHOLE_STORE:
+    elif kind not in WHOLE_STORE:
         adapt_rows(reference)
     connections.engine().dispose()
     return reference
 
 
-def _rewritten(rewrite: Rewrite, case: Case, copies: Copies, chance: Random) -> str:
+def _rewritten(rewrite: Rewrite, copies: Copies, chance: Random) -> str:
     for reference in chance.sample(copies.references, len(copies.references)):
         its = opened(place_of(reference))
         try:
             changed = rewrite(its, chance)
         except Unsuited:
             continue
-        _fit(changed, case)
+        for request in changed:
+            request.tell_size()
+            request.rename()
         its.write()
         return reference
-    raise Unsuited(case.kind)
+    raise Unsuited(rewrite.__name__)
 
 
-def _fit(changed: Sequence[Request], case: Case) -> None:
-    for request in changed:
-        request.tell_size()
-        if case.renames:
-            request.rename()
-
-
-def _removed(case: Case, copies: Copies, chance: Random) -> str:
+def _removed(copies: Copies, chance: Random) -> str:
     reference = chance.choice(copies.references)
     remove_object(reference)
     return reference
 
 
-def _object_put_back(case: Case, copies: Copies, chance: Random) -> str:
+def _object_put_back(copies: Copies, chance: Random) -> str:
     changed = [each for each in copies.references if (place_of(each) / "v2").exists()]
     reference = chance.choice([each for each in changed if place_of(each, copies.earlier).exists()])
     put_object_back(reference, copies.earlier)
     return reference
 
 
-def _store_put_back(case: Case, copies: Copies, chance: Random) -> str:
+def _store_put_back(copies: Copies, chance: Random) -> str:
     put_store_back(copies.earlier)
     return chance.choice([each for each in copies.references if place_of(each).exists()])
 
 
-def _with_anchors(forge: Callable[[], None], case: Case, copies: Copies, chance: Random) -> str:
+def _with_anchors(forge: Callable[[], None], copies: Copies, chance: Random) -> str:
     """Rewrite an object, and then the anchors."""
-    reference = _rewritten(chance.choice(REWRITES), case, copies, chance)
+    reference = _rewritten(chance.choice(REWRITES), copies, chance)
     forge()
     return reference
 
 
-def _anchor_removed(case: Case, copies: Copies, chance: Random) -> str:
+def _anchor_removed(copies: Copies, chance: Random) -> str:
     """Put an object back as it was in an earlier week, and remove the anchor that was made since."""
-    reference = _object_put_back(case, copies, chance)
+    reference = _object_put_back(copies, chance)
     remove_newest_anchor()
     return reference
 
 
-def _beside(rewrite: beside.Rewrite, case: Case, copies: Copies, chance: Random) -> str:
+def _beside(rewrite: beside.Rewrite, copies: Copies, chance: Random) -> str:
     """Rewrite a file beside the archives. It is about no archive."""
     rewrite(chance)
     return chance.choice(copies.references)
 
 
-Kind = Callable[[Case, Copies, Random], str]
+Kind = Callable[[Copies, Random], str]
 OF_ANCHORS: Mapping[str, Kind] = {
     "anchors_removed": partial(_with_anchors, remove_anchors),
     "anchors_forged": partial(_with_anchors, forge_leaves),

@@ -4,7 +4,6 @@ hands none of them out.
 
 import json
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,26 +23,19 @@ from models.erasures import TombstoneRow
 from services.custody.comparing import compare
 from tests.cli.conftest import Cellar
 from tests.insider.anchors import anchor, note_newest, sign_with_the_key
-from tests.insider.cases import FOLDERS, KINDS, WHOLE_STORE, WITHOUT_ANCHOR, Case, Copies, carry_out, copied, drawn
+from tests.insider.cases import FOLDERS, KINDS, WHOLE_STORE, WITHOUT_ANCHOR, Copies, carry_out, copied
 from tests.insider.database import adapt_rows, rebuild_database, rewrite_rows
 from tests.insider.installation import added, fill_first_week, fill_second_week, reference_of
 from tests.insider.stores import remove_object
 from tests.installations import installed
 from tests.records import put
 
-SEED = 14
 ROWS = (("payment", "amount_minor"), ("receipt", "received_at"), ("archive", "state"))
-MANY, REWRITES = 40, 200
 
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Copies:
     return filled(tmp_path_factory.mktemp("few"), migrated_file, 8)
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Copies:
-    return filled(tmp_path_factory.mktemp("many"), migrated_file, MANY)
 
 
 def filled(folder: Path, migrated: Path, archives: int) -> Copies:
@@ -111,22 +103,21 @@ def test_untouched_store_is_sound_and_is_exported(cellar: Cellar, few: Copies, t
         assert all(exported(cellar, reference, tmp_path / reference) for reference in few.references)
 
 
-@pytest.mark.parametrize("case", list(drawn(len(KINDS), list(KINDS), SEED)), ids=lambda case: case.kind)
+@pytest.mark.parametrize("kind", KINDS)
 def test_rewrite_is_found_and_not_exported_and_with_the_key_only_the_witness_has_it_found(
-    cellar: Cellar, few: Copies, tmp_path: Path, case: Case
+    cellar: Cellar, few: Copies, tmp_path: Path, kind: str
 ) -> None:
-    case = replace(case, renames=True)  # so that all digests fit
     with copied(few, tmp_path / "copy"):
-        reference = carry_out(case, few, SEED)
-        assert is_right(case, compared(None), reference)
-        assert exported(cellar, reference, tmp_path / "bag") == (case.kind in FOLDERS)
+        reference = carry_out(kind, few)
+        assert is_right(kind, compared(None), reference)
+        assert exported(cellar, reference, tmp_path / "bag") == (kind in FOLDERS)
 
         sign_with_the_key()
         note_newest()
         assert (compared(None), verified(cellar)) == (set(), set())
         found = compared(few.witness)
         assert FOLDER in found
-        assert case.kind in WHOLE_STORE or found == {FOLDER} | places_of_rewrite(case, reference)
+        assert kind in WHOLE_STORE or found == {FOLDER} | places_of_rewrite(kind, reference)
 
 
 @pytest.mark.faults
@@ -183,29 +174,12 @@ def test_archive_that_was_never_sent_is_outside_the_anchor(cellar: Cellar, few: 
     assert (done.status, "not covered: 1" in done.output) == (0, True)
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(1200)
-def test_each_of_many_rewrites_is_found_and_not_exported(cellar: Cellar, many: Copies, tmp_path: Path) -> None:
-    cases = drawn(REWRITES, list(KINDS), SEED)
-    done = [(case, result(cellar, case, many, tmp_path / "copy")) for case in cases]
-
-    assert [str(case) for case, answered in done if answered != (True, case.kind in FOLDERS)] == []
-
-
-def result(cellar: Cellar, case: Case, copies: Copies, folder: Path) -> tuple[bool, bool]:
-    """Carry a rewrite out. Return whether verify found it, in its place alone; and whether its archive was exported."""
-    with copied(copies, folder):
-        reference = carry_out(case, copies, SEED)
-        found = verified(cellar, "--against", copies.root)
-        return is_right(case, found, reference), exported(cellar, reference, folder / "bag")
-
-
-def is_right(case: Case, found: set[str], reference: str) -> bool:
-    its = places_of_rewrite(case, reference)
-    if case.kind in WITHOUT_ANCHOR:  # only the witness could name the archives; a receipt id may contradict its request
+def is_right(kind: str, found: set[str], reference: str) -> bool:
+    its = places_of_rewrite(kind, reference)
+    if kind in WITHOUT_ANCHOR:  # only the witness could name the archives; a receipt id may contradict its request
         return {FOLDER} <= found <= {FOLDER} | its
     return found == its
 
 
-def places_of_rewrite(case: Case, reference: str) -> set[str]:
-    return FOLDERS.get(case.kind) or {ocfl.object_key(reference)}
+def places_of_rewrite(kind: str, reference: str) -> set[str]:
+    return FOLDERS.get(kind) or {ocfl.object_key(reference)}
