@@ -1,12 +1,13 @@
-"""The queue of an endpoint over a weekend and a month, with the time as an argument, against a real database."""
+"""Messages in the database: each is planned once, and tried over a weekend and a month, at times of the test."""
 
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 
 import pytest
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, select, update
 
 from adapters.database.transactions import writing
 from adapters.tables.messages import attempts, notifications, queues
@@ -24,18 +25,18 @@ from models.messages.notification import (
     Stage,
 )
 from models.said import Said, Sentence
+from models.views.parameters import Dismissal
 from services.messages.events import event_row, message_to
 from tests.conftest import LONGEST_S
 from tests.messages import endpoint_of
-from tests.records import NOON, all_of, change
+from tests.records import NOON, all_of, attempted, change, put
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-DELIVERED, PENDING = NotificationState.DELIVERED, NotificationState.PENDING
+DELIVERED, PENDING, DEAD = NotificationState.DELIVERED, NotificationState.PENDING, NotificationState.DEAD
 
 
 def added(name: str = "erp") -> None:
-    with writing() as session:
-        session.add(EndpointRow(name=name, url=f"https://{name}.example/hook", created_at=NOON))
+    put(EndpointRow(name=name, url=f"https://{name}.example/hook", created_at=NOON))
 
 
 def announced(number: int, at: datetime, endpoint: str = "erp") -> str:
@@ -67,7 +68,57 @@ def states() -> Counter[str]:
 
 
 def attempts_made() -> Sequence[NotificationAttemptRow]:
-    return all_of(select(NotificationAttemptRow))
+    return all_of(select(NotificationAttemptRow).order_by("attempt"))
+
+
+def test_message_is_planned_once_and_undelivered_until_it_is_confirmed_whatever_comes_after() -> None:
+    added()
+    message_id = announced(0, NOON)
+    assert notifications.undelivered("event-00000") == [message_id]
+    attempted(message_id, 204)
+    other = announced(1, NOON)
+    attempted(other, 410)
+    for status_code in (None, 410):
+        attempted(message_id, status_code)
+    assert announced(0, NOON) == message_id
+
+    assert [each.state for each in notifications.of_receipt("event-00000")] == [DELIVERED]
+    assert notifications.undelivered("event-00000") == []
+    assert notifications.undelivered("event-00001") == [other]  # so that a rerun tries the dead one again
+
+
+@pytest.mark.usefixtures("installation")
+def test_concurrent_attempts_have_distinct_numbers() -> None:
+    added()
+    message_id, at_once, rounds = announced(0, NOON), 8, 10
+    start = Barrier(at_once)
+
+    def attempt_each_round(_: int) -> None:
+        for _ in range(rounds):
+            start.wait(LONGEST_S)
+            attempted(message_id, 503)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(attempt_each_round, range(at_once)))
+
+    assert [each.attempt for each in attempts_made()] == list(range(1, at_once * rounds + 1))
+
+
+def test_message_that_was_given_up_is_dismissed_and_that_is_withdrawn() -> None:
+    added()
+    ids = [announced(number, NOON) for number in range(2)]
+    dead = {"state": DEAD, "skipped_why": "too late", "values": {"skipped_why": {}}}
+    change(update(NotificationRow).where(col(NotificationRow.message_id) == ids[0]).values(dead))
+
+    dismissed = notifications.dismiss(ids, Dismissal(by="Dana", why="known there"), NOON)
+    assert [(each.message_id, each.state) for each in dismissed] == [(ids[0], "skipped")]
+    assert notifications.get(ids[0]).skipped_why == "Dana has dismissed it: known there"
+
+    assert notifications.withdraw("Noa", NOON, NOON) == []
+    [again] = notifications.withdraw("Dana", NOON, NOON + MINUTE)
+    assert (again.state, again.skipped_why) == ("dead", "too late")
+    assert again.values
+    assert again.values["withdrawn"]["by"] == "Dana"
 
 
 def test_outage_of_a_weekend_loses_nothing_and_ends_at_once_in_order() -> None:
@@ -164,20 +215,6 @@ def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies(
     assert max(late) <= 30 * MINUTE  # the queue is looked at every ten minutes, and the other message is older
 
 
-def test_gone_endpoint_is_disabled_and_its_queue_is_skipped() -> None:
-    added()
-    ids = [announced(number, NOON) for number in range(3)]
-    (taken,) = queues.take_due("erp", NOON, 1)
-
-    assert answered(taken, NOON, 410) == NotificationState.DEAD
-
-    assert [notifications.get(each).state for each in ids] == ["dead", "skipped", "skipped"]
-    assert endpoint_of("erp").disabled_why == "the endpoint answered 410 Gone"
-    assert endpoint_of("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
-    assert queues.endpoints_with_due(NOON + HOUR) == []
-    assert notifications.get(announced(4, NOON + HOUR)).state == "skipped"
-
-
 def test_retry_after_pauses_the_endpoint() -> None:
     added()
     announced(0, NOON)
@@ -189,17 +226,6 @@ def test_retry_after_pauses_the_endpoint() -> None:
     assert len(queues.take_due("erp", NOON + 2 * HOUR, 16)) == 1
 
 
-@pytest.mark.usefixtures("installation")
-def test_taken_message_is_taken_once_until_its_claim_ends() -> None:
-    added()
-    message_id = announced(0, NOON)
-    assert len(queues.take_due("erp", NOON, 16)) == 1
-
-    assert queues.take_due("erp", NOON, 16) == []
-    assert queues.take(message_id, NOON, AttemptTrigger.AUTOMATIC, unless_paused=True) == queues.UNDER_WAY
-    assert len(queues.take_due("erp", NOON + 3 * MINUTE, 16)) == 1
-
-
 def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
     added()
     message_id = announced(0, NOON)
@@ -209,21 +235,22 @@ def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
         assert isinstance(taken, queues.Taken)
         answered(taken, at, 500, answer=answer)
 
-    made = sorted(attempts_made(), key=lambda each: each.attempt)
-    assert [each.answer for each in made] == ["busy", None, None, None, "down"]
-    assert {each.message_id for each in made} == {message_id}
-    assert [each.url for each in made] == ["https://erp.example/hook"] * 5
-    assert all(each.next_attempt_at for each in made)
+    assert [(each.answer, each.url) for each in attempts_made()] == [
+        (answer, "https://erp.example/hook") for answer in ("busy", None, None, None, "down")
+    ]
+    assert all(each.next_attempt_at for each in attempts_made())
 
 
 @pytest.mark.usefixtures("installation")
-def test_message_whose_claim_has_ended_is_sent_by_the_process_alone_that_took_it_last() -> None:
+def test_taken_message_is_of_one_process_until_its_claim_ends_and_then_of_the_next_alone() -> None:
     added()
-    announced(0, NOON)
-    (slow,) = queues.take_due("erp", NOON, 1)
-    later = NOON + 3 * MINUTE
-    (second,) = queues.take_due("erp", later, 1)
+    message_id = announced(0, NOON)
+    (slow,) = queues.take_due("erp", NOON, 16)
+    assert queues.take_due("erp", NOON, 16) == []
+    assert queues.take(message_id, NOON, AttemptTrigger.AUTOMATIC, unless_paused=True) == queues.UNDER_WAY
 
+    later = NOON + 3 * MINUTE
+    (second,) = queues.take_due("erp", later, 16)
     assert queues.taken_still(slow, later) is None
     queues.release([slow])
     assert queues.take_due("erp", later, 1) == []
@@ -243,7 +270,7 @@ def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: st
 
 
 @pytest.mark.usefixtures("installation")
-def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one() -> None:
+def test_attempts_recorded_together_have_the_effect_of_each_and_a_gone_endpoint_is_disabled() -> None:
     added("crm")
     added("erp")
     ids = [announced(number, NOON, name) for name in ("erp", "crm") for number in range(3)]
@@ -263,6 +290,9 @@ def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one(
     assert {each.attempts for each in stored} == {1}
     assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
     assert endpoint_of("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert endpoint_of("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
+    assert queues.endpoints_with_due(NOON + HOUR) == ["crm"]
+    assert notifications.get(announced(4, NOON + HOUR)).state == "skipped"
     assert (endpoint_of("crm").failing_messages, endpoint_of("crm").failing_since) == (1, NOON)
 
 
@@ -291,11 +321,8 @@ def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_th
     states = attempts.record_all([(taken, Made(NOON, NOON, code, answer="busy")) for code in (500, 200, 500)])
 
     assert states == [PENDING, DELIVERED, DELIVERED]
-    assert sorted((each.attempt, each.status_code, each.answer) for each in attempts_made()) == [
-        (1, 500, "busy"),
-        (2, 200, None),
-        (3, 500, None),
-    ]
+    made = [(each.attempt, each.status_code, each.answer) for each in attempts_made()]
+    assert made == [(1, 500, "busy"), (2, 200, None), (3, 500, None)]
 
 
 def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
