@@ -108,12 +108,14 @@ def test_worker_that_renews_its_claims_in_time_keeps_them() -> None:
     assert leases.held_by("other") == set()
 
 
-def test_claim_that_was_made_while_the_clock_was_days_ahead_is_taken_over() -> None:
-    leases.claim(["run-1"], "dead", 3 * 24 * 3600)
+def test_claims_of_a_worker_that_has_left_or_whose_clock_was_days_ahead_are_taken_over() -> None:
+    leases.claim(["of the leaving"], "leaving", 30)
+    leases.claim(["of the dead"], "dead", 3 * 24 * 3600)
 
+    leases.leave("leaving")
     leases.take_over("other", 30)
 
-    assert leases.held_by("other") == {"run-1"}
+    assert leases.held_by("other") == {"of the leaving", "of the dead"}
 
 
 def test_claim_lasts_its_whole_time_however_long_the_database_was_busy() -> None:
@@ -128,15 +130,6 @@ def test_claim_lasts_its_whole_time_however_long_the_database_was_busy() -> None
 
     (lease,) = all_of(select(LeaseRow))
     assert settings().database_location.startswith("postgres") or lease.expires_at >= free_at + timedelta(seconds=30)
-
-
-def test_runs_of_a_worker_that_leaves_pass_to_another_worker() -> None:
-    leases.claim(["run-1"], "leaving", 30)
-
-    leases.leave("leaving")
-    leases.take_over("other", 30)
-
-    assert leases.held_by("other") == {"run-1"}
 
 
 def test_sole_worker_ends_the_leases_of_other_workers_and_of_their_runs_alone() -> None:

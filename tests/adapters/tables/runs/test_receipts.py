@@ -60,27 +60,17 @@ def test_same_body_is_a_duplicate_and_a_different_body_is_a_change() -> None:
     assert [each.received_at.minute for each in archive().deliveries] == [0, 1, 2]
 
 
-def test_process_has_the_state_of_its_newest_receipt() -> None:
+def test_process_has_the_state_of_its_newest_receipt_whenever_an_older_one_arrives() -> None:
     first = registered()
     receipts.set_state(first, State.COMPLETED, LATER)
     assert (archive().state, archive().completed_at) == ("completed", LATER)
 
-    second = registered(body="another", minute=1)
+    second = registered(body="another", minute=5)
     assert (archive().state, archive().completed_at) == ("received", None)
-
     receipts.set_state(second, State.FAILED, LATER)
-    assert archive().state == "failed"
+    receipts.set_state(registered(body="older", minute=1), State.PROCESSING, LATER)
 
-
-def test_older_receipt_that_arrives_late_does_not_change_the_state() -> None:
-    newest = registered(minute=5)
-    receipts.set_state(newest, State.COMPLETED, LATER)
-
-    old = registered(body="another", minute=1)
-    receipts.set_state(old, State.FAILED, LATER)
-
-    assert archive().state == "completed"
-    assert receipts.newest_receipt_id("r") == newest
+    assert (archive().state, receipts.newest_receipt_id("r")) == ("failed", second)
 
 
 @pytest.mark.parametrize("state", [State.RECEIVED, State.PROCESSING, State.FAILED])
@@ -137,46 +127,35 @@ def test_deliveries_that_are_registered_together_follow_their_arrival() -> None:
     assert receipts.get(digest("body")).received_at == first.received_at
 
 
-def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
+@pytest.mark.usefixtures("installation")
+@pytest.mark.parametrize(
+    ("deliveries", "others"),
+    [
+        ([delivery(number=number) for number in range(8)], "duplicate"),
+        ([delivery(body=str(number)) for number in range(8)], "changed"),
+    ],
+    ids=["one body", "many bodies"],
+)
+def test_exactly_one_of_many_concurrent_deliveries_is_new(deliveries: list[Delivery], others: str) -> None:
     outcomes: list[Outcome] = []
 
     def register(each: Delivery) -> None:
         outcomes.append(receipts.register_all([each])[0].outcome)
 
     at_once(*(partial(register, each) for each in deliveries))
-    return outcomes
+
+    assert sorted(outcomes) == [*[others] * 7, "new"]
 
 
-@pytest.mark.usefixtures("installation")
-def test_exactly_one_of_many_concurrent_deliveries_is_new() -> None:
-    outcomes = registered_at_once([delivery(number=number) for number in range(8)])
-
-    assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
-
-
-@pytest.mark.usefixtures("installation")
-def test_exactly_one_of_many_concurrent_bodies_is_new() -> None:
-    outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
-
-    assert sorted(outcomes) == ["changed"] * 7 + ["new"]
-
-
-def test_earliest_delivery_sets_the_time_of_receipt_even_when_registered_late() -> None:
-    """The first delivery waits for the sweep while the database is away; the second is registered first."""
-    registered(minute=5)
-    registered(minute=1)
-
-    assert receipts.get(digest("body")).received_at == NOON + timedelta(minutes=1)
-    assert archive().received_at == NOON + timedelta(minutes=1)
-
-
-def test_started_receipt_keeps_its_time_while_its_archive_takes_the_earliest() -> None:
-    """That time has already decided which version is current."""
+def test_earliest_delivery_sets_the_time_of_receipt_until_a_run_begins_and_that_of_the_archive_always() -> None:
+    """The first delivery may wait for the sweep. A run has decided by the time which version is current."""
     receipt_id = registered(minute=5)
+    registered(minute=3)
+    assert (receipts.get(receipt_id).received_at, archive().received_at) == (NOON + timedelta(minutes=3),) * 2
+
     runs.begin(run_row("run-1", receipt_id))
     runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
-
     registered(minute=1)
 
-    assert receipts.get(receipt_id).received_at == NOON + timedelta(minutes=5)
+    assert receipts.get(receipt_id).received_at == NOON + timedelta(minutes=3)
     assert archive().received_at == NOON + timedelta(minutes=1)

@@ -19,6 +19,8 @@ from services.views import archive_list
 from tests.installations import archive_of
 from tests.records import NOON, delivery, registered, run_row
 
+AWAY = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the folder does not take a file: ENOSPC"))
+
 
 def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
@@ -77,7 +79,7 @@ def test_killed_attempt_crashes_when_the_next_begins_which_it_cannot_end() -> No
     ]
 
 
-def test_attempts_of_a_flow_run_count_as_one_ended_run() -> None:
+def test_attempts_of_a_flow_run_count_as_one_ended_run_and_one_that_waits_as_none() -> None:
     assert runs.ended_runs(registered()) == 0
     begun()
     assert runs.ended_runs(registered()) == 0
@@ -88,16 +90,10 @@ def test_attempts_of_a_flow_run_count_as_one_ended_run() -> None:
     begun("run-2")
     runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(3))
     assert runs.ended_runs(registered()) == 2
+    begun("run-3")
+    runs.wait("run-3", 1, System.STORE, later(4), AWAY)
+    assert runs.ended_runs(registered()) == 2
     assert runs.ended_runs("another") == 0
-
-
-def test_run_that_waits_has_not_ended() -> None:
-    begun()
-    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
-    begun("run-2")
-    runs.wait("run-2", 1, System.STORE, later(2), Cause("STORE_AWAY", None, "Transient", verbatim("why")))
-
-    assert runs.ended_runs(registered()) == 1
 
 
 def test_any_attempt_since_a_time_counts_as_begun() -> None:
@@ -111,15 +107,12 @@ def test_any_attempt_since_a_time_counts_as_begun() -> None:
     assert runs.begun_since([], later(0)) == set()
 
 
-AWAY = Cause("STORE_AWAY", "persist-files", "Transient", verbatim("the folder does not take a file: ENOSPC"))
-
-
 def _waits(attempt: int, at: float) -> None:
     begun(attempt=attempt, at=at)
     runs.wait("run-1", attempt, System.STORE, later(at), AWAY)
 
 
-def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
+def test_waiting_run_leaves_its_archive_processing_with_a_cause_since_its_first_attempt() -> None:
     _waits(1, 5)
 
     archive = archive_of("r")
@@ -128,11 +121,7 @@ def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
     assert [each.state for each in archive.runs] == ["AwaitingRetry"]
     assert waits() == [("store", 1, later(5))]
 
-
-def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
-    _waits(1, 5)
     begun(attempt=2, at=20)
-
     assert runs.wait("run-1", 2, System.CLAMAV, later(30), AWAY) == Wait(later(5), 2)
     assert waits() == [("ClamAV", 1, later(5))]
 
