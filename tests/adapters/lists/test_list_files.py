@@ -78,12 +78,9 @@ def test_value_of_merged_cells_counts_for_each_of_their_rows(file: Path, first: 
     assert cells_of(file) == [[100, "Dana"], [100, "Noa"], [100, "Tal"], [101, "Gil"]]
 
 
-def test_row_that_is_empty_but_for_merged_cells_is_no_row(file: Path) -> None:
+def test_merged_cells_make_no_row_of_an_empty_one_and_over_columns_count_for_the_first(file: Path) -> None:
     workbook(file, [ROW, (), (101, CREATED)], merged=["A1:A2", "B1:B2"])
     assert [row.number for row in rows_of_list(file, ListFormat()).rows] == [1, 3]
-
-
-def test_value_merged_over_columns_counts_for_the_first(file: Path) -> None:
     workbook(file, [(100, None, "x")], merged=["A1:B1"])
     assert cells_of(file) == [[100, None, "x"]]
 
@@ -148,11 +145,8 @@ def test_wrong_file_is_refused_without_its_content(
     assert "dana" not in message + "".join(capfd.readouterr())
 
 
-def test_encrypted_workbook_is_refused_as_such() -> None:
+def test_encrypted_workbook_is_refused_as_such_and_a_zip_without_a_workbook_as_damaged(file: Path) -> None:
     assert refused(SAMPLES / "encrypted.xlsx").startswith("LIST_ENCRYPTED: the file has a password")
-
-
-def test_zip_without_a_workbook_is_damaged(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as parts:
         parts.writestr("letter.txt", "hello")
     assert refused(file).startswith("LIST_DAMAGED")
@@ -228,18 +222,8 @@ def test_damaged_workbook_has_rows_or_is_refused(file: Path, seed: int) -> None:
 
 
 UNSEEN = [
-    "",
-    " ",
-    "   ",
-    "\N{NO-BREAK SPACE}",
-    "\ufeff",
-    "\u200b",
-    "\u200f",
-    "\u2066",
-    "\N{IDEOGRAPHIC SPACE}",
-    "\x00",
-    '"',
-    "\xad",
+    *("", " ", "   ", "\N{NO-BREAK SPACE}", "\ufeff", "\u200b", "\u200f", "\u2066", "\N{IDEOGRAPHIC SPACE}"),
+    *("\x00", '"', "\xad"),
 ]
 SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\u2212"]
 

@@ -18,7 +18,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_each_file_is_the_value_of_its_variable(configure: Configure, folder: Path) -> None:
+def test_each_file_is_the_value_of_its_variable_unless_the_environment_has_one(
+    configure: Configure, folder: Path
+) -> None:
     (folder / "CELLAR_WEBHOOK_SECRETS").write_text(f"{NEW},{OLD}\n")
     (folder / "CELLAR_DATABASE_URL").write_text("postgresql://u:p@db/cellar\n")
     (folder / "PREFECT_API_AUTH_STRING").write_text("user:password\n")
@@ -29,20 +31,9 @@ def test_each_file_is_the_value_of_its_variable(configure: Configure, folder: Pa
     assert made.active_webhook_secrets() == (NEW, OLD)
     assert made.database_location == "postgresql://u:p@db/cellar"
     assert made.prefect_auth == ("user", "password")
-
-
-def test_login_of_prefect_may_have_no_user(configure: Configure, folder: Path) -> None:
     (folder / "PREFECT_API_AUTH_STRING").write_text(":password\n")
-
-    assert configure(secrets_dir=folder).prefect_auth == ("", "password")
-
-
-def test_environment_takes_precedence_over_a_file(configure: Configure, folder: Path) -> None:
-    (folder / "CELLAR_WEBHOOK_SECRETS").write_text("the secret from the file")
-
-    assert configure(secrets_dir=folder, webhook_secrets="from the environment itself").webhook_secrets == (
-        "from the environment itself",
-    )
+    made = configure(webhook_secrets="from the environment itself")
+    assert (made.prefect_auth, made.webhook_secrets) == (("", "password"), ("from the environment itself",))
 
 
 def test_files_that_an_orchestrator_links_are_read(configure: Configure, folder: Path) -> None:
@@ -69,14 +60,13 @@ def test_folder_that_does_not_exist_is_refused(configure: Configure, tmp_path: P
         configure(secrets_dir=tmp_path / "none")
 
 
-def test_env_file_may_name_the_folder(configure: Configure, folder: Path, tmp_path: Path) -> None:
+def test_env_file_may_name_the_folder_which_programs_that_cellar_starts_find(
+    configure: Configure, folder: Path, tmp_path: Path
+) -> None:
     (folder / "CELLAR_LINK_SECRET").write_text(TOKEN)
     (tmp_path / ".env").write_text("CELLAR_SECRETS_DIR=secrets\n")
 
-    assert configure().active_link_secret() == TOKEN
+    made = configure()
 
-
-def test_programs_that_cellar_starts_find_a_relative_folder(configure: Configure, folder: Path) -> None:
-    environment = settings_environment(configure(secrets_dir=folder.name))
-
-    assert environment["CELLAR_SECRETS_DIR"] == str(folder)
+    assert made.active_link_secret() == TOKEN
+    assert settings_environment(made)["CELLAR_SECRETS_DIR"] == str(folder)
