@@ -1,8 +1,10 @@
 """Decides what is missing: archives that are due by the events of their sessions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,7 +25,7 @@ from models.completeness.processes import SessionEventRow, SessionEventType, Why
 from models.sources import SourceTerms
 from tests.records import NOON
 
-CREATED, LOADED, LOGGED_IN = SessionEventType.CREATED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN
+CREATED, LOADED = SessionEventType.CREATED, SessionEventType.FORM_LOADED
 SUBMITTED, DELETED, EXPIRED = SessionEventType.FORM_SUBMITTED, SessionEventType.DELETED, SessionEventType.EXPIRED
 TERMS = SourceTerms("UTC", "minor")
 ARRIVED, GOES_ON, DUE, MISSING = Standing.ARRIVED, Standing.GOES_ON, Standing.DUE, Standing.MISSING
@@ -33,7 +35,10 @@ def at(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def event(kind: str, minute: float, session: str | None = "a", number: int | None = 100) -> SessionEventRow:
+def event(
+    kind: str, minute: float, session: str | None = "a", number: int | None = 100, **changed: Any
+) -> SessionEventRow:
+    columns = {"transaction_number": None, "event_at": at(minute), "received_at": at(minute)} | changed
     return SessionEventRow(
         event_id=f"{kind} {minute} {session} {number}",
         source="default",
@@ -41,10 +46,8 @@ def event(kind: str, minute: float, session: str | None = "a", number: int | Non
         is_known=kind in set(SessionEventType),
         reference="r",
         process_number=number,
-        transaction_number=None,
         session_id=session,
-        event_at=at(minute),
-        received_at=at(minute),
+        **columns,
     )
 
 
@@ -64,126 +67,89 @@ def decided(
     return decide(events, arrivals, None if answered is None else at(answered), TERMS, at(minute))
 
 
-def test_session_that_says_it_opens_in_2099_hides_no_missing_process() -> None:
-    opened = event(CREATED, 0, "b")
-    opened.event_at = datetime(2099, 1, 1, tzinfo=UTC)
+IN_2099 = datetime(2099, 1, 1, tzinfo=UTC)
+FIRST = [event(CREATED, 0), event(SUBMITTED, 10)]
+SECOND = [event(CREATED, 11, "b"), event(LOADED, 3000, "b")]
+TWO = [event(SUBMITTED, 0, "a"), event(SUBMITTED, 500, "b")]
+RESENT = Arrival(at(900), at(1), sessions=(ArchivedSession("a", 100, None),))
+OF_ANOTHER = archive(5, "b", number=101)
+CASES: dict[str, tuple[Standing, list[SessionEventRow], list[Arrival]]] = {
+    "a session that says it opens in 2099 hides nothing": (
+        MISSING,
+        [event(CREATED, 0, "b", event_at=IN_2099), event(SUBMITTED, 10)],
+        [archive(3)],
+    ),
+    "the first session of a workflow": (MISSING, FIRST, []),
+    "the first session of a workflow waits for the next": (GOES_ON, FIRST + SECOND, []),
+    "a page that is loaded again after its submission": (MISSING, [event(SUBMITTED, 10), event(LOADED, 11)], []),
+    "an archive of all submissions": (ARRIVED, TWO, [archive(1), archive(501, "a", "b")]),
+    "an archive that is sent again later has no later session": (MISSING, TWO, [RESENT]),
+    "the webhook of a submission left last": (ARRIVED, [event(SUBMITTED, 3, "a")], [archive(1, "a")]),
+    "an archive of another process with this reference": (MISSING, [event(SUBMITTED, 0)], [OF_ANOTHER]),
+    "archives of both": (ARRIVED, [event(SUBMITTED, 0)], [OF_ANOTHER, archive(6, "a", number=100)]),
+    "what is answered is not asked again": (GOES_ON, [event(SUBMITTED, 0, is_answered=True), event(LOADED, 3)], []),
+    "a submission without a session ends those before": (MISSING, [event(CREATED, 0), event(SUBMITTED, 5, None)], []),
+    "and none after": (GOES_ON, [event(SUBMITTED, 5, None), event(CREATED, 6, "b")], []),
+}
 
-    found = decided([opened, event(SUBMITTED, 10)], [archive(3)])
 
-    assert found.standing is MISSING
-
-
-def test_submitted_process_is_missing_after_an_hour_and_is_deleted_after_two_days() -> None:
-    events = [event(CREATED, 0), event(LOADED, 1), event(SUBMITTED, 2)]
-    early, late = decided(events, minute=61), decided(events, minute=62)
-    assert (early.standing, early.look_at) == (DUE, at(62))
-    assert late.standing is MISSING
-    assert late.missing
-    assert (late.missing.why, late.missing.since, late.missing.deadline_at) == (Why.SUBMITTED, at(2), at(2 + 48 * 60))
-
-
-@pytest.mark.parametrize(("kind", "why"), [(EXPIRED, Why.EXPIRED), (DELETED, Why.DELETED)])
-def test_process_that_ended_without_an_archive_is_missing_at_once_and_is_deleted_after_a_week(
-    kind: str, why: Why
+@pytest.mark.parametrize(("standing", "events", "arrivals"), CASES.values(), ids=CASES)
+def test_standing_follows_from_events_and_arrivals(
+    standing: Standing, events: list[SessionEventRow], arrivals: list[Arrival]
 ) -> None:
-    found = decided([event(CREATED, 0), event(kind, 5)], minute=5)
-    assert found.standing is MISSING
+    assert decided(events, arrivals).standing is standing
+
+
+@pytest.mark.parametrize(
+    ("events", "why", "since", "deadline"),
+    [
+        ([event(CREATED, 0), event(LOADED, 1), event(SUBMITTED, 2)], Why.SUBMITTED, 2, 2 + 48 * 60),
+        ([event(CREATED, 0), event(EXPIRED, 5)], Why.EXPIRED, 5, 5 + 168 * 60),
+        ([event(CREATED, 0), event(DELETED, 5)], Why.DELETED, 5, 5 + 168 * 60),
+        ([*FIRST, *SECOND, event(SUBMITTED, 5000, "b")], Why.SUBMITTED, 5000, 5000 + 48 * 60),
+        ([event(SUBMITTED, 0), event(DELETED, 100)], Why.DELETED, 100, 100 + 168 * 60),
+        ([event(SUBMITTED, 0), event(DELETED, 2881)], Why.SUBMITTED, 0, 2880),  # the purge at the deadline
+        ([event(SUBMITTED, 0, event_at=at(180))], Why.SUBMITTED, 0, 2880),  # stated in another zone
+    ],
+)
+def test_last_event_says_since_when_and_until_when_its_process_is_missing(
+    events: list[SessionEventRow], why: Why, since: float, deadline: float
+) -> None:
+    found = decided(events)
+    assert (found.standing, found.missing and found.missing.since) == (MISSING, at(since))
     assert found.missing
-    assert (found.missing.why, found.missing.since, found.missing.deadline_at) == (why, at(5), at(5 + 168 * 60))
+    assert (found.missing.why, found.missing.deadline_at) == (why, at(deadline))
 
 
-@pytest.mark.parametrize("state", ["read", "not read"])
-def test_archive_that_arrived_in_any_state_answers(state: str) -> None:
-    is_read = state == "read"
-    found = decided([event(SUBMITTED, 2)], [archive(3, is_read=is_read)], minute=500)
-    assert found.standing is ARRIVED
-    assert (len(found.answered), found.look_at) == ((1, None) if is_read else (0, at(510)))
+def test_submission_is_due_for_an_hour_and_an_end_is_missing_at_once() -> None:
+    early = decided([event(CREATED, 0), event(SUBMITTED, 2)], minute=61)
+    assert (early.standing, early.look_at) == (DUE, at(62))
+    assert decided([event(CREATED, 0), event(SUBMITTED, 2)], minute=62).standing is MISSING
+    assert decided([event(CREATED, 0), event(EXPIRED, 5)], minute=5).standing is MISSING
 
 
-def test_first_session_of_a_workflow_waits_for_the_sessions_after_it() -> None:
-    """The archive comes at the end of the process, days after the first submission."""
-    first = [event(CREATED, 0), event(SUBMITTED, 10)]
-    second = [event(CREATED, 11, "b"), event(LOADED, 3000, "b")]
-    assert decided(first).standing is MISSING
-    assert decided(first + second).standing is GOES_ON
-    ended = decided([*first, *second, event(SUBMITTED, 5000, "b")])
-    assert ended.standing is MISSING
-    assert ended.missing
-    assert ended.missing.since == at(5000)
-
-
-def test_page_that_is_loaded_again_after_its_submission_opens_no_session() -> None:
-    assert decided([event(SUBMITTED, 10), event(LOADED, 11)]).standing is MISSING
-
-
-def test_submission_after_the_archive_is_missing_until_the_next_archive() -> None:
-    events = [event(SUBMITTED, 0, "a"), event(SUBMITTED, 500, "b")]
-    once = decided(events, [archive(1, "a")])
-    assert once.standing is MISSING
-    assert once.missing
-    assert (once.missing.since, list(once.answered)) == (at(500), ["WHEF_CLIENT_FORM_SUBMITTED 0 a 100"])
-    assert decided(events, [archive(1), archive(501, "a", "b")]).standing is ARRIVED
-
-
-def test_archive_that_is_sent_again_with_a_later_time_does_not_hold_a_later_session() -> None:
-    resent = Arrival(at(900), at(1), sessions=(ArchivedSession("a", 100, None),))
-    assert decided([event(SUBMITTED, 0, "a"), event(SUBMITTED, 500, "b")], [resent]).standing is MISSING
-
-
-def test_submission_whose_webhook_left_after_that_of_its_archive_is_archived() -> None:
-    assert decided([event(SUBMITTED, 3, "a")], [archive(1, "a")]).standing is ARRIVED
-
-
-@pytest.mark.parametrize("kind", [EXPIRED, DELETED])
-def test_end_after_the_archive_is_cellosigns_own_cleaning(kind: str) -> None:
-    found = decided([event(SUBMITTED, 0), event(kind, 2880)], [archive(1, "a")])
-    assert (found.standing, len(found.answered)) == (ARRIVED, 1)
-
-
-def test_deletion_at_the_deadline_is_the_purge_and_moves_no_deadline() -> None:
-    submitted = event(SUBMITTED, 0)
-    purged, deleted = decided([submitted, event(DELETED, 2881)]), decided([submitted, event(DELETED, 100)])
-    assert purged.missing
-    assert deleted.missing
-    assert purged.missing.deadline_at == at(2880)
-    assert deleted.missing.deadline_at == at(100 + 168 * 60)
-
-
-def test_archive_of_another_process_with_the_same_reference_does_not_answer() -> None:
-    mine, other = event(SUBMITTED, 0, "a", 100), archive(5, "b", number=101)
-    assert decided([mine], [other]).standing is MISSING
-    assert decided([mine], [other, archive(6, "a", number=100)]).standing is ARRIVED
-
-
-def test_settled_event_is_not_asked_about_again() -> None:
-    answered = event(SUBMITTED, 0)
-    answered.is_answered = True
-    assert decided([answered, event(LOADED, 3)]).standing is GOES_ON
+@pytest.mark.parametrize(
+    ("events", "arrival", "standing", "answered", "look_at"),
+    [
+        ([event(SUBMITTED, 2)], archive(3), ARRIVED, 1, None),
+        ([event(SUBMITTED, 2)], archive(3, is_read=False), ARRIVED, 0, at(570)),
+        ([event(SUBMITTED, 0), event(EXPIRED, 2880)], archive(1, "a"), ARRIVED, 1, None),  # Cellosign's own cleaning
+        ([event(SUBMITTED, 0), event(DELETED, 2880)], archive(1, "a"), ARRIVED, 1, None),
+        ([event("WHEF_SOMETHING_NEW", 0)], None, GOES_ON, 1, None),
+        (TWO, archive(1, "a"), MISSING, 1, None),
+    ],
+)
+def test_archive_answers_events_for_good_once_it_is_read(
+    events: list[SessionEventRow], arrival: Arrival | None, standing: Standing, answered: int, look_at: datetime | None
+) -> None:
+    found = decided(events, [arrival] if arrival else [], minute=560)
+    assert (found.standing, len(found.answered), found.look_at) == (standing, answered, look_at)
 
 
 def test_dismissed_process_is_missing_again_only_after_a_later_submission() -> None:
     events = [event(SUBMITTED, 0), event(DELETED, 3000)]
     assert decided(events, answered=200).standing is ARRIVED
-    again = decided([*events, event(SUBMITTED, 400, "b")], answered=200)
-    assert again.standing is MISSING
-
-
-def test_submission_without_a_session_ends_the_sessions_before_it() -> None:
-    assert decided([event(CREATED, 0, "a"), event(SUBMITTED, 5, None)]).standing is MISSING
-    assert decided([event(SUBMITTED, 5, None), event(CREATED, 6, "b")]).standing is GOES_ON
-
-
-def test_zone_that_makes_events_too_late_moves_no_deadline_beyond_the_arrival() -> None:
-    ahead = event(SUBMITTED, 0)
-    ahead.event_at = at(180)
-    found = decided([ahead], minute=61)
-    assert found.missing
-    assert (found.standing, found.missing.deadline_at) == (MISSING, at(2880))
-
-
-def test_event_of_an_unknown_type_says_nothing() -> None:
-    found = decided([event("WHEF_SOMETHING_NEW", 0)])
-    assert (found.standing, len(found.answered)) == (GOES_ON, 1)
+    assert decided([*events, event(SUBMITTED, 400, "b")], answered=200).standing is MISSING
 
 
 @pytest.mark.parametrize(
@@ -248,18 +214,7 @@ def test_events_that_are_decided_one_by_one_end_as_events_that_are_decided_toget
         for one in known:
             one.is_answered = one.is_answered or one.event_id in found.answered
     last = decided(known, arrivals, minute=minute)
-    assert (last.standing, last.missing, last.look_at) == (together.standing, together.missing, together.look_at)
-
-
-@given(EVENTS, ARRIVALS, MINUTES)
-def test_decision_stays_when_its_settled_events_are_marked(
-    events: list[SessionEventRow], arrivals: list[Arrival], minute: int
-) -> None:
-    first = decided(events, arrivals, minute=minute)
-    for each in events:
-        each.is_answered = each.event_id in first.answered
-    again = decided(events, arrivals, minute=minute)
-    assert (again.standing, again.missing, again.answered) == (first.standing, first.missing, frozenset())
+    assert last == replace(together, answered=frozenset())
 
 
 @pytest.mark.parametrize(
