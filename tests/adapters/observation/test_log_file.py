@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.observation.log_file import PROGRAM_VARIABLE, SharedLog, human_text, open_log
+from adapters.observation.log_file import PROGRAM_VARIABLE, SharedLog, human_text
 from tests.conftest import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -114,11 +114,6 @@ def test_line_is_shown_alone_while_the_disk_is_full(tmp_path: Path) -> None:
     )
 
     assert json.loads(done.stdout)["event"] == "the disk is full"
-
-
-def test_log_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError):
-        open_log(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\u202e"])

@@ -21,19 +21,13 @@ from models.errors import Transient
 from tests.conftest import LONGEST_S, wait_until
 
 
-def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
+def test_write_makes_its_folder_and_leaves_nothing_if_it_fails(tmp_path: Path) -> None:
+    write_file(tmp_path / "new" / "folder" / "file", b"data")
+    assert (tmp_path / "new" / "folder" / "file").read_bytes() == b"data"
 
     with pytest.raises(IsADirectoryError):
-        write_file(tmp_path / "taken", b"data")
-
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
-
-
-def test_missing_folder_is_created(tmp_path: Path) -> None:
-    write_file(tmp_path / "new" / "folder" / "file", b"data")
-
-    assert (tmp_path / "new" / "folder" / "file").read_bytes() == b"data"
+        write_file(tmp_path / "new", b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 class Ledger:

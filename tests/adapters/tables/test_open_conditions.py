@@ -33,6 +33,10 @@ AT = [NOON + timedelta(minutes=minute) for minute in range(10)]
 STORE = "the store does not take a file"
 
 
+def why(task: str | None, sentence: str) -> dict[str, Any]:
+    return {"task": task, "sentence": verbatim(sentence).as_json()}
+
+
 def failed(reference: str, code: str, task: str | None, sentence: str, *, minute: int, source: str = "default") -> None:
     cause = Cause(code, task, "Transient", verbatim(sentence))
     receipts.set_failed(registered(reference, reference, source=source), cause, AT[minute])
@@ -50,13 +54,8 @@ def endpoint(name: str, **members: Any) -> EndpointRow:
 
 
 def refused(name: str, minute: int, **members: Any) -> RefusedRow:
-    plain: dict[str, Any] = {
-        "size_bytes": 1,
-        "code": "NOT_JSON",
-        "where": "",
-        "detail": "no JSON",
-        "receipt_id": digest("body"),
-    }
+    plain: dict[str, Any] = {"size_bytes": 1, "code": "NOT_JSON", "where": "", "detail": "no JSON"}
+    plain |= {"receipt_id": digest("body")}
     return RefusedRow(delivery_id=name, received_at=AT[minute], **(plain | members))
 
 
@@ -80,14 +79,7 @@ def runs_failed() -> None:
     registered("two", "two", source="retail")
     with writing() as session:
         for each in ("one", "two"):
-            _condition(
-                session,
-                ConditionCode.RUN_FAILED,
-                each,
-                cause="CONFLICT",
-                task=None,
-                sentence=verbatim("two records").as_json(),
-            )
+            _condition(session, ConditionCode.RUN_FAILED, each, cause="CONFLICT", **why(None, "two records"))
 
 
 def damage() -> None:
@@ -209,44 +201,12 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     "archives": (
         archives_failed,
         [
-            (
-                ARCHIVE,
-                "archive",
-                STORE_AWAY,
-                2,
-                2,
-                AT[1],
-                AT[3],
-                {"task": "persist-files", "sentence": verbatim(STORE).as_json()},
-            ),
-            (
-                ARCHIVE,
-                "archive",
-                STORE_AWAY,
-                1,
-                1,
-                AT[2],
-                AT[2],
-                {"task": "load-metadata", "sentence": verbatim("another task").as_json()},
-            ),
+            (ARCHIVE, "archive", STORE_AWAY, 2, 2, AT[1], AT[3], why("persist-files", STORE)),
+            (ARCHIVE, "archive", STORE_AWAY, 1, 1, AT[2], AT[2], why("load-metadata", "another task")),
             (ARCHIVE, "archive", "UNKNOWN", 1, 1, AT[5], AT[5], {"task": None, "sentence": None}),
         ],
     ),
-    "runs": (
-        runs_failed,
-        [
-            (
-                "RUN_FAILED",
-                "archive",
-                "CONFLICT",
-                2,
-                4,
-                NOON,
-                NOON,
-                {"task": None, "sentence": verbatim("two records").as_json()},
-            )
-        ],
-    ),
+    "runs": (runs_failed, [("RUN_FAILED", "archive", "CONFLICT", 2, 4, NOON, NOON, why(None, "two records"))]),
     "damage": (
         damage,
         [
@@ -264,23 +224,14 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
             ("PROCESS_MISSING", "process", "retail", 1, 1, AT[3], AT[3], {"why": "submitted", "deadline_at": AT[6]}),
         ],
     ),
-    "discrepancies": (
-        discrepancies,
-        [("DISCREPANCY_OPEN", "discrepancy", "AMOUNT_MISMATCH", 2, 2, None, None, {})],
-    ),
+    "discrepancies": (discrepancies, [("DISCREPANCY_OPEN", "discrepancy", "AMOUNT_MISMATCH", 2, 2, None, None, {})]),
     "break-glass": (broke_glass, [("BREAK_GLASS_USED", "system", "glass", 2, 2, AT[1], AT[1], {})]),
     "access log": (
         access_log_waits,
         [("ACCESS_LOG_UNSENT", "system", "CELLAR_ACCESS_LOG_URL", 2, 2, AT[1], AT[2], {})],
     ),
-    "erased": (
-        erased_returned,
-        [("ERASED_RETURNED", "delivery", "batch", 2, 3, AN_HOUR_AGO, NOW, {})],
-    ),
-    "time stamps": (
-        time_stamps_end,
-        [("TIME_STAMP_ENDS", "system", "2027-05-01", 1, 1, NOON, NOON, {})],
-    ),
+    "erased": (erased_returned, [("ERASED_RETURNED", "delivery", "batch", 2, 3, AN_HOUR_AGO, NOW, {})]),
+    "time stamps": (time_stamps_end, [("TIME_STAMP_ENDS", "system", "2027-05-01", 1, 1, NOON, NOON, {})]),
     "backups": (
         backups_fail,
         [
@@ -290,10 +241,7 @@ CASES: dict[str, tuple[Callable[[], None], list[Line]]] = {
     ),
     "check": (check_broke_off, [("STORE_UNCHECKED", "system", "verify-archives", 1, 2, NOON, NOON, {})]),
     "requests": (requests_refused, [("REQUESTS_REFUSED", "system", "webhook", 2, 2, AN_HOUR_AGO, NOW, {})]),
-    "retention": (
-        retention_ended,
-        [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})],
-    ),
+    "retention": (retention_ended, [("RETENTION_DUE", "archive", "erase", 2, 2, AT[0], AT[1], {})]),
     "endpoints": (
         endpoints,
         [
