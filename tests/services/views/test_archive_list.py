@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -70,15 +71,11 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"reference": "bet"}, []),
     ({"references": ["beta", "gamma/3", "nobody"]}, ["gamma/3", "beta"]),
     ({"references": ["beta", "alpha"], "state": "completed"}, []),
-    ({"references": ["beta"], "reference": "alpha"}, []),
     ({"process_number": 205}, ["beta"]),
-    ({"process_number": 100}, ["alpha"]),
-    ({"process_number": 1}, []),
     ({"transaction_number": 77}, ["beta"]),
     ({"session": "session-b"}, ["beta"]),
     ({"label": ["branch=חיפה"]}, ["beta"]),
     ({"label": ["branch=חי"]}, []),
-    ({"label": ["CUSTOMER_TAG=CUSTOMER_VALUE"]}, ["gamma/3", "alpha"]),
     ({"label": ["n=5"]}, ["beta"]),
     ({"label": ["empty="]}, ["beta"]),
     ({"label": ["n=branch"]}, []),
@@ -86,12 +83,9 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"label": ["n=5", "branch=חי"]}, []),
     ({"template": "template-b"}, ["beta"]),
     ({"state": "completed"}, ["gamma/3"]),
-    ({"state": "received"}, ["beta", "alpha"]),
-    ({"state": "failed"}, []),
     ({"cause": "STORE_AWAY"}, []),
     ({"attention": True}, ["beta"]),
     ({"attention": False}, ["gamma/3", "alpha"]),
-    ({"discrepancy": "UNIT_MISMATCH"}, []),
     ({"discrepancy": "AMOUNT_MISMATCH"}, ["beta"]),
     ({"received_after": after(2)}, ["gamma/3"]),
     ({"received_before": after(2)}, ["alpha"]),
@@ -100,8 +94,6 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"filename": "100%_תעודת  זהות.PNG"}, ["beta"]),
     ({"signer": "דנה לוי"}, ["beta"]),
     ({"standing": "verified"}, ["gamma/3", "beta", "alpha"]),
-    ({"standing": "settled"}, []),
-    ({"template": "template-b", "process_number": 100}, []),
     ({"template": "template-b", "q": "דנה"}, ["beta"]),
 ]
 
@@ -122,26 +114,19 @@ SEARCHES = [
     ("יפה", ["beta"]),
     ("חי", ["beta"]),
     ("ח", ["beta"]),
-    ("ל", []),
     ("פה", []),
     ("205", ["beta"]),
     ("77", ["beta"]),
     ("session-B", ["beta"]),
     ("dana@", ["beta"]),
-    ("דנה", ["beta"]),
     ('"ה ל"', ["beta"]),
-    ("חיפה", ["beta"]),
     ("תעודת", ["beta"]),
     ("100%", ["beta"]),
     ("%_ת", ["beta"]),
     ("%", []),
-    ("זה", ["beta"]),
-    ("תע", ["beta"]),
     ("ת_ת", []),
-    ("0%ת", []),
-    ("\\", []),
-    ("'", []),
     ("nobody", []),
+    ("2026", []),  # no part of a date
     ("", ["gamma/3", "beta", "alpha"]),
 ]
 
@@ -169,41 +154,26 @@ def test_facets_count_the_archives_that_match() -> None:
 
 
 @pytest.mark.usefixtures("three")
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [
-        ("amount", ["gamma/3", "alpha", "beta"]),
-        ("deadline", ["alpha", "gamma/3", "beta"]),
-        ("arrival", ["gamma/3", "beta", "alpha"]),
-    ],
-)
-def test_sorted_pages_go_on_where_the_page_before_ended(sort: str, expected: list[str]) -> None:
+def test_sorted_pages_go_on_where_the_page_before_ended() -> None:
     its: dict[str, Any] = {"source": "default", "reference": "alpha", "why": "submitted", "since": NOON}
     with writing() as session:
         session.add(MissingProcessRow(missing_id="m", opened_at=NOON, deadline_at=NOON, **its))
-    found, cursor = [], None
-    for _ in expected:
-        page = archive_list.page(ListQuery(sort=sort, limit=1, cursor=cursor), CELLAR)
-        found += [each.reference for each in page.items]
-        cursor = page.next
-
-    assert (found, cursor) == (expected, None)
+    sorts = {"amount": ["gamma/3", "alpha", "beta"], "deadline": ["alpha", "gamma/3", "beta"]}
+    for sort, expected in (sorts | {"arrival": ["gamma/3", "beta", "alpha"]}).items():
+        assert (sort, [each for page in turned(ListQuery(sort=sort, limit=1)) for each in page]) == (sort, expected)
 
 
 @pytest.mark.usefixtures("three")
-def test_search_says_where_its_words_stand() -> None:
+def test_search_says_where_its_words_stand_and_what_arrived_after_a_time_is_counted_up_to_a_limit() -> None:
     items = archive_list.page(ArchiveQuery(q="דנה"), CELLAR).items
 
     assert {
         reference: [(each.place, each.name, each.parts) for each in its]
         for reference, its in archive_list.matched("דנה", items, CELLAR).items()
     } == {"beta": [("signer", "", (("דנה", True), (" לוי", False)))]}
-
-
-@pytest.mark.usefixtures("three")
-def test_what_arrived_after_a_time_is_counted_up_to_a_limit() -> None:
-    assert archive_list.arrived(ArchiveQuery(), CELLAR, NOON + timedelta(minutes=1), 9) == 2
-    assert archive_list.arrived(ArchiveQuery(state="received"), CELLAR, NOON + timedelta(minutes=1), 9) == 1
+    later = NOON + timedelta(minutes=1)
+    assert archive_list.arrived(ArchiveQuery(), CELLAR, later, 9) == 2
+    assert archive_list.arrived(ArchiveQuery(state="received"), CELLAR, later, 9) == 1
     assert archive_list.arrived(ArchiveQuery(), CELLAR, NOON, 2) == 2
 
 
@@ -212,144 +182,96 @@ def test_numbers_of_64_bits_can_be_searched() -> None:
         assert found(process_number=number, transaction_number=number) == []
 
 
-def test_pages_have_no_gaps_or_overlaps_even_for_equal_times() -> None:
+def test_pages_have_no_gaps_or_overlaps_even_for_equal_times_and_what_arrives_does_not_shift_them() -> None:
     references = [f"{name} {number}" for number in range(4) for name in ("a", "ב", "Z", "%")]
     for number, reference in enumerate(references):
         registered(reference, reference, minute=number // 6)
 
-    for limit in (1, 2, 3, 7, 16, 50):
-        pages = list(turned(limit))
+    for limit in (1, 3, 16, 50):
+        pages = list(turned(ArchiveQuery(limit=limit)))
         seen = [reference for page in pages for reference in page]
         assert sorted(seen) == sorted(references)
         assert {len(page) for page in pages[:-1]} <= {limit}
         assert seen == found(limit=500)
-
-
-def turned(limit: int) -> Iterator[list[str]]:
-    """Yield the references of each page."""
-    cursor = None
-    while True:
-        page = archive_list.page(ArchiveQuery(limit=limit, cursor=cursor), CELLAR)
-        yield [each.reference for each in page.items]
-        if page.next is None:
-            return
-        cursor = page.next
-
-
-def test_archive_that_arrives_between_pages_does_not_shift_them() -> None:
-    for number in range(4):
-        registered(f"r{number}", f"r{number}", minute=number)
     first = archive_list.page(ArchiveQuery(limit=2), CELLAR)
-
     registered("new", "new", minute=9)
+    assert found(limit=2, cursor=first.next) == seen[2:4]
 
-    assert found(limit=2, cursor=first.next) == ["r1", "r0"]
+
+def turned(query: ArchiveQuery) -> Iterator[list[str]]:
+    """Yield the references of each page."""
+    cursor, is_first = None, True
+    while is_first or cursor:
+        page = archive_list.page(query.model_copy(update={"cursor": cursor}), CELLAR)
+        yield [each.reference for each in page.items]
+        cursor, is_first = page.next, False
 
 
 def cursor_of(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def test_invalid_cursor_is_refused() -> None:
-    registered()
+def test_cursor_that_is_invalid_or_of_another_list_is_refused() -> None:
+    archived("one")
     texts = ["a", "2026-13-01 r", "0001-01-01T00:00:00+03:00 r", "2026-01-01T00:00:00+00:00 a\x00"]
-    for cursor in ["x", "====", "////", "ש", *(cursor_of(text) for text in texts)]:
+    for cursor in ["x", "====", "////", "ש", *map(cursor_of, texts)]:
         with pytest.raises(Refused) as refused:
             found(cursor=cursor)
         assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "cursor")
+    for name, cursor in product(("payments", "timeline", "runs"), ("x", cursor_of("9999999999 1"), cursor_of("1 x"))):
+        with pytest.raises(Refused, match="expected a cursor"):
+            archive_view.items("one", CELLAR, name, cursor)
 
 
-def test_unknown_archive_is_none() -> None:
+def test_file_is_found_once_and_only_in_the_archive_that_holds_it() -> None:
+    archived("one")
+    registered("other", "other")
+    with writing() as session:
+        row = {"reference": "one", "position": 9, "role": "attachment", "size_bytes": 1, "sha256": digest("x")}
+        insert_rows(session, FileRow, [row, row | {"position": 10}])
+    sha256 = archive_of("one").files[0].sha256
+
+    file, twice = (archive_view.file("one", CELLAR, each) for each in (sha256, digest("x")))
+
+    assert file
+    assert twice
+    assert (file.filename, file.size_bytes, twice.position) == ("SIGNEDDOCUMENT.pdf", len(PDF), 9)
+    assert archive_view.file("other", CELLAR, sha256) is None
+    assert archive_view.file("one", CELLAR, digest("unknown")) is None
     assert archive_view.archive("unknown", CELLAR) is None
     assert archive_view.public_state(digest("unknown")) is None
 
 
-def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
-    archived("one")
-    registered("other", "other")
-    one = archive_of("one")
-    sha256 = one.files[0].sha256
-
-    file = archive_view.file("one", CELLAR, sha256)
-
-    assert file
-    assert (file.filename, file.size_bytes) == ("SIGNEDDOCUMENT.pdf", len(PDF))
-    assert archive_view.file("other", CELLAR, sha256) is None
-    assert archive_view.file("one", CELLAR, digest("unknown")) is None
-
-
-def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
-    archived("one")
-    with writing() as session:
-        row = {"reference": "one", "position": 9, "role": "attachment", "size_bytes": 1, "sha256": digest("x")}
-        insert_rows(session, FileRow, [row, row | {"position": 10}])
-
-    file = archive_view.file("one", CELLAR, digest("x"))
-
-    assert file
-    assert file.position == 9
-
-
-def test_search_for_a_number_does_not_match_parts_of_dates() -> None:
-    registered("r", "r")
-
-    assert found(q="2026") == []
-
-
-def _many() -> str:
-    """Load an archive with more of everything than a page has."""
+def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() -> None:
     payload = document("many")
     payload["sessions"] = [{"id": f"s{number}"} for number in range(300)]
     payload["sessions"][250] |= {"labels": {f"k{number}": "v" for number in range(450)}, "integrations": [{}] * 201}
     payload |= {"payments": [{"transaction_id": f"t{number}"} for number in range(450)], "signatures": [{}] * 201}
     payload["data"] = [{"id": f"f{number}"} for number in range(401)]
     archived("many", payload=payload)
-    return "many"
-
-
-def _paged(name: str) -> list[BaseModel]:
-    page = archive_view.items("many", CELLAR, name)
-    assert page is not None
-    found = page.items
-    while page.next:
-        page = archive_view.items("many", CELLAR, name, page.next)
-        assert page is not None
-        found += page.items
-    return found
-
-
-def test_archive_shows_the_first_200_of_each_list_and_pages_have_all_in_order() -> None:
-    archive = archive_view.archive(_many(), CELLAR)
+    archive = archive_view.archive("many", CELLAR)
 
     assert archive is not None
     assert (len(archive.payments), archive.payments_total, len(archive.files), archive.files_total) == (200, 450, 2, 2)
-    for name in archive_view.LISTS:
-        paged = _paged(name)
-        assert paged[:200] == getattr(archive, name)
-        assert len(paged) == getattr(archive, f"{name}_total")
-        assert (name in archive.next) == (len(paged) > 200)
+    paged = {name: _paged(name) for name in archive_view.LISTS}
+    for name, its in paged.items():
+        assert its[:200] == getattr(archive, name)
+        assert len(its) == getattr(archive, f"{name}_total")
+        assert (name in archive.next) == (len(its) > 200)
     whole = archive_view.archive("many", CELLAR, archive_view.WHOLE)
     assert whole is not None
     assert [each.transaction_id for each in whole.payments] == [f"t{number}" for number in range(450)]
     assert whole.next == {}
-
-
-def test_session_shows_its_first_labels_and_integrations_and_their_numbers() -> None:
-    archive = archive_view.archive(_many(), CELLAR)
-    assert archive is not None
-    page = archive_view.items("many", CELLAR, "sessions", archive.next["sessions"])
-
-    assert page is not None
-    session = page.items[50]
+    session = paged["sessions"][250]
     assert isinstance(session, ListedSession)
     assert (session.id, list(session.labels)) == ("s250", [f"k{number}" for number in range(200)])
     assert (session.labels_total, len(session.integrations), session.integrations_total) == (450, 200, 201)
 
 
-@pytest.mark.parametrize("cursor", ["x", base64.b64encode(b"9999999999 1").decode(), base64.b64encode(b"1 x").decode()])
-@pytest.mark.parametrize("name", ["payments", "timeline", "runs"])
-def test_cursor_of_another_list_is_refused(name: str, cursor: str) -> None:
-    archived("one")
-
-    with pytest.raises(Refused, match="expected a cursor"):
-        archive_view.items("one", CELLAR, name, cursor)
+def _paged(name: str) -> list[BaseModel]:
+    found, cursor, is_first = list[BaseModel](), None, True
+    while is_first or cursor:
+        page = archive_view.items("many", CELLAR, name, cursor)
+        assert page is not None
+        found, cursor, is_first = [*found, *page.items], page.next, False
+    return found
