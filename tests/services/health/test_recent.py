@@ -10,11 +10,7 @@ from tests.conftest import wait_until
 LONG_S = 30.0
 
 
-def test_first_value_is_waited_for() -> None:
-    assert Recent(lambda: 7, fresh_s=LONG_S, old_s=LONG_S).value(LONG_S) == 7
-
-
-def test_fresh_value_is_not_measured_again() -> None:
+def test_first_value_is_waited_for_and_a_fresh_one_is_not_measured_again() -> None:
     numbers = iter(range(5))
     recent = Recent(lambda: next(numbers), fresh_s=LONG_S, old_s=LONG_S)
 
