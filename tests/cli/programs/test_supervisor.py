@@ -170,7 +170,11 @@ def test_programs_end_and_write_to_the_log_when_the_supervisor_is_killed(start: 
     driver.end(signal.SIGKILL)
     wait_for(lambda: driver.processes() == [])
     assert {name for name, _ in driver.notes("stopped")} == {"one", "two"}
-    assert {"one stops", "two stops"} <= set((tmp_path / "logs" / "up.log").read_text().splitlines())
+    log = (
+        tmp_path / "logs" / "up.log"
+    ).read_text()  # a print is two writes: what another writes may come before its end
+    assert "one stops" in log
+    assert "two stops" in log
 
 
 def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(start: Start) -> None:
