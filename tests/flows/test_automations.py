@@ -145,9 +145,12 @@ async def _fail_a_run(client: PrefectClient) -> None:
     await client.set_flow_run_state(run.id, Failed(message="STORE_AWAY in persist-files"), force=True)
 
 
-async def _let_the_worker_die(client: PrefectClient) -> None:
+async def _let_the_workers_go(client: PrefectClient) -> None:
+    """Of a worker that has died, Prefect waits for 90 s before it says so."""
     await make_pool(client)
-    await client.send_worker_heartbeat(POOL, f"dying-{uuid4()}", heartbeat_interval_seconds=1)
+    await client.send_worker_heartbeat(POOL, f"going-{uuid4()}", heartbeat_interval_seconds=1)
+    for each in await client.read_workers_for_work_pool(POOL):
+        await client._client.delete(f"/work_pools/{POOL}/workers/{each.name}")
 
 
 async def _damage_the_store(_client: PrefectClient) -> None:
@@ -171,7 +174,7 @@ async def _archive_with_a_discrepancy(_client: PrefectClient) -> None:
 
 CAUSES: dict[str, tuple[Callable[[PrefectClient], Awaitable[None]], str]] = {
     "run-failed": (_fail_a_run, "any-flow-of-cellar: STORE_AWAY in persist-files"),
-    "worker-gone": (_let_the_worker_die, "no worker of cellar is alive"),
+    "worker-gone": (_let_the_workers_go, "no worker of cellar is alive"),
     "store-damaged": (_damage_the_store, "Findings: 3"),
     "process-missing": (_miss_a_process, "Process 4711 of source sales: 0 hours left"),
     "publishing-late": (_publish_nothing, "No run of publish-tables has begun"),
