@@ -93,7 +93,7 @@ _WITH_PREFECT = (
     *("tests/flows/", "tests/services/custody/test_rebuilding", "tests/services/triggering/"),
     *("tests/api/receiver/test_dispatching", "tests/api/test_described_answers"),
     *("tests/cli/archives/test_archives_command", "tests/cli/operation/test_wrong_installations"),
-    *("tests/cli/programs/test_prefect_server", "tests/cli/programs/test_up.py"),
+    "tests/cli/programs/test_prefect_server",
     "tests/adapters/peers/test_prefect_api",
 )
 _WITH_LIBRARY = ("tests/api/json/", "tests/api/receiver/test_public_link")

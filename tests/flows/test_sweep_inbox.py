@@ -136,10 +136,12 @@ def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(api: Api)
     made = api("GET", f"/deployments/name/{DEPLOYMENT}")
     assert (made["id"], made["paused"], made["tags"]) == (first["id"], False, ["housekeeping"])
     assert [(each["schedule"]["interval"], each["active"]) for each in made["schedules"]] == [(300, True)]
+    # With a path, each run first copies that folder. With pull steps, a run needs a folder that exists.
     assert (made["entrypoint"], made["path"], made["pull_steps"]) == ("flows.sweep_inbox.sweep_inbox", None, [])
     assert _due(api, first["id"]) == []
     archive = api("GET", "/deployments/name/process-archive/archive")
-    assert archive["entrypoint"] == "flows.process_archive.process_archive"
+    assert (archive["entrypoint"], archive["work_pool_name"]) == ("flows.process_archive.process_archive", "cellar")
+    assert set(archive["parameter_openapi_schema"]["properties"]) == {"reference", "receipt_id"}
     for deployment in (made, archive):
         api("DELETE", f"/deployments/{deployment['id']}")
 

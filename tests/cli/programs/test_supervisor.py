@@ -15,10 +15,11 @@ import pytest
 
 from cli.programs.supervisor import Listener, require_free, sole_use
 from models.errors import Refused
-from tests.conftest import LONGEST_S
+from tests.conftest import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[3]
 MARK = "CELLAR_TEST_MARK"
+Programs = tuple[str, list[str], float]
 
 
 class Driver:
@@ -27,7 +28,7 @@ class Driver:
     def __init__(
         self,
         folder: Path,
-        *programs: tuple[str, list[str], float],
+        *programs: Programs,
         prefix: tuple[str, ...] = (),
         interpreter: str = sys.executable,
         output: int = subprocess.PIPE,
@@ -44,8 +45,11 @@ class Driver:
         )
 
     def wait_until_up(self) -> "Driver":
-        wait_for(lambda: (self.folder / "up").exists() or self.process.poll() is not None)
+        wait_until(lambda: (self.folder / "up").exists() or self.process.poll() is not None)
         return self
+
+    def wait_for_starts(self, number: int) -> None:
+        wait_until(lambda: len(self.notes("started")) == number)
 
     def end(self, number: int = signal.SIGTERM) -> str:
         self.process.send_signal(number)
@@ -60,24 +64,14 @@ class Driver:
 
     def processes(self) -> list[int]:
         """Return this driver's process, and every living process that it or a descendant has started."""
-        return [pid for pid in pids() if self._is_ours(pid)]
+        every = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+        return [pid for pid in every if self._is_ours(pid)]
 
     def _is_ours(self, pid: int) -> bool:
         try:
             return f"{MARK}={self.folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
             return False
-
-
-def pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = LONGEST_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -97,109 +91,78 @@ Start = Callable[..., Driver]
 
 @pytest.fixture
 def start(tmp_path: Path, drivers: list[Driver]) -> Start:
-    def _start(*programs: tuple[str, list[str], float], **options: Any) -> Driver:
+    def _start(*programs: Programs, **options: Any) -> Driver:
         drivers.append(Driver(tmp_path, *programs, **options))
         return drivers[-1]
 
     return _start
 
 
-def test_program_that_ends_is_restarted_after_growing_pauses(start: Start) -> None:
-    driver = start(("crashing", ["0.3"], 5)).wait_until_up()
-    wait_for(lambda: len(driver.notes("started")) == 3)
+def test_program_that_ends_is_restarted_after_growing_pauses_without_its_leftovers(start: Start) -> None:
+    driver = start(("crashing", ["0.3", "orphan"], 5)).wait_until_up()
+    driver.wait_for_starts(3)
+    wait_until(lambda: len(driver.processes()) == 3)  # the supervisor, the program and its newest orphan
     output = driver.end()
     starts = [at for _, at in driver.notes("started")]
     assert starts[1] - starts[0] >= 1
     assert starts[2] - starts[1] >= 2
-    assert "crashing ended with exit status 3" in output
-    assert "starts again in 2 s" in output
-    assert "the last words of crashing" in output
-    assert driver.process.returncode == 0
+    for said in ("crashing ended with exit status 3", "starts again in 2 s", "the last words of crashing"):
+        assert said in output
+    assert (driver.process.returncode, driver.processes()) == (0, [])
 
 
-def test_programs_stop_in_reverse_order_of_their_start(start: Start) -> None:
-    driver = start(("one", ["60"], 5), ("two", ["60"], 5), ("three", ["60"], 5)).wait_until_up()
-    assert len(driver.processes()) == 4
-    driver.end()
-    assert [name for name, _ in driver.notes("stopped")] == ["three", "two", "one"]
-    assert driver.process.returncode == 0
-    assert driver.processes() == []
-
-
-def test_program_that_does_not_stop_in_time_is_killed(start: Start) -> None:
-    driver = start(("deaf", ["60", "stubborn"], 1)).wait_until_up()
+def test_programs_stop_in_reverse_order_and_none_that_is_deaf_or_hides_in_a_session_is_left(start: Start) -> None:
+    driver = start(("one", ["60"], 5), ("parent", ["60", "orphan"], 5), ("deaf", ["60", "stubborn"], 1)).wait_until_up()
+    assert len(driver.processes()) == 5
     began_s = time.monotonic()
     output = driver.end()
     assert time.monotonic() - began_s >= 1
     assert "deaf does not stop by itself and is killed" in output
-    assert driver.processes() == []
+    assert [name for name, _ in driver.notes("stopped")] == ["deaf", "parent", "one"]
+    assert (driver.process.returncode, driver.processes()) == (0, [])
 
 
-def test_second_signal_kills_programs_without_waiting(start: Start) -> None:
-    driver = start(("deaf", ["60", "stubborn"], 60)).wait_until_up()
+def test_sigint_works_though_the_shell_ignores_it_and_a_second_kills_programs_at_once(start: Start) -> None:
+    ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    driver = start(("deaf", ["60", "stubborn"], 60), prefix=ignoring).wait_until_up()
     driver.process.send_signal(signal.SIGINT)
-    wait_for(lambda: len(driver.notes("stopped")) == 1)
+    wait_until(lambda: len(driver.notes("stopped")) == 1)
     driver.end(signal.SIGINT)
-    assert driver.processes() == []
-
-
-def test_descendants_in_their_own_session_are_ended_too(start: Start) -> None:
-    driver = start(("parent", ["60", "orphan"], 1)).wait_until_up()
-    assert len(driver.processes()) == 3
-    driver.end()
-    assert driver.processes() == []
-
-
-def test_leftovers_of_a_crashed_program_end_before_its_restart(start: Start) -> None:
-    driver = start(("parent", ["1", "orphan"], 1)).wait_until_up()
-    wait_for(lambda: len(driver.notes("started")) == 2)
-    wait_for(lambda: len(driver.processes()) == 3)
-    driver.end()
-    assert driver.processes() == []
-
-
-def test_sigint_works_though_the_shell_ignores_it(start: Start) -> None:
-    driver = start(("one", ["60"], 5), prefix=("sh", "-c", 'trap "" INT; exec "$@"', "sh")).wait_until_up()
-    driver.end(signal.SIGINT)
-    assert driver.process.returncode == 0
-    assert [name for name, _ in driver.notes("SIGINT-heeded")] == ["one"]
+    assert [name for name, _ in driver.notes("SIGINT-heeded")] == ["deaf"]
+    assert (driver.process.returncode, driver.processes()) == (0, [])
 
 
 def test_programs_end_and_write_to_the_log_when_the_supervisor_is_killed(start: Start, tmp_path: Path) -> None:
     driver = start(("one", ["60"], 5), ("two", ["60"], 5)).wait_until_up()
     driver.end(signal.SIGKILL)
-    wait_for(lambda: driver.processes() == [])
+    wait_until(lambda: driver.processes() == [])
     assert {name for name, _ in driver.notes("stopped")} == {"one", "two"}
-    log = (
-        tmp_path / "logs" / "up.log"
-    ).read_text()  # a print is two writes: what another writes may come before its end
-    assert "one stops" in log
+    log = (tmp_path / "logs" / "up.log").read_text()
+    assert "one stops" in log  # a print is two writes: what another writes may come before its end
     assert "two stops" in log
 
 
-def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(start: Start) -> None:
-    driver = start(("one", ["60"], 5), ("broken", ["not-a-number"], 5))
+@pytest.mark.parametrize(
+    ("arguments", "said", "killed"),
+    [
+        (["not-a-number"], ["broken ended with exit status 1 before it was ready", "float: 'not-a-number'"], 0),
+        (["60", "killed:9"], ["broken ended with SIGKILL before it was ready"], 4),
+    ],
+)
+def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(
+    start: Start, arguments: list[str], said: list[str], killed: int
+) -> None:
+    driver = start(("one", ["60"], 5), ("broken", arguments, 5))
     output = driver.output()
-    assert driver.process.returncode == 1
-    assert "broken ended with exit status 1 before it was ready" in output
-    assert "could not convert string to float: 'not-a-number'" in output
-    assert driver.processes() == []
+    assert (driver.process.returncode, driver.processes()) == (1, [])
+    assert [each for each in said if each not in output] == []
+    assert len(driver.notes("killed")) == killed
 
 
 def test_program_that_is_killed_before_it_is_ready_is_started_again(start: Start) -> None:
     driver = start(("one", ["60", "killed:2"], 5)).wait_until_up()
-    output = driver.end()
-    assert len(driver.notes("killed")) == 2
-    assert "one ended with SIGKILL" in output
-    assert driver.process.returncode == 0
-
-
-def test_program_that_is_killed_at_each_start_stops_all(start: Start) -> None:
-    driver = start(("one", ["60", "killed:9"], 5))
-    output = driver.output()
-    assert driver.process.returncode == 1
-    assert len(driver.notes("killed")) == 4
-    assert "one ended with SIGKILL before it was ready" in output
+    assert "one ended with SIGKILL" in driver.end()
+    assert (len(driver.notes("killed")), driver.process.returncode) == (2, 0)
 
 
 def test_log_of_the_start_before_is_kept(start: Start, tmp_path: Path) -> None:
@@ -216,33 +179,27 @@ def test_log_of_the_start_before_is_kept(start: Start, tmp_path: Path) -> None:
 def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(start: Start) -> None:
     with Path("/dev/full").open("w") as full:
         driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
-        wait_for(lambda: len(driver.notes("started")) == 2)
+        driver.wait_for_starts(2)
         driver.process.terminate()
         driver.process.wait(LONGEST_S)
     assert driver.processes() == []
 
 
-def test_program_is_restarted_and_shown_though_the_log_was_removed(start: Start, tmp_path: Path) -> None:
-    driver = start(("crashing", ["1"], 5)).wait_until_up()
-    (tmp_path / "logs" / "up.log").unlink()
-    wait_for(lambda: len(driver.notes("started")) == 2)
-    assert "crashing ended with exit status 3" in driver.end()
-
-
-def test_restart_is_tried_until_it_succeeds(start: Start, tmp_path: Path) -> None:
+def test_restart_is_tried_and_shown_until_it_succeeds_though_the_log_was_removed(start: Start, tmp_path: Path) -> None:
     """The interpreter is away for a while, as during an upgrade."""
     output_file, interpreter = tmp_path / "output", tmp_path / "python"
     interpreter.symlink_to(sys.executable)
     with output_file.open("w") as output:
         driver = start(("crashing", ["1"], 5), interpreter=str(interpreter), output=output.fileno()).wait_until_up()
         interpreter.unlink()
-        wait_for(lambda: "crashing cannot be started: No such file" in output_file.read_text())
+        (tmp_path / "logs" / "up.log").unlink()
+        wait_until(lambda: "crashing cannot be started: No such file" in output_file.read_text())
         assert output_file.read_text().count("crashing ended with") == 1
         assert len(driver.notes("started")) == 1
 
         interpreter.symlink_to(sys.executable)
 
-        wait_for(lambda: len(driver.notes("started")) == 2)
+        driver.wait_for_starts(2)
         driver.end()
 
 
@@ -254,26 +211,14 @@ def test_folder_in_use_is_refused_until_it_is_released(tmp_path: Path) -> None:
         pass
 
 
-def test_refusal_of_a_taken_port_names_the_port_and_setting() -> None:
+def test_address_that_is_taken_wanted_twice_or_unknown_is_refused_with_its_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        receiver = Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT")
         with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 is taken.*CELLAR_PORT"):
-            require_free([Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT")])
-    require_free([Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT")])
-
-
-def test_two_listeners_on_one_port_are_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+            require_free([receiver])
+    require_free([receiver])
     with pytest.raises(Refused, match="CELLAR_PREFECT_PORT"):
-        require_free(
-            [
-                Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT"),
-                Listener("the Prefect server", "127.0.0.1", port, "CELLAR_PREFECT_PORT"),
-            ]
-        )
-
-
-def test_refusal_of_an_unknown_host_names_its_setting() -> None:
+        require_free([receiver, Listener("the Prefect server", "127.0.0.1", port, "CELLAR_PREFECT_PORT")])
     with pytest.raises(Refused, match="CELLAR_HOST"):
         require_free([Listener("the receiver", "nowhere.invalid", 0, "CELLAR_PORT")])

@@ -1,23 +1,24 @@
-"""`cellar up` and its parts: the receiver and the worker, and what prevents a start."""
+"""`cellar up`: what prevents a start, what its programs are told, and what it starts again."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from adapters.settings.environment import prefect_environment, prefect_server_environment, settings_environment
+from adapters.settings.settings import Settings
 from cli.programs.supervisor import sole_use
 from tests.conftest import LONGEST_S, Configure, free_port, running, wait_until
 from tests.installations import closed_url
 from tests.samples import sample_body
 from tests.scrapes import scraped
 
+ROOT = Path(__file__).parents[3]
 TOKEN, SECRET = "the readers' token of 32 characters", "the sender's secret"
 _UP = """
 import asyncio, sys
@@ -66,9 +67,9 @@ def test_killed_receiver_starts_again_and_its_counters_go_on(tmp_path: Path, con
     made = configure(
         receiver_processes=2, port=free_port(), webhook_secrets=SECRET, api_tokens=TOKEN, PREFECT_API_URL=closed_url()
     )
-    url, root = f"http://127.0.0.1:{made.port}", str(Path(__file__).parents[3])
+    url = f"http://127.0.0.1:{made.port}"
     command = [sys.executable, "-c", _UP, str(tmp_path / "logs" / "up.log")]
-    with running(command, os.environ | {"PYTHONPATH": root}, tmp_path / "up.output") as up:
+    with running(command, os.environ | {"PYTHONPATH": str(ROOT)}, tmp_path / "up.output") as up:
         wait_until(lambda: processes(url) == 2)
         send(url, "before")
         [receiver] = children_of(up.pid)
@@ -82,20 +83,13 @@ def test_killed_receiver_starts_again_and_its_counters_go_on(tmp_path: Path, con
         shown = scraped(url, TOKEN)
         assert shown.value("cellar_deliveries_total", {"status": "200", "code": "ACKNOWLEDGED"}) == 2
         assert f"api ended with {signal.SIGKILL.name}" in (tmp_path / "logs" / "up.log").read_text()
-    assert up.returncode == 0
-    assert processes(url) == 0
+    assert (up.returncode, processes(url)) == (0, 0)
 
 
-ROOT = Path(__file__).parents[3]
-
-
-def cellar_up(folder: Path, **environment: object) -> subprocess.CompletedProcess[str]:
-    return cellar(folder, "up", **environment)
-
-
-def cellar(folder: Path, command: str, **environment: object) -> subprocess.CompletedProcess[str]:
+def refused(folder: Path, command: str, **environment: object) -> str:
+    """Return why a program does not start: it exits with 2 and says so on standard error alone."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
-    return subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "cli.main", command],
         cwd=folder,
         env=mine | {"PYTHONPATH": str(ROOT)} | {name: str(value) for name, value in environment.items()},
@@ -104,97 +98,96 @@ def cellar(folder: Path, command: str, **environment: object) -> subprocess.Comp
         timeout=LONGEST_S,
         check=False,
     )
+    assert (ended.returncode, ended.stdout, "Traceback" in ended.stderr) == (2, "", False)
+    return ended.stderr
 
 
-def test_taken_receiver_port_exits_with_2(tmp_path: Path) -> None:
+def test_port_or_data_folder_in_use_stops_the_start_and_is_named_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ended = cellar_up(tmp_path, CELLAR_PORT=port)
-    assert ended.returncode == 2
-    assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
-    assert "CELLAR_PORT" in ended.stderr
-
-
-def test_taken_prefect_port_exits_with_2(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
-        port, free = taken.getsockname()[1], other.getsockname()[1]
-        other.close()
-        ended = cellar_up(tmp_path, CELLAR_PORT=free, CELLAR_PREFECT_PORT=port)
-    assert ended.returncode == 2
-    assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
-    assert "CELLAR_PREFECT_PORT" in ended.stderr
-
-
-def test_second_start_on_the_same_data_folder_exits_with_2(tmp_path: Path) -> None:
+        port, free = taken.getsockname()[1], free_port()
+        for command, setting, others in [
+            ("up", "CELLAR_PREFECT_PORT", {"CELLAR_PORT": free}),
+            ("api", "CELLAR_PORT", {}),
+        ]:
+            said = refused(tmp_path, command, **{setting: port}, **others)
+            assert f"port {port} on 127.0.0.1 is taken" in said
+            assert setting in said
     with sole_use(tmp_path / "data"):
-        ended = cellar_up(tmp_path)
-    assert ended.returncode == 2
-    assert f"process {os.getpid()}" in ended.stderr
-    assert "CELLAR_DATA_DIR" in ended.stderr
+        said = refused(tmp_path, "up")
+    assert f"process {os.getpid()}" in said
+    assert "CELLAR_DATA_DIR" in said
+    said = refused(tmp_path, "api", CELLAR_HOST="nowhere.invalid", CELLAR_PORT=port)
+    assert "check CELLAR_HOST and CELLAR_PORT" in said
 
 
-def test_receiver_alone_refuses_a_taken_port_and_an_unknown_host(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ended = cellar(tmp_path, "api", CELLAR_PORT=port)
-    assert (ended.returncode, f"port {port} on 127.0.0.1 is taken" in ended.stderr) == (2, True)
-
-    ended = cellar(tmp_path, "api", CELLAR_HOST="nowhere.invalid", CELLAR_PORT=port)
-    assert (ended.returncode, "check CELLAR_HOST and CELLAR_PORT" in ended.stderr) == (2, True)
-
-
-def test_misspelled_setting_stops_a_program_with_2(tmp_path: Path) -> None:
+def test_misspelled_setting_and_file_in_place_of_the_data_folder_stop_each_program(tmp_path: Path) -> None:
     for command in ("up", "worker"):
-        ended = cellar(tmp_path, command, CELLAR_API_TOKEN="hidden")
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert "did you mean CELLAR_API_TOKENS?" in ended.stderr
-        assert not {"Traceback", "hidden"} & set(ended.stderr.split())
-
-
-def test_file_in_place_of_the_data_folder_is_one_line(tmp_path: Path) -> None:
+        said = refused(tmp_path, command, CELLAR_API_TOKEN="hidden")
+        assert "did you mean CELLAR_API_TOKENS?" in said
+        assert "hidden" not in said.split()
     (tmp_path / "data").touch()
     for command in ("verify", "simulate"):
-        ended = cellar(tmp_path, command)
-        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-        assert str(tmp_path / "data") in ended.stderr
+        said = refused(tmp_path, command)
+        assert (said.count("\n"), str(tmp_path / "data") in said) == (1, True)
 
 
-@pytest.fixture
-def prefect(prefect_server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=prefect_server, trust_env=False, timeout=LONGEST_S) as client:
-        yield client
+def test_programs_are_told_every_explicit_setting_with_absolute_paths(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    monkeypatch.delenv("CELLAR_DATA_DIR")
+    columns = tmp_path / "columns.toml"
+    columns.write_text("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'\n")
+    elsewhere = {"CELLAR_STORE_URL": "s3://bucket/archives", "CELLAR_DATABASE_URL": "postgresql://host/rows"}
+
+    by_default = settings_environment(Settings())
+    (tmp_path / ".env").write_text(
+        "CELLAR_DATA_DIR=here\nCELLAR_INBOX_URL=in\nCELLAR_STORE_URL=out\nCELLAR_DATABASE_URL=sqlite:///rows.db\n"
+        "CELLAR_SETTLEMENT_COLUMNS=columns.toml\nCELLAR_SETTLEMENTS_URL=reports\n"
+    )
+    of_dotenv = settings_environment(Settings())
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+    of_servers = settings_environment(Settings())
+
+    assert by_default == {"CELLAR_DATA_DIR": str(tmp_path / "data")}
+    assert of_dotenv == {
+        "CELLAR_DATA_DIR": str(tmp_path / "here"),
+        "CELLAR_INBOX_URL": str(tmp_path / "in"),
+        "CELLAR_STORE_URL": str(tmp_path / "out"),
+        "CELLAR_DATABASE_URL": f"sqlite:///{tmp_path / 'rows.db'}",
+        "CELLAR_SETTLEMENT_COLUMNS": str(columns),
+        "CELLAR_SETTLEMENTS_URL": str(tmp_path / "reports"),
+    }
+    assert of_servers.items() >= elsewhere.items()
 
 
-@contextmanager
-def worker(folder: Path, prefect: httpx.Client, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
-    ours = {"PREFECT_API_URL": str(prefect.base_url), "CELLAR_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
-    cellar = [sys.executable, "-m", "cli.main"]
-    subprocess.run([*cellar, "migrate"], cwd=folder, env=mine | ours, check=True)
-    command = [*cellar, "worker", "--name", name, *options]
-    process = subprocess.Popen(command, cwd=folder, env=mine | ours, start_new_session=True)
-    try:
-        wait_until(lambda: is_online(prefect, name) or process.poll() is not None)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(LONGEST_S)
+@pytest.mark.parametrize(
+    "made",
+    [
+        {
+            "webhook_secrets": ("the old secret of all", "the new secret of all"),
+            "notify_allow_private": True,
+            "port": 9,
+        },
+        {"timezone": "Asia/Jerusalem", "max_body_bytes": 1000, "public_url": "https://cellar.example"},
+    ],
+)
+def test_program_reads_the_same_settings(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, made: dict[str, object]
+) -> None:
+    configure()
+    monkeypatch.delenv("CELLAR_DATA_DIR")
+    ours = Settings.model_validate(made)
+    for name, value in settings_environment(ours).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == ours.model_copy(update={"data_dir": ours.data_dir.absolute()})
 
 
-def is_online(prefect: httpx.Client, name: str) -> bool:
-    answer = prefect.post("/work_pools/cellar/workers/filter", json={})
-    return answer.is_success and any(each["name"] == name and each["status"] == "ONLINE" for each in answer.json())
-
-
-def test_worker_creates_missing_deployments_and_ends_at_sigterm(tmp_path: Path, prefect: httpx.Client) -> None:
-    with worker(tmp_path, prefect, "first") as process:
-        made = prefect.get("/deployments/name/process-archive/archive").raise_for_status().json()
-        # With a path, each run first copies that folder. With pull steps, a run needs a folder that exists.
-        assert (made["path"], made["pull_steps"]) == (None, [])
-        assert made["entrypoint"] == "flows.process_archive.process_archive"
-        assert made["work_pool_name"] == "cellar"
-        assert set(made["parameter_openapi_schema"]["properties"]) == {"reference", "receipt_id"}
-        swept = prefect.get("/deployments/name/sweep-inbox/scheduled").raise_for_status().json()
-        assert [each["schedule"]["interval"] for each in swept["schedules"]] == [300]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(LONGEST_S) == 0
+def test_embedded_prefect_has_its_home_in_the_data_folder_and_its_own_port(configure: Configure) -> None:
+    embedded, external = configure(prefect_port=4321), Settings(prefect_api_url="http://prefect.example/api")
+    assert prefect_environment(embedded)["PREFECT_HOME"] == str(embedded.data_dir / "prefect")
+    assert prefect_environment(embedded)["PREFECT_API_URL"] == "http://127.0.0.1:4321/api"
+    assert prefect_server_environment(embedded)["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4321/api"
+    assert prefect_environment(external)["PREFECT_API_URL"] == "http://prefect.example/api"
+    assert "PREFECT_HOME" not in prefect_environment(external)
