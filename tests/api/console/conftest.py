@@ -137,6 +137,24 @@ def troubled(console: Console) -> Iterator[Console]:
             yield Console(receiver, console.folder, console.settings)
 
 
+@pytest.fixture
+def visitor(console: Console) -> Iterator[httpx.Client]:
+    with console.visitor() as client:
+        yield client
+
+
+@pytest.fixture
+def person(console: Console) -> Iterator[httpx.Client]:
+    with console.person() as client:
+        yield client
+
+
+def references(page: Page) -> list[str]:
+    """Return the references of the archives that a list shows."""
+    found: list[str] = page.locator("tr[data-reference]").evaluate_all("rows => rows.map(row => row.dataset.reference)")
+    return found
+
+
 @dataclass
 class Browser:
     """A browser in which a person is signed in. It notes what pages complain of, and which other hosts they ask.

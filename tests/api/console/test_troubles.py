@@ -33,8 +33,8 @@ from services.views import archive_view
 from tests.api.conftest import TOKEN
 from tests.api.console.conftest import PERSON, Browser, Console, posted
 from tests.api.console.hostile import SCRIPT
-from tests.api.console.test_people import PASSWORD
-from tests.api.console.test_people import signed_in as logged_in
+from tests.api.console.test_login import PASSWORD
+from tests.api.console.test_login import signed_in as logged_in
 from tests.api.console.troubles import DAMAGED, ENDPOINT, HOSTILE, NOW, WRONG, message, missing, put
 from tests.batches import fill, filled
 from tests.conftest import wait_until
