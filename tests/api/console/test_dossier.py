@@ -10,27 +10,35 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, expect
+from sqlmodel import SQLModel, select
 
 from adapters.database.listing import id_cursor
-from adapters.database.transactions import writing
+from adapters.database.migration import migrate
+from adapters.database.transactions import insert_rows, reading, writing
 from adapters.inbox import inbox
 from adapters.store import ocfl
 from adapters.tables import conditions
 from adapters.tables.conditions import Found
+from api.console.pages.archives.dossier import FIELDS_AT_ONCE, ITEMS_AT_ONCE
 from api.console.words import languages
-from models.runs.receipt import GIVEN_BY
+from models.archive.archive import FormFieldRow
+from models.archive.content import FileRow
+from models.runs.receipt import GIVEN_BY, DeliveryRow, VersionRow
 from models.store.condition import OF_ALL_ARCHIVES, ConditionCode, Subject
 from tests.adapters.documents.test_field_changes import REFILLED
 from tests.adapters.documents.test_field_changes import signed as field_signed
+from tests.api.conftest import LINK_KEY, SECRET, TOKEN, started
 from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT, TEMPLATE
 from tests.installations import archived, installed
@@ -40,7 +48,6 @@ from tests.records import buried
 from tests.samples import PDF, PNG, sample_body, sample_document
 from tests.validation_reports import read
 
-HELLO = Path(__file__).parents[3] / "docs" / "hello.json"
 DOSSIER = f"/console/archives/{CONTRACT}"
 HOSTILE = f"/console/archives/{quote(HOSTILE_REFERENCE, safe='')}"
 DOCUMENT, IMAGE = (hashlib.sha256(each).hexdigest() for each in (PDF, PNG))
@@ -65,24 +72,18 @@ HOSTILE_PAGES = [
 ]
 
 
-@pytest.fixture
-def person(console: Console) -> Iterator[httpx.Client]:
-    with console.person() as client:
-        yield client
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_accessible_and_fits(browser: Browser, path: str) -> None:
     assert browser.faults(path) == []
 
 
 def test_person_puts_an_archive_on_legal_hold_and_releases_it(browser: Browser, person: httpx.Client) -> None:
-    page = browser.open(f"/console/archives/{PLAIN}")
+    archive = f"/console/archives/{PLAIN}"
+    page = browser.open(archive)
     page.locator("#hold summary").click()
     page.get_by_label("Why nobody may erase it").fill("A claim of the tenant")
     page.get_by_label("Last day, if it is known").fill("2199-12-31")
-    with page.expect_navigation():
-        page.locator("#hold button").click()
+    browser.follow(page.locator("#hold button"))
 
     assert "nobody can erase it" in page.locator("main").inner_text()
     held = page.locator("#holds tbody tr").inner_text()
@@ -91,43 +92,40 @@ def test_person_puts_an_archive_on_legal_hold_and_releases_it(browser: Browser, 
     assert (browser.violations(), browser.overflow_px()) == ([], 0)
     listed = person.get("/console/archives?held=true").text
     assert listed.count('class="reference"') == listed.count("On legal hold</span>") == 1
-    wrong = {"why": "a claim", "until": "tomorrow"}
-    assert posted(person, f"/console/archives/{PLAIN}/hold", wrong).status_code == 422
 
-    with page.expect_navigation():
-        page.locator("#holds tbody button").click()
+    browser.follow(page.locator("#holds tbody button"))
     assert "On legal hold" not in page.locator("#summary").inner_text()
-    assert posted(person, f"/console/archives/{PLAIN}/hold", {"why": "the court"}).status_code == 303
-    hold = re.search(r'name="hold" value="(\w+)"', person.get(f"/console/archives/{PLAIN}").text)
-    assert hold
-    released = {"hold": hold[1], "why": "settled"}
-    assert posted(person, f"/console/archives/{PLAIN}/release", released).status_code == 303
+    assert posted(person, f"{archive}/hold", {"why": "a claim", "until": "tomorrow"}).status_code == 422
+    assert posted(person, f"{archive}/hold", {"why": "the court"}).status_code == 303
+    [hold] = re.findall(r'name="hold" value="(\w+)"', person.get(archive).text)
+    assert posted(person, f"{archive}/release", {"hold": hold, "why": "settled"}).status_code == 303
 
 
-@pytest.mark.parametrize("language", ["en", "he"])
-def test_what_was_changed_after_a_signature_is_shown_page_beside_page_and_is_in_the_bag(
-    console: Console, browser: Browser, person: httpx.Client, language: str
-) -> None:
-    reference = f"refilled-{language}"
-    with ThreadPoolExecutor() as apart:  # the browser holds this thread's event loop, and signing needs one
-        content = b64encode(appended(apart.submit(field_signed).result(), REFILLED)).decode()
-    signed = sample_document()["signed_document"] | {"content": content}
+def put(console: Console, reference: str, content: bytes) -> str:
+    """Archive a signed document, and return the path of its dossier."""
+    signed = sample_document()["signed_document"] | {"content": b64encode(content).decode()}
     with installed(console.folder, **console.settings):
         archived(reference, sample_body(reference, signed_document=signed))
+    return f"/console/archives/{reference}"
 
-    alone = person.get(f"/console/archives/{reference}/changed-pages")
+
+def test_what_was_changed_after_a_signature_is_shown_page_beside_page_and_is_in_the_bag(
+    console: Console, browser: Browser, person: httpx.Client
+) -> None:
+    with ThreadPoolExecutor() as apart:  # the browser holds this thread's event loop, and signing needs one
+        path = put(console, "refilled", appended(apart.submit(field_signed).result(), REFILLED))
+
+    alone = person.get(f"{path}/changed-pages")
     assert alone.text.count("data:image/png") == 2, alone.text
-    page = browser.open(f"/console/archives/{reference}", language)
-    pictures = page.locator("#changed-pages img")
+    pictures = browser.open(path, "he").locator("#changed-pages img")
     expect(pictures).to_have_count(2)
     assert pictures.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 500)") == [True, True]
     assert (browser.violations(), browser.excess()) == ([], [])
 
-    bag = zipfile.ZipFile(io.BytesIO(posted(person, f"/console/archives/{reference}/export", {}).content))
+    bag = zipfile.ZipFile(io.BytesIO(posted(person, f"{path}/export", {}).content))
     drawn = [bag.read(each) for each in bag.namelist() if "/changed/1-" in each]
-    assert len(drawn) == 2
+    assert [each[:4] for each in drawn] == [b"\x89PNG"] * 2
     assert len(set(drawn)) == 2
-    assert all(each.startswith(b"\x89PNG") for each in drawn)
     assert "changed-pages" not in person.get(f"/console/archives/{PLAIN}").text
 
 
@@ -143,19 +141,6 @@ def test_hostile_archive_is_shown_as_text_and_the_layout_stays_whole(
     assert page.locator("main img[src=x], main script").count() == 0
     assert page.locator("main h1").is_visible()
     assert "\u202e" not in page.title() + page.inner_text("body")
-
-
-def test_labels_of_a_signed_document_are_in_the_language_of_the_page(browser: Browser) -> None:
-    labels = browser.open(DOSSIER, "he").locator("#verdict dt").all_inner_texts()
-
-    assert labels
-    assert [each for each in labels if each.isascii()] == []
-
-
-def test_timeline_says_what_a_discrepancy_means_with_its_code(person: httpx.Client) -> None:
-    page = person.get(f"{DOSSIER}/timeline").text
-
-    assert "Open: The amount of the payment differs from the amount that the provider states. (AMOUNT_MISMATCH)" in page
 
 
 def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
@@ -179,17 +164,15 @@ def test_dossier_says_what_the_archive_has(browser: Browser) -> None:
     assert "not decided" in page.locator("main").inner_text()
 
 
-def test_dossier_speaks_hebrew(browser: Browser) -> None:
+def test_dossier_and_timeline_are_in_the_language_of_the_page(browser: Browser, person: httpx.Client) -> None:
     page = browser.open(DOSSIER, "he")
 
     assert "זהות החותם אינה מוכחת" in page.locator("#verdict").inner_text()
+    labels = page.locator("#verdict dt").all_inner_texts()
+    assert [each.isascii() for each in labels] == [False] * len(labels) != []
     assert "סכום התשלום שונה מן הסכום שהספק מציין." in page.locator("#discrepancies").inner_text()
-
-
-def test_public_link_is_the_link_of_the_current_version(console: Console, browser: Browser) -> None:
-    link = browser.open(DOSSIER).locator("#public-link").input_value()
-
-    assert httpx.get(link.replace("localhost", "127.0.0.1"), trust_env=False).status_code == 200
+    said = "Open: The amount of the payment differs from the amount that the provider states. (AMOUNT_MISMATCH)"
+    assert said in person.get(f"{DOSSIER}/timeline").text
 
 
 def drawn(browser: Browser, number: int, path: str = DOSSIER) -> Locator:
@@ -285,15 +268,9 @@ def test_document_is_drawn_larger_and_fits_again(browser: Browser) -> None:
     browser.page.wait_for_function("width => document.querySelector('.pdf-page canvas').width === width", arg=fitting)
 
 
-def test_document_that_cannot_be_read_leaves_the_facts(browser: Browser) -> None:
-    page = browser.open(HOSTILE)
-
-    expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown")
-    assert "Unreadable" in page.locator(".standing").inner_text()
-    assert page.locator("#form tbody tr").count() == 500
-
-
-def test_document_that_says_it_has_endless_pages_leaves_the_facts(console: Console, browser: Browser) -> None:
+def test_document_that_cannot_be_read_or_claims_endless_pages_leaves_the_facts(
+    console: Console, browser: Browser
+) -> None:
     endless = document(
         [
             b"<</Type /Catalog /Pages 2 0 R>>",
@@ -302,14 +279,11 @@ def test_document_that_says_it_has_endless_pages_leaves_the_facts(console: Conso
             b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>",
         ]
     )
-    signed = sample_document()["signed_document"] | {"content": b64encode(endless).decode()}
-    with installed(console.folder, **console.settings):
-        archived("endless", sample_body("endless", signed_document=signed))
+    for path, fields in ((HOSTILE, 500), (put(console, "endless", endless), 5)):
+        page = browser.open(path)
 
-    page = browser.open("/console/archives/endless")
-
-    expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown", timeout=30_000)
-    assert page.locator("#form tbody tr").count() > 0
+        expect(page.locator("#pdf-state")).to_contain_text("This document cannot be shown", timeout=30_000)
+        assert page.locator("#form tbody tr").count() == fields
 
 
 def test_pdf_is_drawn_and_can_be_read(browser: Browser) -> None:
@@ -349,10 +323,8 @@ def test_document_that_breaks_off_on_its_way_is_asked_for_again_and_not_called_d
 ) -> None:
     page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>"
     tree = b"<</Type /Pages /Count 1 /Kids [3 0 R]>>"
-    large = document([b"<</Type /Catalog /Pages 2 0 R>>", tree, page, stream(b"", os.urandom(4 << 20))])
-    signed = sample_document()["signed_document"] | {"content": b64encode(large).decode()}
-    with installed(console.folder, **console.settings):
-        archived("large", sample_body("large", signed_document=signed))
+    catalog = b"<</Type /Catalog /Pages 2 0 R>>"
+    path = put(console, "large", document([catalog, tree, page, stream(b"", os.urandom(4 << 20))]))
     cut = list[bytes]()
 
     class Relay(BaseRequestHandler):
@@ -370,7 +342,7 @@ def test_document_that_breaks_off_on_its_way_is_asked_for_again_and_not_called_d
     with ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         shown = browser.page
-        shown.goto(f"http://{urlsplit(browser.url).hostname}:{server.server_address[1]}/console/archives/large")
+        shown.goto(f"http://{urlsplit(browser.url).hostname}:{server.server_address[1]}{path}")
         shown.locator(".pdf-page[data-drawn], [data-when-lost]:visible").first.wait_for()
         assert "Damaged" not in shown.locator(".standing").inner_text()
         assert cut
@@ -382,28 +354,29 @@ def test_document_that_breaks_off_on_its_way_is_asked_for_again_and_not_called_d
 def test_archive_with_any_open_condition_is_called_neither_sound_nor_unaltered(
     console: Console, person: httpx.Client
 ) -> None:
-    pages: dict[str, str] = {}
+    path, pages = f"/console/archives/{PLAIN}", dict[str, str]()
+
+    @contextmanager
+    def has(subject: Subject, key: str, code: ConditionCode, values: dict[str, Any]) -> Iterator[None]:
+        for found in (Found(1, values), None):
+            with writing() as session:
+                conditions.set_within(session, subject, key, {code: found}, datetime.now(UTC))
+            if found:
+                yield
+
     with installed(console.folder, **console.settings):
-        for found in (
-            {each: Found(1, {"cause": "CONFLICT", "task": None, "sentence": None})} for each in ConditionCode
-        ):
-            with writing() as session:
-                conditions.set_within(session, Subject.ARCHIVE, PLAIN, found, datetime.now(UTC))
-            behind = person.get(f"/console/archives/{PLAIN}?list=conditions&after={id_cursor(9)}").text
-            pages[next(iter(found))] = person.get(f"/console/archives/{PLAIN}").text + behind
-            with writing() as session:
-                conditions.set_within(session, Subject.ARCHIVE, PLAIN, dict.fromkeys(found), datetime.now(UTC))
+        for code in ConditionCode:
+            with has(Subject.ARCHIVE, PLAIN, code, {"cause": "CONFLICT", "task": None, "sentence": None}):
+                behind = person.get(f"{path}?list=conditions&after={id_cursor(9)}").text
+                pages[code] = person.get(path).text + behind
         for code in OF_ALL_ARCHIVES:
-            with writing() as session:
-                conditions.set_within(session, Subject.STORE, "", {code: Found(1, {"files": []})}, datetime.now(UTC))
-            page = person.get(f"/console/archives/{PLAIN}").text
+            with has(Subject.STORE, "", code, {"files": []}):
+                page = person.get(path).text
             pages[f"{code} of the store"] = page.partition('class="standing"')[2].partition("</p>")[0]
-            with writing() as session:
-                conditions.set_within(session, Subject.STORE, "", {code: None}, datetime.now(UTC))
         before = datetime(2020, 1, 1, tzinfo=UTC)
         with writing() as session:
             conditions.note_within(session, [ocfl.object_key(PLAIN)], checked_at=before, anchored_at=before)
-    pages["whole"] = person.get(f"/console/archives/{PLAIN}").text
+    pages["whole"] = person.get(path).text
     assert all(each in pages["whole"] for each in ("not checked yet", "not anchored yet"))
 
     good = re.compile(r'class="state[^>]*>(Sound|intact|Un(?:changed|altered)[^<]*)<')
@@ -430,36 +403,19 @@ def test_image_is_shown_by_its_bytes_and_everything_else_is_handed_out(person: h
     assert page.headers["content-type"] == "application/octet-stream"
 
 
-@pytest.mark.parametrize("path", ["/console/archives/x", f"{DOSSIER}/files/{'0' * 64}/view", "/console/archives/a%00"])
-def test_what_is_not_there_is_said(person: httpx.Client, path: str) -> None:
-    answer = person.get(path)
-
-    assert answer.status_code in (404, 422)
-    assert "<html" in answer.text
-
-
-def test_archive_of_the_readme_and_one_with_long_values_and_a_strange_recipient_fit_their_page(
-    console: Console, browser: Browser
+def test_what_is_not_there_is_said_and_an_erased_archive_has_its_tombstone_alone(
+    console: Console, person: httpx.Client
 ) -> None:
-    sample = sample_document()
-    sample["reference"] = "strange"
-    sample["sessions"][0]["recipient"] = {"name": [{"of": "Noa"}]}
-    sample["attachments"][0]["mimetype"] = f"application/vnd.{'openxmlformats-officedocument' * 2}"
-    sample["data"][0] |= {"id": "TAX_RESIDENT_ELSEWHERE_" * 2, "value": "sarah.oconnor.of.the.family@example.org"}
-    for reference, body in (("hello-cellar", HELLO.read_bytes()), ("strange", json.dumps(sample).encode())):
-        with installed(console.folder, **console.settings):
-            archived(reference, body)
-        page = browser.open(f"/console/archives/{reference}")
-
-        assert page.locator("#summary").count() == 1
-        assert browser.excess() == []
-
-
-def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, person: httpx.Client) -> None:
+    for path, status in (
+        ("archives/x", 404),
+        ("archives/a%00", 422),
+        (f"archives/{CONTRACT}/files/{'0' * 64}/view", 404),
+    ):
+        answer = person.get(f"/console/{path}")
+        assert (answer.status_code, "<html" in answer.text) == (status, True)
     with installed(console.folder, **console.settings):
         archived("erased", sample_body("erased"))
         digest = buried("erased")
-
     for path in ("", "/timeline"):
         answer = person.get(f"/console/archives/erased{path}")
 
@@ -468,45 +424,46 @@ def test_page_of_an_erased_archive_shows_its_tombstone_alone(console: Console, p
         assert "SOMEFIELD1" not in answer.text
 
 
-def test_explanation_has_the_name_of_the_person(browser: Browser) -> None:
+def test_archive_with_long_values_and_a_strange_recipient_fits_its_page(console: Console, browser: Browser) -> None:
+    sample = sample_document()
+    sample["sessions"][0]["recipient"] = {"name": [{"of": "Noa"}]}
+    sample["attachments"][0]["mimetype"] = f"application/vnd.{'openxmlformats-officedocument' * 2}"
+    sample["data"][0] |= {"id": "TAX_RESIDENT_ELSEWHERE_" * 2, "value": "sarah.oconnor.of.the.family@example.org"}
+    with installed(console.folder, **console.settings):
+        archived("strange", json.dumps(sample | {"reference": "strange"}).encode())
+
+    assert browser.open("/console/archives/strange").locator("#summary").count() == 1
+    assert browser.excess() == []
+
+
+def test_explanation_has_the_name_of_the_person_and_an_empty_one_is_refused(
+    browser: Browser, person: httpx.Client
+) -> None:
+    said = "Write a reason of at most 10,000 characters."
+    empty = posted(person, "/console/discrepancies/decide", {"why": " "})
+    assert languages.is_in_both_languages(said)
+    assert (empty.status_code, said in empty.text, "A value that was sent" in empty.text) == (422, True, False)
     page = browser.open(DOSSIER)
 
     page.get_by_label("Why this is in order").fill("בירור טלפוני <b>")
     browser.follow(page.get_by_role("button", name="Explain"))
 
     assert "Explained: 1." in page.get_by_role("status").first.inner_text()
-    assert f"{PERSON}, " in page.locator("#discrepancies").inner_text()
-    assert "בירור טלפוני <b>" in page.locator("#discrepancies").inner_text()
+    explained = page.locator("#discrepancies").inner_text()
+    assert all(each in explained for each in (f"{PERSON}, ", "בירור טלפוני <b>"))
     assert page.locator(".timeline-action").count() == 1
 
 
-def test_empty_explanation_is_refused_in_words_of_both_languages(person: httpx.Client) -> None:
-    said = "Write a reason of at most 10,000 characters."
+def test_export_and_a_rerun_that_waits_for_prefect_stand_in_the_timeline_with_who_asked(person: httpx.Client) -> None:
+    path = f"/console/archives/{PLAIN}"
+    exported, rerun = (posted(person, f"{path}/{does}", {}) for does in ("export", "rerun"))
 
-    answer = posted(person, "/console/discrepancies/decide", {"why": " "})
-
-    assert languages.is_in_both_languages(said)
-    assert (answer.status_code, said in answer.text, "A value that was sent" in answer.text) == (422, True, False)
-
-
-def test_export_proves_itself_and_is_in_the_timeline(person: httpx.Client) -> None:
-    answer = posted(person, f"/console/archives/{PLAIN}/export", {})
-
-    assert answer.headers["content-type"] == "application/zip"
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as bag:
+    assert exported.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(exported.content)) as bag:
         assert {"check.py", "bagit.txt"} <= {each.rpartition("/")[2] for each in bag.namelist()}
-    timeline = person.get(f"/console/archives/{PLAIN}/timeline").text
-    assert "exported the archive" in timeline
-    assert PERSON in timeline
-
-
-def test_rerun_while_prefect_is_away_is_kept_and_who_asked_stands_in_the_timeline(person: httpx.Client) -> None:
-    answer = posted(person, f"/console/archives/{PLAIN}/rerun", {})
-
-    assert "will start when Prefect is back" in person.get(answer.headers["location"]).text
-    timeline = person.get(f"/console/archives/{PLAIN}/timeline").text
-    assert "asked for a re-run" in timeline
-    assert PERSON in timeline
+    assert "will start when Prefect is back" in person.get(rerun.headers["location"]).text
+    timeline = person.get(f"{path}/timeline").text
+    assert all(each in timeline for each in ("exported the archive", "asked for a re-run", PERSON))
 
 
 def test_version_of_another_source_is_set_aside_until_a_person_accepts_it_or_gives_it_the_process(
@@ -529,3 +486,64 @@ def test_version_of_another_source_is_set_aside_until_a_person_accepts_it_or_giv
         assert "given to the source" in page.locator(".alert-success").inner_text()
         newest = max(inbox.deliveries(), key=lambda each: each.delivery_id)
         assert (newest.receipt_id, newest.source, GIVEN_BY in newest.headers) == (foreign, "elsewhere", True)
+
+
+_ROWS, _MOST_BYTES = 1_000, 512 << 10
+
+
+def _repeat(table: type[SQLModel], **own: str) -> None:
+    """Add rows like the first row of a table. `own` names members that differ, with a pattern of their values."""
+    with reading() as session:
+        first = session.exec(select(table)).first()
+        assert first is not None
+        like = {"skeleton": b"{}"} | first.model_dump() if table is VersionRow else first.model_dump()
+    rows = [
+        like | {name: int(each.format(n)) if each == "{}" else each.format(n) for name, each in own.items()}
+        for n in range(100, 100 + _ROWS)
+    ]
+    with writing() as session:
+        insert_rows(session, table, rows)
+
+
+def _next_of(page: str, name: str) -> str:
+    """Return the address of the items of a list that follow a page."""
+    (url,) = re.findall(f'href="([^"]*list={name}&amp;[^"#]*)#', page)
+    return str(url).replace("&amp;", "&")
+
+
+def test_dossier_of_a_thousand_versions_files_and_fields_and_their_differences_are_pages(tmp_path: Path) -> None:
+    many = [{"id": f"field-{number}", "value": "x", "type": "text"} for number in range(FIELDS_AT_ONCE + 20)]
+    later = {"type": "WHP_ARCHIVE", "timestamp": "2040-01-01T00:00:00"}
+    path, differences = f"/console/archives/{PLAIN}", "/console/archives/differs/differences?before=1&after=2"
+    with installed(tmp_path, webhook_secrets=SECRET, api_tokens=TOKEN, link_secret=LINK_KEY):
+        migrate()
+        archived(PLAIN, sample_body(PLAIN))
+        _repeat(VersionRow, version="{}", receipt_id="{:064x}")
+        _repeat(DeliveryRow, delivery_id="d{}")
+        _repeat(FileRow, position="{}", filename="file-{}.txt")
+        _repeat(FormFieldRow, position="{}", id="field-{}")
+        archived("differs", sample_body("differs", data=[]))
+        archived("differs", sample_body("differs", data=many, event=later))
+        with started() as receiver, Console(receiver, tmp_path, {}).person() as person:
+            first = person.get(path)
+            files = [first.text]
+            for _ in range(_ROWS // ITEMS_AT_ONCE):
+                files.append(person.get(_next_of(files[-1], "files")).text)
+            older, fields = (person.get(_next_of(first.text, name)).text for name in ("versions", "fields"))
+            assert person.get(f"{path}?list=files&after=x").status_code == 422
+            differ, rest = (person.get(f"{differences}{each}").text for each in ("", f"&start={FIELDS_AT_ONCE}"))
+
+    assert len(first.content) < _MOST_BYTES
+    assert [[f"file-{number}.txt" in each for each in files[:2]] for number in (110, 160)] == [
+        [True, False],
+        [False, True],
+    ]
+    assert f"file-{99 + _ROWS}.txt" in files[-1]
+    assert not re.search(r"list=files[^\"]*#", files[-1])
+    assert all(f"{_ROWS + 1:,}" in each for each in files)
+    for page, number in ((first.text, 99 + _ROWS), (older, 99 + _ROWS - ITEMS_AT_ONCE)):
+        assert f"differences?before={number - 1}&amp;after={number}" in page
+    assert first.text.count('<tr id="field-') == fields.count('<tr id="field-') == FIELDS_AT_ONCE
+    assert f"start={FIELDS_AT_ONCE}" in differ
+    assert "field-0<" in differ
+    assert [f"field-{FIELDS_AT_ONCE + 19}<" in each for each in (differ, rest)] == [False, True]

@@ -28,8 +28,10 @@ from tests.installations import installed
 LOGIN, PASSWORD = {"token": TOKEN}, "four words nobody knows"
 _OF_FILES = {f"GET /console/archives/{{reference:path}}/files/{{sha256}}{end}" for end in ("", "/view")}
 _LINK = re.compile(r"http://[^<\"]+/console/password/[^<\"]+")
-AWAY = ("https://example.com/", "//example.com/", "/console//example.com", "/console/\\x", "x")
-AWAY += ("/console/../docs", "/console/%2E./docs")
+AWAY = (
+    *("https://example.com/", "//example.com/", "/console//example.com", "/console/\\x", "x"),
+    *("/console/../docs", "/console/%2E./docs"),
+)
 
 
 def test_login_leads_to_the_page_that_was_asked_for_and_to_no_other_place(visitor: httpx.Client) -> None:
