@@ -1,15 +1,19 @@
 """Bodies of messages: ids, links, numbers and codes, no personal data, and at most 20 KB."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from docs.event_schemas import FOLDER, schemas
 from domain.messages import bodies
 from domain.messages.bodies import MOST_REPORTED
 from domain.payments.discrepancies import sentence
@@ -219,27 +223,18 @@ def test_value_of_a_payment_field_and_digits_of_a_card_never_appear() -> None:
         assert "4580" not in body.decode()
 
 
-def test_equal_input_gives_equal_bytes() -> None:
-    assert completed([]) == completed([])
-
-
 @pytest.mark.parametrize(("warnings", "found", "attention"), [(False, 0, False), (True, 0, True), (False, 1, True)])
 def test_warnings_or_open_discrepancies_need_attention(warnings: bool, found: int, attention: bool) -> None:
     assert data_of(completed([DAMAGED] * found, has_warnings=warnings))["attention"] is attention
 
 
-def test_at_most_the_first_discrepancies_are_listed_and_all_are_counted() -> None:
-    data = data_of(completed([DAMAGED] * (MOST_REPORTED + 1)))
+def test_list_has_at_most_a_number_and_what_there_is_room_for_and_all_are_counted() -> None:
+    many = data_of(completed([DAMAGED] * (MOST_REPORTED + 1)))
+    large = data_of(completed([Discrepancy(DiscrepancyCode.BAD_AMOUNT, "t", "ת" * 1000, "ת" * 1000)] * 50))
 
-    assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_REPORTED, MOST_REPORTED + 1)
-
-
-def test_list_without_room_is_shorter_and_the_number_of_all_stays() -> None:
-    data = data_of(completed([Discrepancy(DiscrepancyCode.BAD_AMOUNT, "t", "ת" * 1000, "ת" * 1000)] * 50))
-
-    assert 0 < len(data["discrepancies"]) < 50
-    assert data["discrepancies_in_all"] == 50
-    assert data["discrepancies"][0]["expected"] == "ת" * 199 + "…"
+    assert (len(many["discrepancies"]), many["discrepancies_in_all"]) == (MOST_REPORTED, MOST_REPORTED + 1)
+    assert 0 < len(large["discrepancies"]) < 50
+    assert (large["discrepancies_in_all"], large["discrepancies"][0]["expected"]) == (50, "ת" * 199 + "…")
 
 
 @pytest.mark.parametrize(("before", "hours_left"), [(24.0, 24), (1.99, 1), (0.5, 0), (-3.0, 0)])
@@ -310,3 +305,38 @@ def test_no_body_is_larger_than_20_kb_and_each_fits_its_model(reference: str, lo
     for event, body in made.items():
         assert len(body) <= MOST_BYTES
         assert BODIES[event].model_validate_json(body).type == event
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "events.md"
+SECTIONS = dict(re.findall(r"^## ([a-z.]+\.[a-z_]+)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("event", EventType)
+def test_section_names_each_member_and_no_other(event: EventType) -> None:
+    """Members of entries of a list may be named in an earlier section."""
+    schema = BODIES[event].model_json_schema(mode="serialization")
+    data = schema["$defs"][schema["properties"]["data"]["$ref"].rpartition("/")[2]]
+    of_defs = (each.get("properties", {}) for each in schema["$defs"].values())
+    inner = {name for each in of_defs for name in each} - data["properties"].keys()
+    rows = re.findall(r"^\| (`.*?`) \|", SECTIONS[event], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert named in (data["properties"].keys(), set())
+    assert [name for name in data["properties"] if f"`{name}`" not in SECTIONS[event]] == []
+    assert [name for name in inner if f"`{name}`" not in PAGE.read_text()] == []
+
+
+def test_each_section_is_of_an_event() -> None:
+    assert SECTIONS.keys() == set(EventType)
+
+
+def test_schemas_match_the_models() -> None:
+    there = {path.name: path.read_text() for path in FOLDER.iterdir()}
+    assert there == schemas(), "run `make event-schemas`"
+
+
+@pytest.mark.parametrize("event", EventType)
+def test_schema_is_one_and_lets_further_members_pass(event: EventType) -> None:
+    schema = BODIES[event].model_json_schema(mode="serialization")
+    Draft202012Validator.check_schema(schema)
+    assert 'additionalProperties": false' not in schemas()[f"{event}.json"]

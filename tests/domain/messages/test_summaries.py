@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from domain.messages.summaries import open_discrepancies_summary, size_text, summary, undelivered_text
+from domain.messages.summaries import open_discrepancies_summary, summary, undelivered_text
 from domain.payments.amounts import amount_text
 from domain.payments.discrepancies import sentence
 from domain.payments.reconciliation import reconcile
@@ -40,19 +40,12 @@ def written(archive: Archive) -> str:
     )
 
 
-def shown(found: Discrepancy, state: str = "open") -> DiscrepancyView:
+def shown(found: Discrepancy) -> DiscrepancyView:
     return DiscrepancyView(
-        discrepancy_id="d",
-        code=found.code,
-        transaction_id=found.transaction_id,
-        expected=found.expected,
-        found=found.found,
-        sentence=sentence(found.code, found.expected, found.found),
-        state=state,
-        opened_at=datetime(2026, 1, 1, 2, 30, tzinfo=UTC),
-        explanation=None,
-        closed_at=None,
-    )
+        discrepancy_id="d", code=found.code, transaction_id=found.transaction_id, expected=found.expected,
+        found=found.found, sentence=sentence(found.code, found.expected, found.found), state="open",
+        opened_at=datetime(2026, 1, 1, 2, 30, tzinfo=UTC), explanation=None, closed_at=None,
+    )  # fmt: skip
 
 
 def rendered(markdown: str) -> list[Token]:
@@ -111,16 +104,6 @@ None.
     )
 
 
-def test_explained_discrepancy_is_shown_as_explained() -> None:
-    archive = read(changed("payments.0.amount", 2500))
-    (found,) = reconcile(archive, TERMS)
-
-    explained = [shown(found, "explained")]
-    text = summary(archive, explained, [], discrepancies_in_all=1, version=1, archive_url=URL, terms=TERMS)
-
-    assert f"| explained | {MEANS} |" in text
-
-
 def test_summary_of_open_discrepancies() -> None:
     (found,) = reconcile(read(changed("payments.0.amount", 2500)), TERMS)
     of_none = ListedDiscrepancy(reference=None, **shown(found).model_dump())
@@ -165,16 +148,15 @@ def test_values_of_payment_fields_digits_of_cards_and_odd_media_types_never_appe
 def test_summary_has_no_personal_data_and_no_card_secrets() -> None:
     sample = sample_document()
     result = sample["payments"][0]["provider_transaction_result"]
-    secrets = [result[name] for name in ("card_id", "session_cd", "auth_number", "cguid")]
-    people = ["john@example.com", "client@", "Dana", "33.196944", "Arlozorov", "127.0.0.1"]
-    people += ["SOMEFILENAME1", "SIGNEDDOCUMENT"]
-    values = ["SOMEVALUE1", "CUSTOMER", "SECRET"]
+    hidden = [result[name] for name in ("card_id", "session_cd", "auth_number", "cguid")]
+    hidden += ["john@example.com", "client@", "Dana", "33.196944", "Arlozorov", "127.0.0.1"]
+    hidden += ["SOMEFILENAME1", "SIGNEDDOCUMENT", "SOMEVALUE1", "CUSTOMER", "SECRET"]
 
     document = changed("sessions.0.submitted_at", None)
     document["sessions"][0]["recipient"]["name"] = document["signatures"][0]["signed_by"]["name"] = "Dana Levi"
     text = written(read(document))
 
-    assert [each for each in secrets + people + values if each in text] == []
+    assert [each for each in hidden if each in text] == []
 
 
 HOSTILE = [
@@ -208,9 +190,7 @@ def test_hostile_id_stays_text_in_its_cell(hostile: str) -> None:
 
 
 def _like_the_sample() -> Archive:
-    document = changed("payments.0.transaction_id", "x")
-    document["reference"] = "r"
-    return read(document)
+    return read(changed("payments.0.transaction_id", "x") | {"reference": "r"})
 
 
 def _shape(tokens: Iterable[Token]) -> list[tuple[str, str]]:
@@ -247,16 +227,8 @@ def test_any_id_stays_in_its_cell(text: str) -> None:
 
 def test_long_section_counts_the_rows_that_it_omits() -> None:
     archive = read(sample_document())
-    many = replace(archive, payments=(archive.payments[0],) * 250)
 
-    text = written(many)
-
-    assert text.count(str(archive.payments[0].transaction_id)) <= 200
-    assert "150 more are in the archive." in text
-
-
-def test_process_number_0_is_shown() -> None:
-    assert "Process 0, template" in written(read(changed("sessions.0.process_number", 0)))
+    assert "150 more are in the archive." in written(replace(archive, payments=archive.payments * 250))
 
 
 @pytest.mark.parametrize(
@@ -275,14 +247,6 @@ def test_amount_is_shown_in_major_units_with_its_currency(
     amount_minor: int | None, currency: str | None, exponent: int | None, text: str
 ) -> None:
     assert amount_text(amount_minor, currency, exponent) == text
-
-
-@pytest.mark.parametrize(
-    ("size_bytes", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (3_000_000_000, "3000.0 MB")],
-)
-def test_size_is_shown_in_readable_units(size_bytes: int, text: str) -> None:
-    assert size_text(size_bytes) == text
 
 
 LAST = datetime(2026, 11, 29, 18, 47, tzinfo=UTC)
