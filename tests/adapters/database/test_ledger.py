@@ -101,7 +101,7 @@ CASES: list[tuple[dict[str, Any], list[Entry], tuple[Any, ...]]] = [
     (CHARGED, [charge(700)] * 3, ("settled", 2100, 0, 0, 2100)),
     (CHARGED, [charge(2100, match="authorisation")], ("settled", 2100, 0, 0, 2100)),
     (CHARGED, [charge(2100, match="ambiguous"), charge(2100, match="none")], ("charged", None, 0, 0, 2100)),
-    (CHARGED, [charge(1000), charge(1000, "USD")], ("settled", None, 0, 0, 2100)),
+    (CHARGED, [charge(1000), charge(1000, "EUR")], ("settled", None, 0, 0, 2100)),
     (CHARGED, [charge(1000, "USD")], ("settled", None, 0, 0, 2100)),
     (CHARGED | {"currency": None}, [charge(1000)], ("settled", None, 0, 0, 2100)),
     (CHARGED, [charge(2100), refund(500), refund(600), chargeback(700)], ("settled", 2100, 1100, 700, 300)),

@@ -29,7 +29,7 @@ def test_endpoint_hears_what_passes_each_of_its_filters_and_nothing_once_it_is_d
     event: Event, types: list[EventType], sources: list[str]
 ) -> None:
     passes = {"event": not types or event.type in types, "source": not sources or event.source in sources}
-    its = EndpointRow(name="erp", url="https://erp.example", created_at=NOW, events=types, sources=sources)
+    its = EndpointRow(name="erp", url="https://erp.example", created_at=NOW, events=[*types], sources=sources)
 
     skipped = why_skipped(its, event)
 
