@@ -28,6 +28,7 @@ def cellar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def _cellar(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["cellar", *arguments])
+        capsys.readouterr()  # leaves out what the test has logged before
         with pytest.raises(SystemExit) as ended:
             main()
         return Ended(ended.value.code, *capsys.readouterr())
