@@ -1,16 +1,16 @@
 """Installations that several faults share, and the table of recovery times at the end of the run."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.installation import SECRET, Installation, distributed, embedded
+from tests.distributed.stack import Stack
+from tests.faults.installation import Installation, distributed, embedded
 from tests.faults.kept_once import assert_kept_once, not_yet_completed
-from tests.faults.load import Sent, under_load
+from tests.faults.load import Sent
+from tests.installations import installed
 
 GOAL_S = 60
 _COMPLETED_WITHIN_S = 600  # this machine may be busy; the figure itself is printed
@@ -42,30 +42,15 @@ def parts(request: pytest.FixtureRequest) -> Installation:
     return made
 
 
-@pytest.fixture
-def survives(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Return a function that sends archives during a fault and checks that all are there, once, after its end."""
-
-    def _survives(made: Installation, fault: Callable[[], None], archives: int = 30, pause_s: float = 0.3) -> None:
-        references = [f"{request.node.name}-{number}" for number in range(archives)]
-        ended_s: list[float] = []
-        with under_load(made.url, SECRET, references, pause_s) as sent:
-            fault()
-            ended_s.append(time.monotonic())
-        completed(made, sent, request.node.name, ended_s[0])
-
-    return _survives
-
-
-class Installed(Protocol):
-    """An installation whose settings this process can have."""
-
-    def looked_into(self) -> AbstractContextManager[None]: ...
-
-
-def completed(made: Installed, sent: Sent, fault: str, ended_s: float) -> None:
+def completed(made: Installation | Stack, sent: Sent, fault: str, ended_s: float) -> None:
     """Wait until everything is Completed, note how long it took since the fault ended, and check it."""
-    with made.looked_into():
+    with installed(made.folder, **_values(made)):
         wait_until(lambda: not_yet_completed(sent) == 0, timeout_s=_COMPLETED_WITHIN_S)
         _recovered.append((fault, len(sent.acknowledged), time.monotonic() - ended_s))
         assert_kept_once(sent)
+
+
+def _values(made: Installation | Stack) -> dict[str, str]:
+    if isinstance(made, Installation):
+        return made.values
+    return {name: value for name, value in made.environment.items() if name.startswith(("CELLAR_", "AWS_"))}

@@ -1,9 +1,9 @@
 """An installation whose parts are separate programs, with a way to each server that can be spoiled."""
 
 import os
-import secrets
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from adapters.database.migration import migrate
 from adapters.settings.environment import POOL, prefect_defaults
 from cli.programs.api import MALLOC
 from tests.conftest import answers, bucket_at, free_port
-from tests.faults.faulty_way import FaultyWay
+from tests.faults import way
 from tests.faults.parts import Part, ending, prefect_part, s3_part
 from tests.faults.postgres import Postgres, leader
+from tests.faults.way import Fault
 from tests.installations import installed
 
 SECRET, TOKEN, LINK_KEY = (
@@ -26,6 +27,46 @@ SECRET, TOKEN, LINK_KEY = (
     "the readers' token of 32 characters",
     "the key of links with 32 characters",
 )
+
+
+class FaultyWay:
+    """Passes TCP connections on to a server. A fault applies to new and to open connections."""
+
+    def __init__(self, server_port: int) -> None:
+        self.port = free_port()
+        self._server_port = server_port
+
+    @contextmanager
+    def running(self) -> Iterator["FaultyWay"]:
+        command = [sys.executable, "-P", way.__file__, str(self.port), str(self._server_port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as self._process:
+            try:
+                self._say("")
+                yield self
+            finally:
+                self._process.kill()
+
+    def spoil(self, fault: Fault) -> None:
+        self._say(fault)
+        if fault is Fault.CUT:
+            self._say("break")
+
+    def heal(self) -> int:
+        """Let everything pass from now on, on new connections. Return how many pieces were spoiled so far."""
+        self._say(Fault.NONE)
+        return self._say("break")
+
+    def lead_to(self, server_port: int) -> None:
+        """Move the address to another server."""
+        self._say(str(server_port))
+        self._say("break")
+
+    def _say(self, line: str) -> int:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
 
 @dataclass
@@ -38,6 +79,7 @@ class Installation:
     ways: dict[str, FaultyWay]
     port: int
     database: Postgres | None = None
+    secret: str = SECRET
 
     @property
     def url(self) -> str:
@@ -78,62 +120,63 @@ class Installation:
 @contextmanager
 def embedded(folder: Path, **values: str) -> Iterator[Installation]:
     """Run an installation on SQLite and a folder, with a way to its Prefect server."""
-    yield from _running(folder, values, _no_servers)
+    with ExitStack() as stack:
+        yield _running(stack, _installation(folder, values))
 
 
 @contextmanager
 def distributed(folder: Path, **values: str) -> Iterator[Installation]:
     """Run an installation on Postgres and a bucket, with ways to both and to its Prefect server."""
-    yield from _running(folder, values, _servers)
-
-
-Extra = Callable[[ExitStack, Path, Installation], None]
-
-
-def _running(folder: Path, values: dict[str, str], servers: Extra) -> Iterator[Installation]:
-    given = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY, "sweep_interval_s": "5"} | values
-    made = Installation(folder, given, {}, {}, free_port())
+    made = _installation(folder, values)
     with ExitStack() as stack:
-        servers(stack, folder, made)
-        prefect_port = free_port()
-        made.parts["prefect"] = prefect_part(folder / "prefect", prefect_port, made.environment())
-        _lead(stack, made, "prefect", prefect_port)
-        made.values["PREFECT_API_URL"] = f"http://127.0.0.1:{made.ways['prefect'].port}/api"
-        with made.looked_into():
-            migrate()
-        made.parts["receiver"] = made.receiver()
-        made.parts["worker"] = made.worker()
-        own = [each for name, each in made.parts.items() if name not in ("database", "s3")]
-        stack.enter_context(ending(own))
-        for each in own:
-            each.start()
-        yield made
+        made.database = stack.enter_context(leader())
+        made.parts["database"] = made.database.part
+        with psycopg.connect(made.database.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE cellar")
+        _lead(stack, made, "database", made.database.port)
+        s3_port = free_port()
+        made.parts["s3"] = s3_part(folder / "s3", s3_port)
+        stack.enter_context(ending([made.parts["s3"]]))
+        made.parts["s3"].start()
+        session = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1")
+        session.client("s3", endpoint_url=f"http://127.0.0.1:{s3_port}").create_bucket(Bucket="archives")
+        _lead(stack, made, "s3", s3_port)
+        made.values |= bucket_at(f"http://127.0.0.1:{made.ways['s3'].port}") | {
+            "store_url": "s3://archives/store",
+            "inbox_url": "s3://archives/inbox",
+            "database_url": f"postgresql://postgres@127.0.0.1:{made.ways['database'].port}/cellar",
+        }
+        yield _running(stack, made)
 
 
-def _no_servers(stack: ExitStack, folder: Path, made: Installation) -> None:
-    """SQLite and a folder need no server."""
+def _installation(folder: Path, values: dict[str, str]) -> Installation:
+    given = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY, "sweep_interval_s": "5"} | values
+    return Installation(folder, given, {}, {}, free_port())
 
 
-def _servers(stack: ExitStack, folder: Path, made: Installation) -> None:
-    made.database = stack.enter_context(leader())
-    made.parts["database"] = made.database.part
-    with psycopg.connect(made.database.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE cellar")
-    _lead(stack, made, "database", made.database.port)
-    s3_port = free_port()
-    made.parts["s3"] = s3_part(folder / "s3", s3_port)
-    stack.enter_context(ending([made.parts["s3"]]))
-    made.parts["s3"].start()
-    session = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1")
-    session.client("s3", endpoint_url=f"http://127.0.0.1:{s3_port}").create_bucket(Bucket="archives")
-    _lead(stack, made, "s3", s3_port)
-    made.values |= bucket_at(f"http://127.0.0.1:{made.ways['s3'].port}")
-    prefix = secrets.token_hex(4)
-    made.values |= {
-        "store_url": f"s3://archives/{prefix}/store",
-        "inbox_url": f"s3://archives/{prefix}/inbox",
-        "database_url": f"postgresql://postgres@127.0.0.1:{made.ways['database'].port}/cellar",
-    }
+def without_prefect(folder: Path) -> Installation:
+    """Return an installation with a database, of which only receivers will run."""
+    values = {"webhook_secrets": SECRET, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    made = Installation(folder, values, {}, {}, free_port())
+    with made.looked_into():
+        migrate()
+    return made
+
+
+def _running(stack: ExitStack, made: Installation) -> Installation:
+    prefect_port = free_port()
+    made.parts["prefect"] = prefect_part(made.folder / "prefect", prefect_port, made.environment())
+    _lead(stack, made, "prefect", prefect_port)
+    made.values["PREFECT_API_URL"] = f"http://127.0.0.1:{made.ways['prefect'].port}/api"
+    with made.looked_into():
+        migrate()
+    made.parts["receiver"] = made.receiver()
+    made.parts["worker"] = made.worker()
+    own = [made.parts[name] for name in ("prefect", "receiver", "worker")]
+    stack.enter_context(ending(own))
+    for each in own:
+        each.start()
+    return made
 
 
 def _lead(stack: ExitStack, made: Installation, name: str, port: int) -> None:

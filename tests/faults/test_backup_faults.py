@@ -10,8 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from services.backups.making import back_up
 from tests.cli.custody.conftest import elsewhere, nothing
 from tests.cli.custody.filled import acknowledged
 from tests.conftest import make_tables
+from tests.faults.breaking import small_disk
 from tests.installations import archived, installed
 from tests.samples import sample_body
 
@@ -73,16 +72,6 @@ def longest_s(command: list[str], data: Path) -> float:
     begun = time.monotonic()
     assert killed_or_ended(command, data, 600) == 0
     return time.monotonic() - begun
-
-
-@contextmanager
-def small_disk(place: Path, size_bytes: int) -> Iterator[Path]:
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_backup_that_is_killed_at_any_moment_never_counts_and_loses_nothing(tmp_path: Path, place: Path) -> None:

@@ -1,5 +1,6 @@
 """Verification finds and names everything that is wrong in the store, in one pass."""
 
+import fnmatch
 import json
 import secrets
 from collections import defaultdict
@@ -84,18 +85,19 @@ def test_sound_store_is_sound() -> None:
 
 
 Findings = set[tuple[str, str]]
+Do = Callable[..., None]
 NAMES = ("inventory.json", "inventory.json.sha256")
 
 
-def paths(reference: str, start: str, part: str = "") -> list[str]:
-    return [path for path in object_of(reference).sizes if path.startswith(start) and part in path]
+def paths(reference: str, pattern: str) -> list[str]:
+    return sorted(fnmatch.filter(object_of(reference).sizes, pattern))
 
 
 def read(reference: str, path: str) -> bytes:
     return store().read_bytes(key_of(reference, path))
 
 
-def write(reference: str, path: str, data: bytes) -> None:
+def write(reference: str, path: str, data: bytes = b"{") -> None:
     store().overwrite_bytes(data, key_of(reference, path))
 
 
@@ -110,6 +112,10 @@ def flip(reference: str, path: str) -> None:
     write(reference, path, bytes(data))
 
 
+def misspell(reference: str, path: str) -> None:
+    write(reference, path, read(reference, path).replace(b"cellar", b"celler", 1))
+
+
 def simple(reference: str, **members: object) -> None:
     archived(reference, sample_body(reference, **members))
 
@@ -121,27 +127,21 @@ def grown(reference: str) -> None:
     archived(reference, json.dumps(json.loads(sample_body(reference, data=[])), indent=1).encode())
 
 
-def flipped_content(reference: str, ending: str) -> Findings:
-    simple(reference)
-    path = path_of(reference, ending)
-    flip(reference, path)
-    return {("damaged", path)}
+def one_file(reference: str, each: tuple[Do, str, Do, str]) -> Findings:
+    make, pattern, do, fault = each
+    make(reference)
+    path, *_ = paths(reference, pattern)
+    do(reference, path)
+    return {(fault, path)}
 
 
 def truncated_missing_and_extra_files(reference: str) -> Findings:
     simple(reference)
-    truncated, lost = sorted(paths(reference, "v1/content/", "/files/"))
+    truncated, lost = paths(reference, "v1/content/*files/*")
     write(reference, truncated, read(reference, truncated)[:-1])
     remove(reference, lost)
-    write(reference, "v1/content/files/unknown", b"x")
+    write(reference, "v1/content/files/unknown")
     return {("damaged", truncated), ("missing", lost), ("extra", "v1/content/files/unknown")}
-
-
-def changed_inventory(reference: str, path: str) -> Findings:
-    grown(reference)
-    text = read(reference, path)
-    write(reference, path, text.replace(b"cellar", b"celler", 1) if b"cellar" in text else text[1:])
-    return {("damaged", path)}
 
 
 def inventory_without_content(reference: str, manifest: object) -> Findings:
@@ -162,36 +162,24 @@ def later_inventory_in_place_of_an_earlier(reference: str) -> Findings:
     return {("damaged", "v1/inventory.json")}
 
 
-def missing_file(reference: str, path: str) -> Findings:
-    simple(reference)
-    remove(reference, path)
-    return {("missing", path)}
-
-
-def other_bytes(reference: str, path: str) -> Findings:
-    simple(reference)
-    write(reference, path, b"{")
-    return {("damaged", path)}
-
-
 def delivery_that_does_not_rebuild_its_request(reference: str) -> Findings:
     grown(reference)
-    (skeleton,) = paths(reference, "logs/", "skeleton")
+    (skeleton,) = paths(reference, "logs/*skeleton*")
     write(reference, skeleton, b"{}")
     return {("damaged", skeleton.rpartition("/")[0])}
 
 
 def delivery_without_its_files(reference: str) -> Findings:
     grown(reference)
-    (receipt,) = paths(reference, "logs/receipts/", "receipt.json")
-    remove(reference, *paths(reference, "logs/receipts/"))
+    (receipt,) = paths(reference, "logs/receipts/*/receipt.json")
+    remove(reference, *paths(reference, "logs/receipts/*"))
     return {("missing", receipt)}
 
 
 def lost_histories(reference: str) -> Findings:
     """Without the database, only the histories record deliveries and runs."""
     grown(reference)
-    lost = paths(reference, "logs/history/")
+    lost = paths(reference, "logs/history/*")
     assert len(lost) == 4  # of two versions, of a delivery, of discrepancies
     remove(reference, *lost)
     return {("missing", path) for path in lost}
@@ -199,19 +187,12 @@ def lost_histories(reference: str) -> Findings:
 
 def discrepancy_that_contradicts_its_events(reference: str, column: str, value: str) -> Findings:
     simple(reference, payments=None)
-    (path,) = paths(reference, "logs/history/discrepancies/")
+    (path,) = paths(reference, "logs/history/discrepancies/*")
     rows = history.kept_rows(key_of(reference, path))
     assert rows
     rows["discrepancy"][0][column] = value
     history.write(rows, key_of(reference, path))
     return {("damaged", path)}
-
-
-def lost_discrepancies(reference: str) -> Findings:
-    simple(reference, payments=[{"transaction_id": "1", "amount": "x"}])
-    (path,) = paths(reference, "logs/history/discrepancies/")
-    remove(reference, path)
-    return {("missing", path)}
 
 
 def earlier_version(reference: str) -> Findings:
@@ -230,36 +211,18 @@ def version_missing_from_the_root_inventory_with_lost_content(reference: str) ->
     simple(reference)
     before = {name: read(reference, name) for name in NAMES}
     simple(reference, data=[])
-    found = inventory_of(reference)
+    lost = next(iter(inventory_of(reference).content_of(2).values()))
     for name, data in before.items():
         write(reference, name, data)
-    lost = next(iter(found.content_of(2).values()))
     remove(reference, lost)
     return {("missing", lost), ("missing", "v2/")}
 
 
-def flipped_history(reference: str) -> Findings:
+def unknown_files(reference: str, *strange: str) -> Findings:
     simple(reference)
-    path, *_ = paths(reference, "logs/history/")
-    flip(reference, path)
-    return {("damaged", path)}
-
-
-def unknown_files(reference: str) -> Findings:
-    """In the logs, and in a version that no writer leaves."""
-    simple(reference)
-    receipts = (f"{'ab' * 32}/unknown", "loose", "unknown/receipt.json")
-    strange = [*(f"logs/receipts/{each}" for each in receipts), "logs/history/unknown.json.damaged", "logs/unknown"]
-    strange.append("v2/content/unknown")
     for path in strange:
-        write(reference, path, b"x")
+        write(reference, path)
     return {("extra", path) for path in strange}
-
-
-def inventory_of_a_version_that_no_writer_leaves(reference: str) -> Findings:
-    simple(reference)
-    write(reference, "v2/inventory.json", b"x")
-    return {("extra", "v2/inventory.json")}
 
 
 def object_of_another_process(reference: str) -> Findings:
@@ -270,20 +233,26 @@ def object_of_another_process(reference: str) -> Findings:
     return {("damaged", "inventory.json")}
 
 
+UNKNOWN = [f"logs/receipts/{each}" for each in (f"{'ab' * 32}/unknown", "loose", "unknown/receipt.json")]
+UNKNOWN += ["logs/history/unknown.json.damaged", "logs/unknown", "v2/content/unknown"]
+ONE_FILE: list[tuple[Do, str, Do, str]] = [
+    *((simple, f"v1/content/*{name}.json", flip, "damaged") for name in ("skeleton", "cuts")),
+    *((grown, path, misspell, "damaged") for path in ("inventory.json", "v1/inventory.json", "v2/inventory.json")),
+    *((simple, path, remove, "missing") for path in ("inventory.json", ocfl.OBJECT_DECLARATION)),
+    *((simple, path, write, "damaged") for path in (*NAMES, ocfl.OBJECT_DECLARATION)),
+    (simple, "logs/history/*", flip, "damaged"),
+    (partial(simple, payments=[{"transaction_id": "1", "amount": "x"}]), "*/discrepancies/*", remove, "missing"),
+]
 DAMAGES: dict[str, Callable[[str], Findings]] = {
-    **{each: partial(flipped_content, ending=each) for each in ("skeleton.json", "cuts.json")},
-    **{
-        each: partial(changed_inventory, path=each)
-        for each in ("inventory.json", *(f"v{n}/inventory.json" for n in (1, 2)))
-    },
+    **{f"file {number}": partial(one_file, each=each) for number, each in enumerate(ONE_FILE)},
     "list of no content": partial(inventory_without_content, manifest=[]),
     "no content": partial(inventory_without_content, manifest={}),
-    **{f"no {each}": partial(missing_file, path=each) for each in ("inventory.json", ocfl.OBJECT_DECLARATION)},
-    **{f"other {each}": partial(other_bytes, path=each) for each in (*NAMES, ocfl.OBJECT_DECLARATION)},
     **{
         each: partial(discrepancy_that_contradicts_its_events, column=each, value=value)
         for each, value in (("state", "closed"), ("code", "DUPLICATE_PAYMENT"), ("subject", "x"))
     },
+    "unknown files": lambda reference: unknown_files(reference, *UNKNOWN),
+    "version that no writer leaves": lambda reference: unknown_files(reference, "v2/inventory.json"),
     **{
         each.__name__: each
         for each in (
@@ -292,12 +261,8 @@ DAMAGES: dict[str, Callable[[str], Findings]] = {
             delivery_that_does_not_rebuild_its_request,
             delivery_without_its_files,
             lost_histories,
-            lost_discrepancies,
             earlier_version,
             version_missing_from_the_root_inventory_with_lost_content,
-            flipped_history,
-            unknown_files,
-            inventory_of_a_version_that_no_writer_leaves,
             object_of_another_process,
         )
     },
@@ -327,36 +292,26 @@ def test_each_damage_is_named_where_it_is_in_one_pass() -> None:
     assert not fixity.is_sound
 
 
-@pytest.mark.parametrize("key", ocfl.root_files())
-def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> None:
-    assert verify_beside().findings == ()
-    store().overwrite_bytes(b"x", key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    store().remove(key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
-
-
-def test_discrepancies_of_no_archive_are_verified() -> None:
+def test_damaged_and_missing_files_beside_the_archives_are_found() -> None:
+    """Files of the storage root, discrepancies of no archive, and of a report first the time of its import."""
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     assert verify_beside().findings == ()
-    (key,) = kept_discrepancies.keys_of(None)
+    (discrepancies,) = kept_discrepancies.keys_of(None)
+    (imported_at,) = (key for key, _ in store().listed("settlements") if key.endswith(".imported"))
+    for key in (*ocfl.root_files(), discrepancies, imported_at):
+        before = store().read_bytes(key)
+        store().overwrite_bytes(b"{", key)
+        assert beside() == [(Fault.DAMAGED, key)]
+        store().remove(key)
+        assert beside() == [(Fault.DAMAGED if key == imported_at else Fault.MISSING, key)]
+        if key != imported_at:
+            store().overwrite_bytes(before, key)
+    store().remove(its := imported_at.replace(".imported", ".json"))
+    assert beside() == [(Fault.MISSING, its)]
 
-    store().overwrite_bytes(b"{", key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    store().remove(key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
-
-def test_report_that_a_rebuild_would_leave_out_is_found() -> None:
-    """The time of its import is lost, then the whole report."""
-    imported(report(line("of nobody", settled=datetime.now(UTC).date())))
-    key = next(key for key, _ in store().listed("settlements") if key.endswith(".imported"))
-    store().overwrite_bytes(b"{", key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    store().remove(key)
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    store().remove(its := key.replace(".imported", ".json"))
-    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, its)]
+def beside() -> list[tuple[Fault, str]]:
+    return [(each.fault, each.key) for each in verify_beside().findings]
 
 
 def test_report_whose_import_never_ended_is_found_after_two_days() -> None:

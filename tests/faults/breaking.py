@@ -1,4 +1,4 @@
-"""Runs strace on a part, to see its system calls or to make them fail."""
+"""Runs strace on a part, to see its system calls or to make them fail, and mounts small disks."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,3 +26,15 @@ def traced(receiver: Part, output: Path, *options: str) -> Iterator[None]:
 def _is_traced(pid: int) -> bool:
     status = Path(f"/proc/{pid}/task")
     return all("TracerPid:\t0" not in (each / "status").read_text() for each in status.iterdir())
+
+
+@contextmanager
+def small_disk(place: Path, size_bytes: int) -> Iterator[Path]:
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(place)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, f"this test needs root, to mount a small disk: {done.stderr.decode()}"
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
