@@ -138,48 +138,23 @@ ODD = ("select", "_archive", ";drop table", "\"q'", "\u202eevil\u202c", "שם", 
 
 
 @pytest.mark.parametrize("width", [len(ODD), pytest.param(MOST_COLUMNS + 1, marks=pytest.mark.faults)])
-def test_fields_of_any_name_and_number_are_columns(lake: Path, width: int) -> None:
-    for number in range(2):
-        its = [(each, f"{each}'{number}") for each in ODD]
-        lease(number, *its, *((f"FIELD_{each}", each) for each in range(width - len(ODD))))
-    written()
-    lease(0, *((each, f"{each} later") for each in ODD), version=2)
-
-    assert written()[LEASE] == 1
-    form = deltalake.DeltaTable(lake / LEASE)
-    assert len(form.schema().fields) == 5 + min(width, MOST_COLUMNS)
-    assert {*form.to_pyarrow_table(columns=["archive"])["archive"].to_pylist()} == {"_archive later", "_archive'1"}
-
-
-def test_choice_that_becomes_text_and_archives_of_two_sources_stay_in_one_table(lake: Path) -> None:
+def test_fields_of_any_name_number_and_source_are_columns_that_stay(lake: Path, width: int) -> None:
     for number in range(8):
-        lease(number, ("CITY", ("Haifa", "Jaffa")[number % 2]), source=("sales", "retail")[number % 2])
+        its = ("CITY", ("Haifa", "Jaffa")[number % 2]), *((each, f"{each}'{number}") for each in ODD)
+        others = ((f"FIELD_{each}", each) for each in range(width - len(ODD)))
+        lease(number, *its, *others, source=("sales", "retail")[number % 2])
     written()
     before = table(template="lease", caller=DATA)
-    lease(8, ("CITY", "a village"), source="retail")
+    lease(8, ("CITY", "a village"), ("select", "later"), source="retail")
 
     assert written()[LEASE] == 1
     assert table(template="lease", caller=DATA).slice(0, 8) == before
+    form = deltalake.DeltaTable(lake / LEASE)
+    assert len(form.schema().fields) == 5 + min(width + 1, MOST_COLUMNS)
+    assert {"_archive'1", None} < {*form.to_pyarrow_table(columns=["archive"])["archive"].to_pylist()}
     sources = deltalake.DeltaTable(lake / "archives").to_pyarrow_table(columns=["source"])["source"].to_pylist()
     assert sorted(sources) == ["retail"] * 5 + ["sales"] * 4
-    assert [each.type for each in form_columns.kept(LEASE)] == ["text"]
-
-
-def test_archive_that_is_erased_while_it_is_published_is_gone_after_the_next_run(lake: Path) -> None:
-    drawn = random.Random(7)
-    for number in range(2):
-        for each in range(4):
-            lease(4 * number + each, ("NOTE", f"secret-{number}-{each}."), version=number + 1)
-        process = begun(publishing.publish)
-        process.join(drawn.uniform(0, 2))
-        erase(f"p-{4 * number}")
-        process.join()
-        assert process.exitcode == 0
-        publishing.publish()
-        assert_current()
-        said = "".join(texts())
-        assert f"secret-{number}-0." not in said
-        assert f"secret-{number}-1." in said
+    assert next(each.type for each in form_columns.kept(LEASE) if each.element == "CITY") == "text"
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -228,21 +203,19 @@ def test_archive_that_is_erased_after_a_kill_of_the_first_run_is_in_no_file(monk
 def test_erased_archive_is_in_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         lease(number, ("RENT", number), ("NOTE", f"secret-{number}"))
-    written()
-    lease(1, ("RENT", 7), ("NOTE", "secret-1-later"), version=2)
+    publishing.publish()
+    lease(1, ("RENT", 7), ("NOTE", "secret-1-later"), template="left", version=2)
+    lease(2, ("RENT", 7), ("NOTE", "secret-2"), version=2)
     with monkeypatch.context() as small:
         small.setattr(publishing, "_ARCHIVES_PER_COMMIT", 1)
         written()
-    assert any("secret-1" in each for each in texts())
-    lease(1, template="left", version=3)
-    written()
-    lease(1, template="another", version=4)
-    written()
+    assert any("secret-1-later" in each for each in texts())
+    lease(1, template="another", version=3)
+    publishing.publish()
     erase("p-1")
-    lease(2, ("RENT", 7), version=2)
+    lease(2, ("RENT", 8), version=3)
 
     assert written()[LEASE] == 2
-
     assert not [each for each in texts() if "secret-1" in each or "p-1" in each]
     assert any("secret-0" in each for each in texts())
 
@@ -262,22 +235,28 @@ def test_what_another_program_touched_is_written_anew(lake: Path, configure: Con
 
     for each in (lake / "archives").glob("*.parquet"):
         each.unlink()
-    lease(1, ("RENT", 3), version=3)
-    assert {*written().values()} == {None}
     (lake / "runs" / "_delta_log" / "00000000000000099999.json").write_text("{")
-    lease(1, ("RENT", 4), version=4)
+    lease(1, ("RENT", 3), version=3)
     with pytest.raises(Conflict, match="remove its folder"):
         publishing.publish()
     shutil.rmtree(lake / "runs")
-    assert written()["runs"] is None
+    assert {*written().values()} == {None}
 
+
+def test_tables_are_written_anew_in_a_new_epoch_or_manner(lake: Path, configure: Configure) -> None:
+    lease(1, ("RENT", 1))
+    publishing.publish()
     change(update(ChangeRow).where(col(ChangeRow.position) == 0).values(reference="of.another.server"))
-    assert {*written().values()} == {None}  # a new epoch
+    assert {*written().values()} == {None}
     assert any("'client'" in each for each in texts())
-    for how, zone in (("keyed", "UTC"), ("left_out", "UTC"), ("left_out", "Asia/Tokyo")):
+
+    manners = {publishing._manner()}
+    for how, zone in (("left_out", "UTC"), ("left_out", "Asia/Tokyo"), ("keyed", "UTC")):
         configure(lake_url=str(lake), tables_personal=f"data={how}", business_timezone=zone)
-        assert {*written().values()} == {None}
-        assert not any("'client'" in each for each in texts())
+        manners.add(publishing._manner())
+    assert len(manners) == 4
+    assert {*written().values()} == {None}
+    assert not any("'client'" in each for each in texts())
 
 
 def test_without_its_library_the_lake_says_what_is_missing_and_the_share_is_written(
@@ -347,7 +326,7 @@ def test_table_is_written_anew_beside_a_reader_who_holds_a_view_of_their_own(con
     """The publisher locks our table before their view, and they lock it after that."""
     configure(share=True, tables_personal="data=keyed", database_url=settings().database_url)
     lease(1, ("RENT", 7))  # an integer, and text as a key
-    written()
+    publishing.publish()
     configure(share=True, tables_personal="data=whole", database_url=settings().database_url)
     with shared() as reader, shared() as watcher, ThreadPoolExecutor(1) as publisher:
         reader.execute("CREATE VIEW ours AS SELECT _archive FROM cellar_share.form_lease")
@@ -360,11 +339,10 @@ def test_table_is_written_anew_beside_a_reader_who_holds_a_view_of_their_own(con
         reader.execute("SELECT count(*) FROM cellar_share.form_lease")
         reader.commit()
         assert {each.archives for each in done.result()} == {None}
-    assert_current()
 
 
 class Publisher:
-    """Changes archives at random, and publishes them in processes that are killed, or whose bucket goes."""
+    """Changes archives at random, before and while processes publish them that are killed, or whose bucket goes."""
 
     def __init__(self, stop: Callable[[ForkServerProcess], None]) -> None:
         self._stop, self._random, self._there, self._made = stop, random.Random(7), dict[int, int](), 0
@@ -389,6 +367,7 @@ class Publisher:
             self._change()
             process = begun(publishing.publish)
             process.join(self._random.uniform(0, longest_s))
+            self._change()
             if process.is_alive():
                 self._stop(process)
                 stopped += 1
@@ -404,11 +383,6 @@ class Publisher:
         assert not [each for each in range(self._made) if each not in self._there and f"secret-{each}." in said]
 
 
-@pytest.mark.usefixtures("places")
-def test_tables_are_right_after_kills() -> None:
-    Publisher(ForkServerProcess.kill).rounds(2)
-
-
 @pytest.mark.faults
 @pytest.mark.usefixtures("installation")
 def test_tables_are_right_after_many_kills(tmp_path: Path, configure: Configure) -> None:
@@ -416,12 +390,11 @@ def test_tables_are_right_after_many_kills(tmp_path: Path, configure: Configure)
     Publisher(ForkServerProcess.kill).rounds(50)
 
 
-@pytest.mark.usefixtures("sqlite_installation")
-def test_lake_in_a_bucket_is_right_after_kills_and_while_the_bucket_goes(
-    tmp_path: Path, configure: Configure, s3_server: str
+def test_share_and_lake_in_a_bucket_are_right_after_kills_and_while_the_bucket_goes(
+    tmp_path: Path, configure: Configure, s3_server: str, postgres_installation: str
 ) -> None:
     port, at = free_port(), f"s3://archives/{secrets.token_hex(8)}"
-    configure(lake_url=at, **bucket_at(f"http://127.0.0.1:{port}"))
+    configure(lake_url=at, share=True, database_url=postgres_installation, **bucket_at(f"http://127.0.0.1:{port}"))
     relayed = [sys.executable, "-m", "tests.relay", str(port), s3_server.rpartition(":")[2]]
 
     def relay() -> Popen[bytes]:
