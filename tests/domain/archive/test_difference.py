@@ -65,20 +65,14 @@ def test_archive_has_no_differences_from_itself(archive: Archive) -> None:
 
 @given(archives(), archives())
 def test_additions_become_removals_when_versions_are_swapped(one: Archive, other: Archive) -> None:
-    def sides(found: list[Difference], change: Change) -> list[tuple[str, str, dict[str, tuple[Any, Any]]]]:
-        return [
-            (each.kind, each.key, {name: (value.before, value.after) for name, value in each.members.items()})
-            for each in found
-            if each.change is change
-        ]
-
     there, back = differences(one, other, TERMS), differences(other, one, TERMS)
 
-    assert sides(there, Change.ADDED) == [
-        (kind, key, {name: (after, before) for name, (before, after) in members.items()})
-        for kind, key, members in sides(back, Change.REMOVED)
-    ]
-    assert len(sides(there, Change.CHANGED)) == len(sides(back, Change.CHANGED))
+    added = [each for each in there if each.change is Change.ADDED]
+    removed = [each for each in back if each.change is Change.REMOVED]
+    assert [(each.kind, each.key) for each in added] == [(each.kind, each.key) for each in removed]
+    for new, old in zip(added, removed, strict=True):
+        assert new.members == {name: Values(value.after, value.before) for name, value in old.members.items()}
+    assert len(there) == len(back)
 
 
 @given(st.dictionaries(st.text("abcde", max_size=2), json_values), st.dictionaries(st.text("abcde"), json_values))
@@ -122,10 +116,6 @@ def test_changed_members_of_objects_are_listed_separately() -> None:
     }
 
 
-def test_new_event_time_alone_is_no_difference() -> None:
-    assert changes(SAMPLE, read(changed("event.timestamp", "2023-01-01T00:00:00"))) == []
-
-
 def test_signed_document_with_new_content_is_a_changed_file() -> None:
     document = changed("signed_document.content", "aGVsbG8=")
 
@@ -135,11 +125,11 @@ def test_signed_document_with_new_content_is_a_changed_file() -> None:
     assert found.members.keys() == {"sha256", "size_bytes"}
 
 
-def test_new_scan_result_for_the_same_file_is_no_difference() -> None:
-    """The file is unchanged: only ClamAV's answer is new."""
+def test_new_scan_result_for_the_same_file_and_a_new_event_time_are_no_difference() -> None:
     later = replace(attachment("a", "1"), stored=StoredContent(0, "1", 1, looks_like="text/html", infection="Bad"))
 
     assert changes(replace(EMPTY, contents=(attachment("a", "1"),)), replace(EMPTY, contents=(later,))) == []
+    assert changes(SAMPLE, read(changed("event.timestamp", "2023-01-01T00:00:00"))) == []
 
 
 def test_removing_a_file_of_an_element_leaves_its_other_files_unchanged() -> None:
@@ -203,21 +193,16 @@ def test_fraction_of_a_minor_unit_differs_without_being_shown() -> None:
     assert (found.members, found.withheld) == ({}, ("amount",))
 
 
-def test_provider_total_differs_without_being_shown() -> None:
-    [found] = differences(SAMPLE, read(changed("payments.0.provider_transaction_result.total", "2500")), TERMS)
-
-    assert (found.key, found.members, found.withheld) == (
-        "4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
-        {},
-        ("provider_total",),
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "value", "withheld"),
-    [("cguid", "1", "cguid"), ("auth_number", "", "authorisation"), ("card_expiration", "0730", "card_expires")],
+    [
+        ("total", "2500", "provider_total"),
+        ("cguid", "1", "cguid"),
+        ("auth_number", "", "authorisation"),
+        ("card_expiration", "0730", "card_expires"),
+    ],
 )
-def test_card_secret_or_expiry_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
+def test_total_card_secret_or_expiry_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
     [found] = differences(SAMPLE, read(changed(f"payments.0.provider_transaction_result.{name}", value)), TERMS)
 
     assert (found.members, found.withheld) == ({}, (withheld,))
@@ -246,22 +231,11 @@ def test_differences_contain_no_card_secrets() -> None:
     assert "458045******4580" in found
 
 
-def test_changed_card_number_is_reported_without_being_shown() -> None:
-    """Both cards have the same last digits."""
+def test_card_number_is_masked_and_another_with_the_same_last_digits_is_reported_without_being_shown() -> None:
     before, same = (read(changed("data.0.value", value)) for value in ("4580458045804580",) * 2)
     after = read(changed("data.0.value", "4000000000024580"))
 
     assert differences(before, same, TERMS) == []
-    assert differences(before, after, TERMS) == [
-        Difference(DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {}, ("value",))
-    ]
-
-
-def test_card_number_that_replaces_other_text_is_masked() -> None:
-    after = read(changed("data.0.value", "4580458045804580"))
-
-    assert differences(SAMPLE, after, TERMS) == [
-        Difference(
-            DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {"value": Values("SOMEVALUE1", "************4580")}, ()
-        )
-    ]
+    [replaced], [typed] = differences(before, after, TERMS), differences(SAMPLE, after, TERMS)
+    assert replaced == Difference(DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {}, ("value",))
+    assert (typed.members, typed.withheld) == ({"value": Values("SOMEVALUE1", "************4580")}, ())

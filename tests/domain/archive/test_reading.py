@@ -218,7 +218,8 @@ def test_members_of_a_result_are_read_in_any_spelling(numbers: dict[str, Any]) -
     archive = read(document)
 
     (attempt,) = archive.payments[0].attempts
-    assert (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment) == (3, 700, 350)
+    instalments = (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment)
+    assert instalments == (Decimal(3), Decimal(700), Decimal(350))
     assert (attempt.authorisation, archive.warnings) == ("7", ())
 
 
