@@ -16,7 +16,7 @@ from adapters.database.migration import migrate, revisions
 from adapters.database.transactions import reading
 from domain.messages.endpoints import EVENTS_OF_SETTINGS
 from models.archive.content import SignedDocumentRow
-from models.errors import Conflict, Transient
+from models.errors import Conflict
 from models.messages.notification import EndpointRow
 from models.people import ActionRow
 from models.said import Sentence
@@ -58,74 +58,46 @@ def test_migrations_are_one_line_and_each_is_named_like_its_file() -> None:
     assert max(len(each.revision) for each in known) <= 32  # the width of Alembic's column
 
 
-_FORMER_COLUMNS = (
-    *(f"endpoint ADD {each} JSON DEFAULT '[]'" for each in ("templates", "fields")),
-    *(f"endpoint ADD {each} FLOAT" for each in ("rate_per_s", "pace_per_s", "free_at")),
-    "endpoint ADD labels JSON DEFAULT '{}'",
-    "endpoint ADD is_declared BOOLEAN DEFAULT false",
-    "event ADD labels JSON DEFAULT '{}'",
-)
 """What endpoints and events had before revision 0018."""
 
 
+_LATER_TABLES = ("noted", "tombstone", "tombstone_mark", "hold", "form_column", "change", "people_address")
+_LATER_INDEXES = (
+    *("run_ended_at", "notification_attempt_attempted_at", "signed_document_judged_at", "archive_digest"),
+    *("archive_due", "delivery_source", "action_at"),
+)
+_COLUMNS = (
+    *(f"archive DROP COLUMN {each}" for each in ("digest", "due_action", "due_at")),
+    *("signed_document DROP judged_at", "payment DROP card_acquirer", "version DROP content_root"),
+    *(f"endpoint ADD {each} JSON DEFAULT '[]'" for each in ("templates", "fields")),
+    *(f"endpoint ADD {each} FLOAT" for each in ("rate_per_s", "pace_per_s", "free_at")),
+    *("endpoint ADD labels JSON DEFAULT '{}'", "endpoint ADD is_declared BOOLEAN DEFAULT false"),
+    "event ADD labels JSON DEFAULT '{}'",
+)
+_EARLIER = (
+    *(f"DROP TABLE {each}" for each in _LATER_TABLES),
+    *(f"DROP INDEX ix_{each}" for each in _LATER_INDEXES),
+    *(f"ALTER TABLE {each}" for each in _COLUMNS),
+    "UPDATE endpoint SET labels = '{\"branch\": \"12\"}' WHERE name = 'by-label'",
+    "UPDATE endpoint SET is_declared = true WHERE name = 'settings-1'",
+    "UPDATE alembic_version SET version_num = '0006_links'",
+)
+"""What makes a database one of the build with revision 0006."""
+
+
 @pytest.mark.usefixtures("installation")
-def test_endpoint_that_filtered_otherwise_is_disabled_with_the_reason_and_one_of_the_settings_hears_as_before() -> None:
+def test_rows_of_an_earlier_build_mean_what_they_meant() -> None:
+    """An endpoint that filtered otherwise is disabled, since it would hear more."""
     for name in ("all", "by-label", "settings-1"):
         put(EndpointRow(name=name, url="https://erp.example/hook", created_at=NOON))
-    with engine().begin() as connection:
-        for each in (
-            *_FORMER_COLUMNS,
-            "endpoint ADD outages JSON",
-            "notification_attempt ADD endpoint_name VARCHAR(64)",
-        ):
-            connection.execute(text(f"ALTER TABLE {each}"))
-        connection.execute(text("CREATE INDEX ix_attempt_endpoint ON notification_attempt (endpoint_name)"))
-        connection.execute(text("UPDATE endpoint SET labels = '{\"branch\": \"12\"}' WHERE name = 'by-label'"))
-        connection.execute(text("UPDATE endpoint SET is_declared = true WHERE name = 'settings-1'"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0017_shapes_gone'"))
-
-    migrate()
-
-    every, by_label, of_settings = all_of(select(EndpointRow).order_by(EndpointRow.name))
-    assert (every.disabled_at, every.events, every.created_by) == (None, [], None)
-    assert by_label.disabled_at
-    assert "filtered by template or label" in (by_label.disabled_why or "")
-    assert by_label.values == {"disabled_why": Sentence.filter_gone().as_json()}
-    assert (of_settings.disabled_at, of_settings.created_by) == (None, "settings")
-    assert of_settings.events == EVENTS_OF_SETTINGS
-
-
-@pytest.mark.usefixtures("installation")
-def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_they_were_judged() -> None:
     put(ActionRow(action_id="1", reference="r", kind="rerun", by="Dana", at=NOON))
     for reference, judgements in (("judged", [{"at": "2026-01-01T00:00:00+00:00"}, {"at": str(NOON)}]), ("new", [])):
         its = {"reference": reference, "position": 0, "outcome": "sound", "verdict": {}, "judgements": judgements}
         put(SignedDocumentRow.model_validate(its))
     with engine().begin() as connection:
         _drop_triggers_of_changes(connection)
-        later = ("form_column", "change", "people_address")
-        for table in ("noted", "tombstone", "tombstone_mark", "hold", *later):
-            connection.execute(text(f"DROP TABLE {table}"))
-        for index in (
-            "run_ended_at",
-            "notification_attempt_attempted_at",
-            "signed_document_judged_at",
-            "archive_digest",
-            "archive_due",
-            "delivery_source",
-            "action_at",
-        ):
-            connection.execute(text(f"DROP INDEX ix_{index}"))
-        for column in ("digest", "due_action", "due_at"):
-            connection.execute(text(f"ALTER TABLE archive DROP COLUMN {column}"))
-        for column in (
-            "signed_document DROP judged_at",
-            *_FORMER_COLUMNS,
-            "payment DROP card_acquirer",
-            "version DROP content_root",
-        ):
-            connection.execute(text(f"ALTER TABLE {column}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0006_links'"))
+        for each in _EARLIER:
+            connection.execute(text(each))
 
     migrate()
 
@@ -133,6 +105,13 @@ def test_rows_of_earlier_builds_are_noted_for_the_store_and_documents_know_when_
     assert (noted.of, noted.row["by"], noted.row["at"]) == ("action", "Dana", NOON.isoformat())
     known = all_of(select(SignedDocumentRow).order_by(SignedDocumentRow.reference))
     assert [each.judged_at for each in known] == [NOON, None]
+    every, by_label, of_settings = all_of(select(EndpointRow).order_by(EndpointRow.name))
+    assert (every.disabled_at, every.events, every.created_by) == (None, [], None)
+    assert by_label.disabled_at
+    assert "filtered by template or label" in (by_label.disabled_why or "")
+    assert by_label.values == {"disabled_why": Sentence.filter_gone().as_json()}
+    assert (of_settings.disabled_at, of_settings.created_by) == (None, "settings")
+    assert of_settings.events == EVENTS_OF_SETTINGS
 
 
 def _drop_triggers_of_changes(connection: Connection) -> None:
@@ -164,10 +143,3 @@ def test_database_of_another_build_is_refused_with_advice_and_stays_as_it_is() -
     assert revisions().database == "9999_later"
     with reading() as session:
         assert session.scalar(text("SELECT count(*) FROM archive")) == 0
-
-
-def test_unreachable_database_is_transient(configure: Configure) -> None:
-    configure(database_url="postgresql://u@127.0.0.1:1/cellar")
-
-    with pytest.raises(Transient):
-        migrate()

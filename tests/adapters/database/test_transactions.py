@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -94,28 +93,22 @@ def test_error_rolls_everything_back() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_numbers_of_rows_and_streams_have_what_was_written_before_without_waiting() -> None:
+def test_numbers_of_rows_and_streams_have_what_was_written_before_and_others_see_it_after_the_commit() -> None:
     with writing() as session:
-        insert_rows(session, ReceiptRow, [ROW, ROW | {"receipt_id": "b"}])
+        insert_rows(session, FormFieldRow, [])
+        assert insert_new(session, ReceiptRow, ROW)
+        assert not insert_new(session, ReceiptRow, ROW | {"state": "failed"})
+        insert_rows(session, ReceiptRow, [ROW | {"receipt_id": "b"}])
         changed = session.connection().execute(update(ReceiptRow).values(size_bytes=2))
         assert changed.rowcount == 2
         insert_rows(session, ReceiptRow, [ROW | {"receipt_id": "c"}])
         assert sorted(streamed(session, select(ReceiptRow.size_bytes))) == [(1,), (2,), (2,)]
         insert_rows(session, ReceiptRow, [ROW | {"receipt_id": "d"}])
-
-    with reading() as session:
-        assert count(session) == 4
-
-
-@pytest.mark.usefixtures("installation")
-def test_row_is_inserted_once_and_seen_by_others_after_the_commit() -> None:
-    with writing() as session:
-        insert_rows(session, FormFieldRow, [])
-        assert insert_new(session, ReceiptRow, ROW)
-        assert not insert_new(session, ReceiptRow, ROW | {"state": "failed"})
         with reading() as reader:
             assert count(reader) == 0
 
+    with reading() as session:
+        assert count(session) == 4
     assert receipts.get("a").state == "received"
 
 
@@ -145,22 +138,13 @@ def test_every_common_postgres_url_is_accepted(configure: Configure, postgres_da
     assert is_reachable()
 
 
-def test_unreachable_sqlite_is_transient(configure: Configure, tmp_path: Path) -> None:
-    configure(database_url=f"sqlite:///{tmp_path}/no/such/folder/cellar.db")
+@pytest.mark.parametrize("url", ["sqlite:///{0}/no/such/folder/cellar.db", "postgresql://u@127.0.0.1:1/cellar"])
+def test_unreachable_database_is_transient(configure: Configure, tmp_path: Path, url: str) -> None:
+    configure(database_url=url.format(tmp_path))
 
     assert not is_reachable()
     with pytest.raises(Transient):
         receipts.register_all([delivery()])
-
-
-def test_unreachable_postgres_is_transient(configure: Configure) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        configure(database_url=f"postgresql://u@127.0.0.1:{unused.getsockname()[1]}/cellar")
-
-        assert not is_reachable()
-        with pytest.raises(Transient):
-            receipts.register_all([delivery()])
 
 
 def cut_others(database: str) -> None:
@@ -243,68 +227,56 @@ def test_transaction_that_is_killed_between_two_steps_is_there_wholly_or_not_at_
 def error_of_reading() -> str:
     with pytest.raises(Transient) as failed, reading() as session:
         session.connection().exec_driver_sql("SELECT * FROM receipt")
-    return in_full(failed.value)
+    return " ".join([str(failed.value), *failed.value.__notes__])
 
 
-def in_full(error: Transient) -> str:
-    return " ".join([str(error), *error.__notes__])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///rows.db", "check CELLAR_DATABASE_URL in the working directory {0}"),
+        ("sqlite:///{0}/none/rows.db", "the database does not exist {0}/none/rows.db; check CELLAR_DATABASE_URL"),
+        ("sqlite:///{0}/notes.txt", "the database is not an SQLite file {0}/notes.txt; check CELLAR_DATABASE_URL"),
+        ("sqlite:///{0}/empty.db", "run `cellar migrate` {0}/empty.db; if it is the wrong database"),
+        (
+            "postgresql://hidden:hidden@{1}/archives",
+            "nothing listens at its address archives at {1}; check CELLAR_DATA",
+        ),
+    ],
+)
+def test_database_that_cannot_be_read_is_named_with_its_setting_and_not_made(
+    configure: Configure, tmp_path: Path, url: str, said: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("notes " * 500)
+    (tmp_path / "empty.db").touch()
+    places = tmp_path, closed_url().removeprefix("http://")
+    configure(database_url=url.format(*places))
+
+    error = error_of_reading()
+
+    assert said.format(*places) in error
+    assert "hidden" not in error
+    assert not (tmp_path / "rows.db").exists()
 
 
-def test_missing_file_is_named_and_not_made(configure: Configure, tmp_path: Path) -> None:
-    (tmp_path / "here").mkdir()
+def test_relative_data_folder_is_explained(configure: Configure, tmp_path: Path) -> None:
     configure(data_dir="here")
 
-    said = error_of_reading()
-
-    assert f"the database does not exist {tmp_path}/here/cellar.db; " in said
-    assert f"CELLAR_DATA_DIR, which is 'here' in the working directory {tmp_path}" in said
-    assert not list((tmp_path / "here").iterdir())
+    assert f"CELLAR_DATA_DIR, which is 'here' in the working directory {tmp_path}" in error_of_reading()
 
 
-def test_relative_url_of_a_database_is_explained(configure: Configure, tmp_path: Path) -> None:
-    configure(database_url="sqlite:///rows.db")
-
-    assert f"CELLAR_DATABASE_URL in the working directory {tmp_path}" in error_of_reading()
-
-
-def test_file_of_another_kind_is_refused(configure: Configure, tmp_path: Path) -> None:
-    configure(database_url=f"sqlite:///{tmp_path}/notes.txt")
-    (tmp_path / "notes.txt").write_text("notes " * 500)
-
-    expected = f"the database is not an SQLite file {tmp_path}/notes.txt; check CELLAR_DATABASE_URL"
-    assert expected in error_of_reading()
-    with pytest.raises(Unusable) as refused:
-        migrate()
-    assert expected in in_full(refused.value)
-
-
-def test_database_without_tables_is_named(configure: Configure, tmp_path: Path) -> None:
-    configure(database_url=f"sqlite:///{tmp_path}/rows.db")
-    (tmp_path / "rows.db").touch()
-
-    said = error_of_reading()
-
-    assert f"run `cellar migrate` {tmp_path}/rows.db; if it is the wrong database" in said
-
-
-def test_database_in_a_file_in_place_of_a_folder_cannot_be_made(configure: Configure, tmp_path: Path) -> None:
-    (tmp_path / "data").touch()
-
+def test_database_cannot_be_made_in_a_file_in_place_of_a_folder_or_of_another_kind(
+    configure: Configure, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("notes " * 500)
     with pytest.raises(Unusable, match="cannot be made") as refused:
         migrate()
-
-    assert f"{tmp_path}/data/cellar.db; check CELLAR_DATA_DIR" in in_full(refused.value)
-
-
-def test_server_that_is_away_is_named_without_user_and_password(configure: Configure) -> None:
-    host = closed_url().removeprefix("http://")
-    configure(database_url=f"postgresql://hidden:hidden@{host}/archives")
-
-    said = error_of_reading()
-
-    assert "the database does not answer: nothing listens at its address" in said
-    assert f"archives at {host}; check CELLAR_DATABASE_URL" in said
-    assert "hidden" not in said
+    assert f"{tmp_path}/data/cellar.db; check CELLAR_DATA_DIR" in "".join(refused.value.__notes__)
+    configure(database_url=f"sqlite:///{tmp_path}/data")
+    with pytest.raises(Unusable, match="is not an SQLite file"):
+        migrate()
+    configure(database_url="postgresql://u@127.0.0.1:1/cellar")
+    with pytest.raises(Transient, match="does not answer"):
+        migrate()
 
 
 def test_missing_database_of_a_server_is_named(configure: Configure, postgres_server: str) -> None:
@@ -357,16 +329,11 @@ def test_threads_that_ask_first_at_the_same_time_share_one_pool(configure: Confi
             assert len(set(threads.map(_ask, range(8)))) == 1
 
 
-def test_empty_database_has_a_zero_for_each_label(installation: Settings) -> None:
-    found = counts()
-
-    assert found.archives == {(state,): 0 for state in ("received", "processing", "completed", "failed")}
-    assert found.notifications == {(state,): 0 for state in ("pending", "delivered", "dead", "skipped")}
-    assert ("AMOUNT_MISMATCH", "open") in found.discrepancies
-    assert set(found.discrepancies.values()) == {0}
-
-
-def test_archives_and_discrepancies_are_counted(installation: Settings) -> None:
+def test_rows_are_counted_with_a_zero_for_each_label_without_any(installation: Settings) -> None:
+    empty = counts()
+    assert empty.archives == {(state,): 0 for state in ("received", "processing", "completed", "failed")}
+    assert empty.notifications == {(state,): 0 for state in ("pending", "delivered", "dead", "skipped")}
+    assert set(empty.discrepancies.values()) == {0}
     document = sample_document()
     document["payments"][0]["amount"] += 1
     archived("counted", json.dumps(document | {"reference": "counted"}).encode())

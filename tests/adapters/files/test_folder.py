@@ -84,14 +84,14 @@ with staging(storage.spool_folder) as stage:
 """
 
 
-def test_writer_killed_before_placing_a_folder_leaves_no_empty_parent(folder: Path) -> None:
+def run_program(text: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", text, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST_S)
 
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_BEFORE_A_FOLDER_IS_PLACED], env=environment, capture_output=True, check=False
-    )
 
-    assert done.returncode == -signal.SIGKILL
+def test_writer_killed_before_placing_a_folder_leaves_no_empty_parent(folder: Path) -> None:
+    assert run_program(KILLED_BEFORE_A_FOLDER_IS_PLACED).returncode == -signal.SIGKILL
     assert [path.name for path in folder.iterdir()] == ["spool"]
 
 
@@ -113,15 +113,6 @@ def test_folders_placed_concurrently_in_one_parent_all_exist(folder: Path, stora
     assert len(list(folder.glob("some/*/folder/*/file"))) == 200
 
 
-def test_removed_folder_leaves_no_empty_folder(folder: Path, storage: Folder) -> None:
-    for key in ("removed/a", "removed/b/c"):
-        storage.overwrite_bytes(b"x", key)
-
-    storage.remove_folder("removed")
-
-    assert not (folder / "removed").exists()
-
-
 def test_file_from_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
     here = folder.parent.parent.stat().st_dev
     others = [each for each in map(Path, ("/dev/shm", "/var/tmp")) if each.is_dir() and each.stat().st_dev != here]
@@ -135,16 +126,6 @@ def test_file_from_another_file_system_is_copied_whole(folder: Path, storage: Fo
         source.unlink()
 
     assert storage.read_bytes(KEY) == b"from elsewhere"
-
-
-def test_keeping_a_file_again_repairs_it(folder: Path, storage: Folder) -> None:
-    keep(b"whole", KEY, storage)
-    (folder / KEY).unlink()
-    (folder / KEY).write_bytes(b"ha")
-
-    keep(b"whole", KEY, storage)
-
-    assert storage.read_bytes(KEY) == b"whole"
 
 
 # Prints each fsync and each link of a file to its key, in order.
@@ -176,18 +157,9 @@ for _ in range(2):
 
 def test_file_is_kept_only_after_file_and_folder_are_synced(folder: Path) -> None:
     """An existing file is synced too: its writer may have been killed before it synced the folder."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    lines = run_program(TRACE).stdout.splitlines()
 
-    done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines() == [
-        "fsync spooled",
-        "link key",
-        "fsync made",
-        "kept",
-        "fsync made",
-        "kept",
-    ]
+    assert lines == ["fsync spooled", "link key", "fsync made", "kept", "fsync made", "kept"]
     assert (folder / "made" / "key").read_bytes() == b"data"
 
 
@@ -201,25 +173,29 @@ def test_unwritable_folder_is_transient(folder: Path, storage: Folder) -> None:
 
 FULL_DISK = """
 import resource, sys
+from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # writes fail as on a full disk
+from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from models.errors import Transient
 try:
     store().overwrite_bytes(bytes(1_500_000), "objects/x")
 except Transient:
     print(store().size("objects/x"))
+folder = Path(sys.argv[1])
+try:
+    with spooled(folder) as file:
+        write_spooled(file, bytes(1_500_000))
+except Transient as error:
+    print(error, list(folder.iterdir()))
 """
 
 
-def test_full_disk_is_transient_and_leaves_no_partial_file(configure: Configure) -> None:
+def test_full_disk_is_transient_and_leaves_no_partial_file(configure: Configure, tmp_path: Path) -> None:
     configure()
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK], env=environment, capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout == "None\n"
+    spool = "the spool folder of the store does not take more: File too large []"
+    assert run_program(FULL_DISK, tmp_path / "spool").stdout == f"None\n{spool}\n"
 
 
 def test_existing_file_that_cannot_be_read_is_unreadable(folder: Path, storage: Folder) -> None:
@@ -265,13 +241,17 @@ def test_links_pipes_sockets_and_devices_are_never_followed_or_opened(folder: Pa
     assert Folder(folder, follows_links=True).read_bytes("link") == b"elsewhere"
 
 
-def test_folder_that_is_reached_through_a_link_works(folder: Path, storage: Folder, tmp_path: Path) -> None:
+def test_folder_that_is_reached_through_a_link_works_and_a_removed_one_leaves_no_empty_folder(
+    folder: Path, storage: Folder, tmp_path: Path
+) -> None:
     storage.overwrite_bytes(b"kept", KEY)
     (tmp_path / "linked").symlink_to(folder)
-
     linked = Folder(tmp_path / "linked")
-
     assert (linked.read_bytes(KEY), list(linked.listed(""))) == (b"kept", [(KEY, 4)])
+
+    storage.remove_folder("some")
+
+    assert not (folder / "some").exists()
 
 
 def test_file_system_that_fails_a_look_is_transient(folder: Path, storage: Folder) -> None:
@@ -288,8 +268,13 @@ def test_file_system_that_fails_a_look_is_transient(folder: Path, storage: Folde
         storage.keep(folder / "to itself", KEY)
 
 
-def test_error_in_the_reading_block_is_not_reported_as_an_error_of_the_file(storage: Folder) -> None:
-    storage.overwrite_bytes(b"kept", KEY)
+def test_error_in_the_reading_block_is_not_reported_as_an_error_of_the_file_which_is_repaired_when_it_is_kept_again(
+    folder: Path, storage: Folder
+) -> None:
+    (folder / KEY).parent.mkdir(parents=True)
+    (folder / KEY).write_bytes(b"ha")
+    keep(b"whole", KEY, storage)
+    assert storage.read_bytes(KEY) == b"whole"
 
     with pytest.raises(OSError, match="of the reader"), storage.opened(KEY):
         raise OSError("of the reader")
@@ -318,30 +303,21 @@ with new_file(Path(sys.argv[1])) as file:
 """
 
 
-def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+def test_write_that_fails_halfway_leaves_nothing_and_replaces_no_file(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), new_file(tmp_path / "a") as file:
         file.write(bytes(1 // 0))
-
     assert list(tmp_path.iterdir()) == []
 
-
-def test_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, tmp_path / "a"], check=False, timeout=LONGEST_S)
-
-    assert killed.returncode == -9
-    assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
-
-
-def test_file_that_appears_during_the_write_is_not_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="FOLDER_MISSING"), new_file(tmp_path / "nowhere" / "a"):
+        pass
     with pytest.raises(Refused, match="TARGET_EXISTS"), new_file(tmp_path / "a") as file:
         file.write((tmp_path / "a").write_bytes(b"theirs") * b"x")
-
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"a": b"theirs"}
 
 
-def test_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="FOLDER_MISSING"), new_file(tmp_path / "nowhere" / "a"):
-        pass
+def test_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
+    assert run_program(DIES_IN_THE_MIDDLE, tmp_path / "a").returncode == -signal.SIGKILL
+    assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
 
 
 def found(*locations: Path) -> dict[str, bytes]:
@@ -360,31 +336,21 @@ def test_members_are_read_and_never_unpacked(tmp_path: Path) -> None:
     assert not (tmp_path.parent / "escaped").exists()
 
 
-def test_member_in_gzip_is_decompressed(tmp_path: Path) -> None:
+def test_member_in_gzip_is_decompressed_and_a_location_of_another_kind_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
         made.writestr("__MACOSX/one.json.gz", b"of a file manager")
         made.writestr("one.json.gz", gzip.compress(b"text"))
 
     assert found(tmp_path) == {f"{tmp_path}/a.zip!one.json.gz": b"text"}
-
-
-def test_header_that_announces_gigabytes_is_damage(tmp_path: Path) -> None:
-    header = tarfile.TarInfo("long")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 32
-    (tmp_path / "a.tar").write_bytes(header.tobuf() + bytes(1024))
-
-    with pytest.raises(DAMAGE):
-        found(tmp_path)
+    with pytest.raises(Refused, match="s3://"):
+        list(saved_files(["gs://bucket/prefix"]))
 
 
 @pytest.mark.parametrize(("name", "data"), [("a.zip", b"no zip"), ("a.tgz", b"no gzip"), ("a.json.gz", b"\x1f\x8b")])
-def test_damaged_file_is_reported_as_damage(tmp_path: Path, name: str, data: bytes) -> None:
-    (tmp_path / name).write_bytes(data)
-
-    with pytest.raises(DAMAGE):
-        found(tmp_path)
-
-
-def test_location_of_another_kind_is_refused() -> None:
-    with pytest.raises(Refused, match="s3://"):
-        list(saved_files(["gs://bucket/prefix"]))
+def test_damaged_file_and_a_header_that_announces_gigabytes_are_damage(tmp_path: Path, name: str, data: bytes) -> None:
+    header = tarfile.TarInfo("long")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 32
+    for file, content in ((name, data), ("a.tar", header.tobuf() + bytes(1024))):
+        (tmp_path / file).write_bytes(content)
+        with pytest.raises(DAMAGE):
+            found(tmp_path / file)
