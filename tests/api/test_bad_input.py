@@ -1,6 +1,6 @@
 """What people and programs get wrong, over the whole path, each with the answer that helps: status, code and place.
 
-Bodies of the webhook are in `receiver/test_bad_input.py`, settings in `tests/adapters/settings/test_settings.py`.
+Bodies of the webhook are in `receiver/test_webhook.py`, settings in `tests/adapters/settings/test_settings.py`.
 """
 
 import json

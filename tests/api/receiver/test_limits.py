@@ -1,263 +1,238 @@
-"""Limits the size, duration and number of requests, and cleans up after broken transfers."""
+"""Limits the size, duration and number of bodies, of all and of a source at an address, and cleans up after them."""
 
-import select
-import socket
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from sqlmodel import select
 
-from tests.api.conftest import Receiver, attachment, receiving
-from tests.api.senders import Sender, answer_on, assert_refused, head, login_cookie, peak_bytes, receipt_id_of
-from tests.conftest import LONGEST_S, wait_until
+from api.receiver.admission import Admission
+from api.receiver.processes import Processes
+from api.receiver.refusing import MANY
+from models.errors import Transient
+from models.messages.notification import EventRow, EventType
+from models.sources import StatedTerms
+from services import sources
+from tests.api.conftest import TOKEN, Receiver, attachment, receiving
+from tests.api.senders import Sender, assert_refused, login_cookie, receipt_id_of
+from tests.conftest import LONGEST_S, Configure, wait_until
+from tests.installations import installed
+from tests.records import all_of
 from tests.samples import sample_body
+from tests.scrapes import scraped
+
+ELSEWHERE = "203.0.113.7"
+LARGE = sample_body("large", note="x" * 5_000_000)
 
 
-class TestLimits:
-    def test_body_with_a_content_length_that_is_too_large_is_refused(self, narrow: Receiver) -> None:
-        before = narrow.kept()
+def test_body_of_more_than_the_largest_allowed_size_is_refused(narrow: Receiver) -> None:
+    before = narrow.kept()
+    assert_refused(narrow.post(b" " * 100_001), 413, "TOO_LARGE")
+    assert_refused(narrow.post(iter([b" " * 1000] * 2000)), 413, "TOO_LARGE")
+    assert narrow.kept() == before
 
-        assert_refused(narrow.post(b" " * 100_001), 413, "TOO_LARGE")
-
-        assert narrow.kept() == before
-
-    def test_body_without_a_length_that_grows_too_large_is_refused(self, narrow: Receiver) -> None:
-        before = narrow.kept()
-
-        assert_refused(narrow.post(iter([b" " * 1000] * 2000)), 413, "TOO_LARGE")
-
-        assert narrow.kept() == before
-
-    def test_body_of_the_largest_allowed_size_is_accepted(self, narrow: Receiver) -> None:
-        body = sample_body("largest", note="")
-        body = body.replace(b'"note": ""', b'"note": "%b"' % (b"x" * (100_000 - len(body))))
-
-        assert narrow.post(body).json()["document"]["reference"] == receipt_id_of(body)
-
-    def test_sender_that_stops_or_sends_too_slowly_times_out(self, narrow: Receiver) -> None:
-        """Of an archive, of JSON to a reader's path, and of a form."""
-        before, length = narrow.kept(), "content-length: 1000"
-        to_json = {"secret": f"Bearer {narrow.token}", "path": "/api/bulk-reruns"}
-        form = (length, login_cookie(narrow))
-        with ExitStack() as stack, ThreadPoolExecutor(3) as threads:
-            senders = [
-                stack.enter_context(each)
-                for _ in range(2)
-                for each in (
-                    Sender(narrow, length),
-                    Sender(narrow, length, "content-type: application/json", **to_json),
-                    Sender(narrow, *form, path="/console/login"),
-                )
-            ]
-            for stopping in senders[:3]:
-                stopping.send(b"{")
-            assert all(threads.map(Sender.drip, senders[3:]))
-
-            for archive, json, form_sender in (senders[:3], senders[3:]):
-                status, content = archive.answer()
-                assert (status, content["status"], content["errordesc"][:12]) == (408, "-1", "BODY_TIMEOUT")
-                status, content = json.answer()
-                assert (status, content["error"]["code"]) == (408, "BODY_TIMEOUT")
-                assert form_sender.read().startswith(b"HTTP/1.1 408 ")
-
-        assert narrow.kept() == before
-
-    def test_slow_sender_that_keeps_sending_is_accepted(self, narrow: Receiver) -> None:
-        """The body takes longer than the timeouts for heads and for silence."""
-        body = sample_body("slow")
-        size_bytes = len(body) // 30
-        with Sender(narrow, f"content-length: {len(body)}") as sender:
-            for start in range(0, len(body), size_bytes):
-                sender.send(body[start : start + size_bytes])
-                time.sleep(0.12)
-
-            assert sender.answer()[1]["status"] == "0"
+    body = sample_body("largest", note="")
+    body = body.replace(b'"note": ""', b'"note": "%b"' % (b"x" * (100_000 - len(body))))
+    assert narrow.post(body).json()["document"]["reference"] == receipt_id_of(body)
 
 
-class TestBrokenTransfers:
-    def test_sender_that_disconnects_half_way_leaves_no_files(self, receiver: Receiver) -> None:
-        before, body = receiver.kept(), sample_body("half way", note="x" * 9_000_000)
-        sender = Sender(receiver, f"content-length: {len(body)}")
+def test_sender_that_stops_or_sends_too_slowly_times_out(narrow: Receiver) -> None:
+    """Of an archive, of JSON to a reader's path, and of a form."""
+    before, length = narrow.kept(), "content-length: 1000"
+    to_json = {"secret": f"Bearer {narrow.token}", "path": "/api/bulk-reruns"}
+    form = (length, login_cookie(narrow))
+    with ExitStack() as stack, ThreadPoolExecutor(3) as threads:
+        senders = [
+            stack.enter_context(each)
+            for _ in range(2)
+            for each in (
+                Sender(narrow, length),
+                Sender(narrow, length, "content-type: application/json", **to_json),
+                Sender(narrow, *form, path="/console/login"),
+            )
+        ]
+        for stopping in senders[:3]:
+            stopping.send(b"{")
+        assert all(threads.map(Sender.drip, senders[3:]))
+
+        for archive, of_json, form_sender in (senders[:3], senders[3:]):
+            status, content = archive.answer()
+            assert (status, content["status"], content["errordesc"][:12]) == (408, "-1", "BODY_TIMEOUT")
+            status, content = of_json.answer()
+            assert (status, content["error"]["code"]) == (408, "BODY_TIMEOUT")
+            assert form_sender.read().startswith(b"HTTP/1.1 408 ")
+
+    assert narrow.kept() == before
+
+
+def test_slow_sender_that_keeps_sending_is_accepted(narrow: Receiver) -> None:
+    """The body takes longer than the timeouts for heads and for silence."""
+    body = sample_body("slow")
+    size_bytes = len(body) // 30
+    with Sender(narrow, f"content-length: {len(body)}") as sender:
+        for start in range(0, len(body), size_bytes):
+            sender.send(body[start : start + size_bytes])
+            time.sleep(0.12)
+
+        assert sender.answer()[1]["status"] == "0"
+
+
+def test_sender_that_disconnects_half_way_leaves_no_files(receiver: Receiver) -> None:
+    before, body = receiver.kept(), sample_body("half way", note="x" * 9_000_000)
+    with Sender(receiver, f"content-length: {len(body)}") as sender:
         sender.send(body[:-2_000_000])
         wait_until(lambda: receiver.kept() != before)
 
-        sender.leave()
+    wait_until(lambda: receiver.kept() == before)
+    assert "Traceback" not in receiver.log.read_text()
 
-        wait_until(lambda: receiver.kept() == before)
-        assert "Traceback" not in receiver.log.read_text()
 
-    @pytest.mark.parametrize(
-        "lines",
-        [
-            ("content-length: 10", "content-length: 11"),
-            ("content-length: 10", "transfer-encoding: chunked"),
-            ("content-length: ten",),
-            ("content-length: -1",),
-        ],
-        ids=str,
-    )
-    def test_contradictory_or_invalid_lengths_are_refused(self, receiver: Receiver, lines: tuple[str, ...]) -> None:
-        before = receiver.kept()
-        with Sender(receiver, *lines) as sender:
-            sender.send(sample_body())
+@pytest.mark.parametrize(("places", "own"), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 3), (128, 96)])
+def test_address_gets_three_quarters_of_the_places_at_most_and_at_least_one(
+    configure: Configure, places: int, own: int
+) -> None:
+    configure(max_requests_in_flight=places)
+    admission = Admission(Processes.alone())
+    with ExitStack() as taken:
+        for _ in range(own):
+            taken.enter_context(admission.place("192.0.2.1", "default"))
+        with pytest.raises(Transient):
+            taken.enter_context(admission.place("192.0.2.1", "default"))
 
-            assert sender.read().startswith(b"HTTP/1.1 400 ")
-
-        assert receiver.kept() == before
-
-    @pytest.mark.parametrize("digit", ["0", "1"])
-    def test_content_length_of_many_digits_is_refused(self, receiver: Receiver, digit: str) -> None:
-        with Sender(receiver, f"content-length: {digit * 5000}") as sender:
-            status, content = sender.answer()
-
-        assert (status, content["status"], content["document"]) == (400, "-1", None)
-        assert receiver.client.get("/healthz").status_code == 200
-        assert "Traceback" not in receiver.log.read_text()
+        for number in range(places - own):
+            taken.enter_context(admission.place(f"203.0.113.{number}", "default"))
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with places for four archives, of 28 MB together. One address gets three of them."""
+def of_four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver with places for four archives, of 40 MB together. One address gets three of them, and 30 MB."""
     folder = tmp_path_factory.mktemp("crowded")
-    with receiving(folder, max_requests_in_flight=4, max_bytes_in_flight=28_000_000) as receiver:
+    with receiving(folder, max_requests_in_flight=4, max_bytes_in_flight=40_000_000, api_tokens=TOKEN) as receiver:
         yield receiver
 
 
-class TestRoom:
-    """Limits on the number and bytes of all archives in flight."""
-
-    def test_body_that_exceeds_the_bytes_in_flight_must_be_sent_later(self, crowded: Receiver) -> None:
-        before, body = crowded.waiting(), sample_body("large", note="x" * 16_000_000)
-        with Sender(crowded, f"content-length: {len(body)}") as sender:
-            sender.send(body[:-1])
-            wait_until(lambda: crowded.waiting() != before)
-
-            announced, unannounced = crowded.post(body), crowded.post(iter([body[:5_000_000], body[5_000_000:]]))
-
-            assert_refused(announced, 503, "UNAVAILABLE")
-            assert_refused(unannounced, 503, "UNAVAILABLE")
-            sender.send(body[-1:])
-            assert sender.answer()[1]["status"] == "0"
-        assert {name for name in crowded.waiting() if name.endswith(".part")} == set()
-        assert crowded.post(body).json()["status"] == "0"
-
-    def test_single_archive_may_exceed_the_bytes_in_flight(self, crowded: Receiver) -> None:
-        assert crowded.post(sample_body("alone", attachments=[attachment(b"x" * 30_000_000)])).json()["status"] == "0"
-
-    def test_senders_that_disconnect_free_their_places(self, crowded: Receiver) -> None:
-        for _ in range(6):
-            with Sender(crowded, "content-length: 9000000") as sender:
-                sender.send(b" " * 1000)
-        wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()))
-
-        assert crowded.post(sample_body("after them")).json()["status"] == "0"
+@pytest.fixture
+def crowded(of_four: Receiver) -> Receiver:
+    """The same receiver, once nothing of the previous test is in flight."""
+    wait_until(lambda: in_flight(of_four) == 0)
+    return of_four
 
 
-class TestSlowHeads:
-    def test_head_that_never_ends_times_out(self, narrow: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as slow:
-            slow.sendall(b"POST /webhooks/cellosign HTTP/1.1\r\nhost: cellar\r\nx-a: ")
-            while not select.select([slow], [], [], 0.1)[0]:
-                slow.sendall(b"b")
-            status, content = answer_on(slow)
-
-            assert (status, content["status"], content["document"]) == (408, "-1", None)
-            assert content["errordesc"].startswith("HEADER_TIMEOUT")
-            assert slow.recv(1) == b""
-
-    def test_silent_connection_times_out(self, narrow: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as silent:
-            assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
-
-    def test_second_head_of_a_connection_times_out_too(self, narrow: Receiver) -> None:
-        body = sample_body("first")
-        with Sender(narrow, f"content-length: {len(body)}") as sender:
-            sender.send(body)
-            assert sender.answer()[1]["status"] == "0"
-            sender.send(b"POST /webhooks/cellosign HTTP/1.1\r\n")
-
-            assert sender.answer()[0] == 408
-
-    @pytest.mark.parametrize(("lines", "end"), [(b"", b"HTTP/1.1 408 "), (b"content-length: 100\r\n", b"")])
-    def test_connection_that_is_silent_after_an_answer_times_out(
-        self, narrow: Receiver, lines: bytes, end: bytes
-    ) -> None:
-        """A body that has not ended is no place for another answer."""
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n" + lines + b"\r\n")
-            assert answer_on(connection)[0] == 200
-
-            connection.sendall(b"\r\n")
-
-            assert connection.recv(1000)[:13] == end
+def in_flight(receiver: Receiver) -> float:
+    return scraped(receiver.url, TOKEN).value("cellar_deliveries_in_flight") or 0
 
 
-class TestConnection:
-    """The protocol bypasses the parser within a body. Everything around the body must still be parsed."""
+def post(receiver: Receiver, body: Any, *, sender: str = "127.0.0.1", forwarded: str = "") -> httpx.Response:
+    """Post from an address of this machine, on behalf of the address `forwarded`."""
+    headers = {"authorization": receiver.secret} | ({"x-forwarded-for": forwarded} if forwarded else {})
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=sender), timeout=LONGEST_S) as client:
+        return client.post(f"{receiver.url}/webhooks/cellosign", content=body, headers=headers)
 
-    def test_pipelined_requests_are_all_accepted(self, receiver: Receiver) -> None:
-        bodies = [
-            sample_body(f"close {number}", note="x" * size) for number, size in enumerate((10, 3_000_000, 700_000))
-        ]
-        heads = [head(receiver.secret, f"content-length: {len(body)}") for body in bodies]
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
-            connection.sendall(b"".join(each + body for each, body in zip(heads, bodies, strict=True)))
 
-            for body in bodies:
-                assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
+def test_source_has_its_share_of_places_at_an_address_and_others_get_the_rest(crowded: Receiver) -> None:
+    with installed(crowded.log.parent):
+        second = sources.add("second", StatedTerms(), "the test", datetime.now(UTC)).secret
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(Sender(crowded, "content-length: 9000000")).send(b" " * 8_000_000)
+        wait_until(lambda: in_flight(crowded) == 3)
 
-    @pytest.mark.parametrize("pieces", [1, 2])
-    def test_offer_to_upgrade_with_a_chunked_body_is_ignored(self, receiver: Receiver, pieces: int) -> None:
-        body = sample_body("upgrade", note="x" * 100_000)
-        lines = ("connection: upgrade, http2-settings", "upgrade: h2c", "transfer-encoding: chunked")
-        whole = head(receiver.secret, *lines) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
-            for start in range(0, len(whole), 1 + len(whole) // pieces):
-                connection.sendall(whole[start : start + 1 + len(whole) // pieces])
-                time.sleep(0.1)
+        refused = post(crowded, sample_body("one too many"))
+        assert_refused(refused, 503, "UNAVAILABLE")
+        assert int(refused.headers["retry-after"]) > 0
+        assert post(crowded, sample_body("another"), sender="127.0.0.2").json()["status"] == "0"
+        assert post(crowded, sample_body("by proxy"), forwarded=ELSEWHERE).json()["status"] == "0"
+        assert_refused(post(crowded, sample_body("by proxy"), forwarded="127.0.0.1"), 503, "UNAVAILABLE")
+        url, headers = f"{crowded.url}/webhooks/cellosign/second", {"authorization": second}
+        of_second = httpx.post(url, content=sample_body("second"), headers=headers, timeout=LONGEST_S)
+        assert of_second.json()["status"] == "0"
 
-            assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
+        stack.enter_context(Sender(crowded, "content-length: 9000000", f"x-forwarded-for: {ELSEWHERE}"))
+        wait_until(lambda: in_flight(crowded) == 4)
+        assert_refused(post(crowded, sample_body("one too many"), sender="127.0.0.2"), 503, "UNAVAILABLE")
 
-    def test_many_pipelined_offers_to_upgrade_are_all_ignored(self, receiver: Receiver) -> None:
-        one = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
-            connection.sendall(one * 3000)
-            answers = [answer_on(connection)[0] for _ in range(3000)]
 
-        assert set(answers) == {200}
-        assert "Traceback" not in receiver.log.read_text()
+def test_source_has_its_share_of_bytes_at_an_address_and_others_get_the_rest(crowded: Receiver) -> None:
+    """A forwarded address counts only from a proxy that is trusted, as this machine is."""
+    with Sender(crowded, "content-length: 29000000", "x-forwarded-for: 127.0.0.2") as sender:
+        sender.send(b" " * 8_000_000)
+        wait_until(lambda: in_flight(crowded) == 1)
 
-    def test_body_in_tiny_chunks_takes_constant_memory(self, receiver: Receiver) -> None:
-        body = sample_body("tiny chunks", note="x" * 300_000)
-        before_bytes = peak_bytes(receiver.process.pid)
-        with Sender(receiver, "transfer-encoding: chunked") as sender:
-            sender.send(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+        for forwarded in ("", "127.0.0.1", ELSEWHERE):
+            assert_refused(post(crowded, LARGE, sender="127.0.0.2", forwarded=forwarded), 503, "UNAVAILABLE")
+        unannounced = iter([LARGE[:2_000_000], LARGE[2_000_000:]])
+        assert_refused(post(crowded, unannounced, sender="127.0.0.2"), 503, "UNAVAILABLE")
+        assert_refused(post(crowded, b" " * 12_000_000), 503, "UNAVAILABLE")
+        assert post(crowded, LARGE).json()["status"] == "0"
+    wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()))
+    assert post(crowded, LARGE, sender="127.0.0.2").json()["status"] == "0"
 
-            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
-        assert peak_bytes(receiver.process.pid) - before_bytes < 40 << 20
 
-    def test_chunk_without_a_length_is_refused_at_once(self, receiver: Receiver) -> None:
-        with Sender(receiver, "transfer-encoding: chunked") as sender:
-            sender.send(b"5\r\nhello\r\nnot a length\r\n")
+def test_single_archive_may_exceed_the_bytes_in_flight(crowded: Receiver) -> None:
+    body = sample_body("alone", attachments=[attachment(b"x" * 30_000_000)])
+    assert len(body) > 40_000_000
+    assert post(crowded, body).json()["status"] == "0"
 
-            status, content = sender.answer()
 
-        assert (status, content["status"]) == (400, "-1")
+@pytest.mark.parametrize("length", ["content-length: 9000000", "transfer-encoding: chunked"])
+def test_slow_bodies_give_way_to_a_new_body_one_at_a_time(crowded: Receiver, length: str) -> None:
+    """Their senders have proved their secret and trickle, while others of their source and address wait."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Sender(crowded, length)) for _ in range(3)]
+        for sender in slow:
+            sender.send(b"a\r\n" + b" " * 10 + b"\r\n")
+        wait_until(lambda: in_flight(crowded) == 3)
 
-    @pytest.mark.parametrize("behind", [b"EHLO cellar\r\n\r\n", b"POST /webhooks/cel"])
-    def test_garbage_after_a_request_does_not_suppress_its_answer(self, narrow: Receiver, behind: bytes) -> None:
-        body = sample_body("owed")
-        with Sender(narrow, f"content-length: {len(body)}") as sender:
-            sender.send(body + behind)
+        wait_until(lambda: post(crowded, sample_body("fast")).json()["status"] == "0")
 
-            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+        wait_until(lambda: any(each.has_answer() for each in slow))
+        status, content = next(each for each in slow if each.has_answer()).answer()
+        assert (status, content["errordesc"].split(":")[0]) == (503, "UNAVAILABLE")
+        assert "slowly" in content["errordesc"]
+        assert sum(each.has_answer() for each in slow) == 0
 
-    def test_data_that_is_not_http_gets_the_documented_refusal(self, receiver: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
-            connection.sendall(b"EHLO cellar\r\n\r\n")
-            status, content = answer_on(connection)
 
-        assert (status, content["status"]) == (400, "-1")
-        assert content["errordesc"].startswith("NOT_HTTP")
+def test_slow_body_gives_back_the_bytes_that_it_announced(crowded: Receiver) -> None:
+    with Sender(crowded, "content-length: 29000000") as slow:
+        slow.send(b" " * 10)
+        wait_until(lambda: in_flight(crowded) == 1)
+
+        wait_until(lambda: post(crowded, LARGE).json()["status"] == "0")
+
+        assert slow.answer()[0] == 503
+
+
+def test_flood_without_a_valid_secret_is_announced_in_one_message_an_hour(tmp_path: Path) -> None:
+    """Refused bodies are kept, and reported as such: they do not count."""
+    notified: dict[str, Any] = {
+        "notify_urls": "https://erp.example/hook",
+        "notify_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    }
+    with receiving(tmp_path, **notified) as receiver, installed(tmp_path, **notified):
+        for _ in range(2):
+            for _ in range(MANY * 20):
+                assert receiver.post(sample_body(), {"authorization": "Bearer of last year"}).status_code == 401
+            wait_until(lambda: bool(told()))
+        for number in range(MANY * 2):
+            assert receiver.post(b"{%d" % number).status_code == 400
+
+        messages = told()
+
+    assert len({each["first_at"][:13] for each in messages}) == len(messages)
+    first = messages[0]
+    assert first["by_code"] == {"UNAUTHORIZED": first["requests"]}
+    assert first["requests"] >= MANY
+    assert first["url"].endswith("/readyz")
+    assert "last year" not in json.dumps(first)
+
+
+def told() -> list[dict[str, Any]]:
+    found = all_of(select(EventRow.body).where(EventRow.type == EventType.RECEIVER_REFUSING))
+    return [json.loads(each)["data"] for each in found]
