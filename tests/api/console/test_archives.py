@@ -1,11 +1,13 @@
-"""The page of archives: filters, keyset pages, and what is done with all that match."""
+"""The page of archives: filters, keyset pages, columns, saved views, and what is done with all that match."""
 
 import csv
+import html
 import io
 import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 from zipfile import ZipFile
 
@@ -15,31 +17,20 @@ from sqlmodel import col, select
 
 from adapters.database.transactions import writing
 from adapters.search import entries
+from adapters.tables.people import saved_views
 from api.console.words.telling import value_text
 from models.access import CELLAR, AccessRow, Role
+from models.people import SavedViewRow
 from models.search import DerivedRow
 from models.views.archives.archives import ListQuery
 from services import derived
 from services.access import tokens
 from services.batches import batches
 from services.views import archive_view
-from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted
+from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, posted, references
 from tests.api.console.hostile import FIELDS, HOSTILE_REFERENCE, SCRIPT
 from tests.installations import installed
 from tests.records import all_of
-
-
-@pytest.fixture
-def person(console: Console) -> Iterator[httpx.Client]:
-    with console.person() as client:
-        yield client
-
-
-def references(browser: Browser) -> list[str]:
-    found: list[str] = browser.page.locator("tr[data-reference]").evaluate_all(
-        "rows => rows.map(row => row.dataset.reference)"
-    )
-    return found
 
 
 def titles(person: httpx.Client, path: str) -> list[str]:
@@ -55,21 +46,23 @@ def test_form_has_a_field_for_every_filter_of_the_api(browser: Browser) -> None:
     assert set(names) == set(ListQuery.model_fields) - {"cursor", "limit", "references"}
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        (f"q={CONTRACT}", [CONTRACT]),
-        ("discrepancy=AMOUNT_MISMATCH", [CONTRACT]),
-        ("state=failed", []),
-        ("reference=plain&state=&q=&attention=", [PLAIN]),
-        ("label=Marker-314159%3DMarker-314159", [CONTRACT]),
-        ("received_after=2001-01-01T00:00&received_before=2001-01-02T00:00", []),
-    ],
-)
-def test_filters_find_what_the_api_finds(browser: Browser, query: str, found: list[str]) -> None:
-    browser.open(f"/console/archives?{query}")
+FOUND = {
+    f"q={CONTRACT}": [CONTRACT],
+    "discrepancy=AMOUNT_MISMATCH": [CONTRACT],
+    "reference=plain&state=&q=&attention=": [PLAIN],
+    "label=Marker-314159%3DMarker-314159": [CONTRACT],
+    "received_after=2001-01-01T00:00&received_before=2001-01-02T00:00": [],
+}
+WRONG = ("state=x", "process_number=many", "received_after=soon", "label=none", "cursor=x")
 
-    assert references(browser) == found
+
+def test_filters_of_an_address_are_those_of_the_api_and_a_wrong_one_is_said_and_finds_nothing(
+    person: httpx.Client,
+) -> None:
+    for query, found in (FOUND | {each: [] for each in WRONG}).items():
+        page = person.get(f"/console/archives?{query}").text
+        assert (query, re.findall('data-reference="([^"]*)"', page)) == (query, found)
+        assert ('role="alert"' in page) == (query in WRONG), query
 
 
 def test_search_says_how_many_archives_are_not_indexed_until_all_are(console: Console, person: httpx.Client) -> None:
@@ -84,27 +77,6 @@ def test_search_says_how_many_archives_are_not_indexed_until_all_are(console: Co
     assert said not in person.get("/console/archives?state=failed").text
 
 
-@pytest.mark.parametrize("query", ["state=x", "process_number=many", "received_after=soon", "label=none", "cursor=x"])
-def test_wrong_filter_is_said_and_nothing_is_searched(browser: Browser, query: str) -> None:
-    page = browser.open(f"/console/archives?{query}")
-
-    assert references(browser) == []
-    assert page.get_by_role("alert").is_visible()
-
-
-def test_typing_into_a_filter_searches_without_leaving_the_page(browser: Browser) -> None:
-    page = browser.open("/console/archives")
-    page.evaluate("window.stayed = true")
-
-    page.locator(".drawer summary").click()
-    page.fill("[name=process_number]", "100")
-    page.locator("[name=process_number]").dispatch_event("change")
-    page.wait_for_url("**/archives?*process_number=100*")
-    page.locator(".chip", has_text="Process number").wait_for()
-
-    assert page.evaluate("window.stayed")
-
-
 def test_search_as_you_type_says_where_the_words_stand_and_keeps_the_focus(browser: Browser) -> None:
     page = browser.open("/console/archives?state=completed")
 
@@ -112,7 +84,7 @@ def test_search_as_you_type_says_where_the_words_stand_and_keeps_the_focus(brows
     page.locator("mark").first.wait_for()
     page.locator("tr[data-reference]").nth(1).wait_for(state="detached")
 
-    assert references(browser) == [CONTRACT]
+    assert references(browser.page) == [CONTRACT]
     assert page.locator("mark").all_inner_texts() == ["contr", "10"]
     assert page.locator(".match").all_inner_texts() == ["contract · Reference", "100 · Process number"]
     assert page.evaluate("document.activeElement.id") == "search"
@@ -129,11 +101,14 @@ def test_each_filter_is_a_chip_that_removes_it(browser: Browser) -> None:
     browser.follow(page.locator(".chip"))
 
     assert page.url.endswith(f"/archives?q={CONTRACT}&sort=deadline")
-    assert references(browser) == [CONTRACT]
+    assert references(browser.page) == [CONTRACT]
 
 
-def test_day_and_words_say_the_same_time_and_the_later_counts(browser: Browser) -> None:
+def test_what_is_typed_into_a_filter_is_searched_on_the_same_page_and_the_later_of_day_and_words_counts(
+    browser: Browser,
+) -> None:
     page = browser.open("/console/archives?received_after=2026-01-02")
+    page.evaluate("window.stayed = true")
     page.locator(".drawer summary").click()
     day, words = page.locator(".moment [name=received_after]").all()
     assert (day.input_value(), words.input_value()) == ("2026-01-02", "")
@@ -141,8 +116,10 @@ def test_day_and_words_say_the_same_time_and_the_later_counts(browser: Browser) 
     words.fill("yesterday")
     words.dispatch_event("change")
     page.locator(".chip", has_text="yesterday").wait_for()
+    page.wait_for_url("**/archives?*received_after=yesterday*")
 
     assert (day.input_value(), page.locator(".chip").count()) == ("", 1)
+    assert page.evaluate("window.stayed")
 
 
 def test_facets_count_what_matches_and_lead_to_it(browser: Browser) -> None:
@@ -155,7 +132,7 @@ def test_facets_count_what_matches_and_lead_to_it(browser: Browser) -> None:
     browser.follow(standing)
 
     assert page.url.endswith("standing=verified")
-    assert len(references(browser)) == count > 0
+    assert len(references(browser.page)) == count > 0
 
 
 def test_arrivals_are_counted_without_renewing_the_login(person: httpx.Client) -> None:
@@ -170,26 +147,30 @@ def test_arrivals_are_counted_without_renewing_the_login(person: httpx.Client) -
 
 def test_pages_go_on_and_back_to_the_first(browser: Browser) -> None:
     page = browser.open("/console/archives?limit=2")
-    first = references(browser)
+    first = references(browser.page)
 
     browser.follow(page.get_by_role("link", name="Next page"))
-    rest = references(browser)
+    rest = references(browser.page)
     browser.follow(page.get_by_role("link", name="First page"))
 
     assert sorted([*first, *rest]) == sorted([PLAIN, CONTRACT, HOSTILE_REFERENCE])
-    assert references(browser)[:2] == first
+    assert references(browser.page)[:2] == first
 
 
-def test_plan_of_a_rerun_names_the_filter_and_the_person(console: Console, person: httpx.Client) -> None:
+def test_plan_of_a_rerun_names_the_filter_and_the_person_and_a_wrong_or_empty_choice_does_nothing(
+    console: Console, person: httpx.Client
+) -> None:
     answer = posted(person, "/console/archives/plan", {"q": CONTRACT, "state": "", "all": "yes"})
 
-    assert answer.status_code == 303, answer.text
     path, _, bulk_id = answer.headers["location"].rpartition("/")
-    assert path == "/console/bulk"
+    assert (answer.status_code, path) == (303, "/console/bulk")
     with installed(console.folder, **console.settings):
         plan = batches.view(bulk_id)
-    assert (plan.by, plan.planned, plan.state) == (PERSON, 1, "planned")
-    assert plan.filter["q"] == CONTRACT
+    assert (plan.by, plan.planned, plan.state, plan.filter["q"]) == (PERSON, 1, "planned", CONTRACT)
+    wrong: list[dict[str, Any]] = [{"state": "x", "all": "yes"}, {"state": "completed"}, {"chosen": ["a"] * 501}]
+    for does, form in product(("plan", "export", "bags", "explain", "erase"), wrong):
+        said = {"why": "a reason", "ground": "a reason", **form}
+        assert posted(person, f"/console/archives/{does}", said).status_code == 422, (does, form)
 
 
 def test_erasure_is_planned_with_a_ground_and_confirmed_by_another_person(
@@ -220,15 +201,6 @@ def test_erasure_is_planned_with_a_ground_and_confirmed_by_another_person(
     assert browser.open(f"/console/archives/{PLAIN}").locator("#ground").count() == 1
 
 
-@pytest.mark.parametrize("path", ["plan", "export", "bags", "explain", "erase"])
-@pytest.mark.parametrize("form", [{"state": "x", "all": "yes"}, {"state": "completed"}, {"chosen": ["a"] * 501}])
-def test_wrong_filter_and_an_empty_choice_do_nothing(person: httpx.Client, path: str, form: dict[str, Any]) -> None:
-    assert (
-        posted(person, f"/console/archives/{path}", {"why": "a reason", "ground": "a reason", **form}).status_code
-        == 422
-    )
-
-
 def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Console, person: httpx.Client) -> None:
     answer = posted(person, "/console/archives/export", {"all": "yes"})
 
@@ -251,55 +223,36 @@ def test_export_has_every_match_with_its_form_fields_and_no_formula(console: Con
     assert len(json.loads(hostile["other_fields"])) >= FIELDS - 500  # which are columns
 
 
-class TestColumns:
-    def test_are_kept_in_the_browser_until_the_usual_columns_are_asked_for(self, person: httpx.Client) -> None:
-        usual = titles(person, "/console/archives")
+def test_columns_are_kept_in_the_browser_until_the_usual_ones_are_asked_for_and_never_without_the_title(
+    person: httpx.Client,
+) -> None:
+    usual, then = ["Archive", "State", "Received", "Remarks"], "/console/archives?q=a"
+    assert titles(person, "/console/archives") == usual
+    for form, kept in (
+        ({"column": ["source", "completed_at"]}, ["Archive", "Source", "Completed"]),
+        ({}, ["Archive"]),
+        ({"default": "yes"}, usual),
+    ):
+        chosen = posted(person, "/console/columns", {**form, "then": then})
+        assert (chosen.status_code, chosen.headers["location"]) == (303, then)
+        assert titles(person, "/console/archives") == kept
+    assert person.post("/console/columns", data={"column": "source"}).status_code == 403
+    page = person.get("/console/archives?column=source&column=nonsense&limit=1").text
+    [following] = re.findall('href="([^"]*)" rel="next"', page)
+    assert titles(person, following.replace("&amp;", "&")) == ["Archive", "Source"]  # a link's stay for the next page
+    person.cookies.set("cellar_columns", "source.forged", path="/console")
+    assert titles(person, "/console/archives") == usual
 
-        chosen = posted(
-            person, "/console/columns", {"column": ["source", "completed_at"], "then": "/console/archives?q=a"}
-        )
-        kept = titles(person, "/console/archives")
-        posted(person, "/console/columns", {"default": "yes", "then": "/console/archives"})
 
-        assert (chosen.status_code, chosen.headers["location"]) == (303, "/console/archives?q=a")
-        assert kept == ["Archive", "Source", "Completed"]
-        assert titles(person, "/console/archives") == usual
-        assert usual == ["Archive", "State", "Received", "Remarks"]
+def test_columns_are_chosen_with_the_filters_that_are_set(browser: Browser) -> None:
+    page = browser.open(f"/console/archives?q={CONTRACT}")
 
-    def test_never_leave_out_the_title(self, person: httpx.Client) -> None:
-        posted(person, "/console/columns", {"then": "/console/archives"})
-
-        assert titles(person, "/console/archives") == ["Archive"]
-
-    def test_that_no_person_of_this_installation_chose_do_not_count(self, person: httpx.Client) -> None:
-        person.cookies.set("cellar_columns", "source.forged", path="/console")
-
-        assert "State" in titles(person, "/console/archives")
-
-    def test_of_a_link_stay_for_the_next_page(self, person: httpx.Client) -> None:
-        page = person.get("/console/archives?column=source&column=nonsense&limit=1").text
-        following = re.search('href="([^"]*)" rel="next"', page)
-        assert following
-
-        assert titles(person, following[1].replace("&amp;", "&")) == ["Archive", "Source"]
-
-    def test_need_a_form_of_the_console(self, person: httpx.Client) -> None:
-        assert person.post("/console/columns", data={"column": "source"}).status_code == 403
-
-    def test_are_chosen_with_the_filters_that_are_set(self, browser: Browser) -> None:
-        page = browser.open(f"/console/archives?q={CONTRACT}")
-
+    for button, is_shown in (("Show these columns", True), ("Usual columns", False)):
         page.get_by_text("Columns", exact=True).click()
         page.get_by_label("Completed", exact=True).check()
-        browser.follow(page.get_by_role("button", name="Show these columns"))
-        shown = page.locator("main th").all_text_contents()
-        found = references(browser)
-        page.get_by_text("Columns", exact=True).click()
-        browser.follow(page.get_by_role("button", name="Usual columns"))
-
-        assert "Completed" in shown
-        assert found == [CONTRACT]
-        assert "Completed" not in page.locator("main th").all_text_contents()
+        browser.follow(page.get_by_role("button", name=button))
+        assert ("Completed" in page.locator("main th").all_text_contents()) == is_shown
+        assert references(page) == [CONTRACT]
 
 
 MAIL = "John@Example.com"
@@ -340,22 +293,14 @@ def test_person_is_found_by_a_posted_form_and_exported_and_no_address_or_record_
     assert not any("example" in str(each.model_dump()).lower() for each in rows)
 
 
-def test_choices_of_discrepancies_and_warnings_have_words_and_codes(person: httpx.Client) -> None:
-    page = person.get("/console/archives").text
-
-    assert ">The payment was refunded. (REFUNDED)</option>" in page
-    assert ">An attached file is empty. (ATTACHMENT_EMPTY)</option>" in page
-    assert ">Failed</option>" in page
-
-
-def test_a_search_that_finds_nothing_says_what_is_searched_and_templates_and_sources_are_choices(
-    browser: Browser,
-) -> None:
+def test_search_that_finds_nothing_says_what_is_searched_and_choices_have_words_and_codes(browser: Browser) -> None:
     for language, said in (("en", "Searched: Reference, Process number"), ("he", "החיפוש נעשה ב: מזהה, מספר תהליך")):
         page = browser.open("/console/archives?q=nothing-has-this", language)
         assert said in page.locator("#results").inner_text()
         assert page.locator("select#filter-template option").count() > 1
         assert page.locator("select#filter-source option[value=default]").count() == 1
+    choices = browser.open("/console/archives").locator("option").all_text_contents()
+    assert {"The payment was refunded. (REFUNDED)", "An attached file is empty. (ATTACHMENT_EMPTY)"} < set(choices)
 
 
 def test_hostile_search_is_text(browser: Browser) -> None:
@@ -367,3 +312,99 @@ def test_hostile_search_is_text(browser: Browser) -> None:
 
     assert page.locator("#search").input_value() == SCRIPT
     assert page.title() == "Archives · cellar"
+
+
+@pytest.fixture
+def clerk(console: Console) -> Iterator[httpx.Client]:
+    """A person who saves views. Afterwards there is none."""
+    with console.person() as client:
+        yield client
+        for path in removals(client):
+            posted(client, path, {})
+
+
+def views(person: httpx.Client) -> list[str]:
+    """Return the addresses of the saved views."""
+    page = person.get("/console/archives").text
+    return [html.unescape(url) for url in re.findall('<a class="state[^"]*" href="([^"]*)"', page)]
+
+
+def removals(person: httpx.Client) -> list[str]:
+    pages = "".join(person.get(url).text for url in views(person))
+    return re.findall('action="(/console/views/[0-9a-f]+/remove)"', pages)
+
+
+def saved(person: httpx.Client, name: str, **fields: Any) -> httpx.Response:
+    return posted(person, "/console/views", {"view_name": name, **fields})
+
+
+def test_view_has_filters_and_columns_for_all_people_until_one_removes_it_and_who_did_it_is_kept(
+    console: Console, clerk: httpx.Client
+) -> None:
+    answer = saved(clerk, "  חוזים   of Haifa ", q=CONTRACT, state="", column=["source", "files"])
+
+    with console.person() as other:
+        [url] = views(other)
+        page = other.get(url).text
+    assert answer.headers["location"] == url == f"/console/archives?q={CONTRACT}&column=source&column=files"
+    assert re.findall('<th scope="col">([^<]*)</th>', page) == ["Archive", "Source", "Files"]
+    assert 'aria-current="page"><bdi>חוזים of Haifa</bdi>' in page
+    taken = saved(clerk, "חוזים of Haifa", q="second")
+    assert (taken.status_code, "A view has this name already." in taken.text) == (422, True)
+    assert views(clerk) == [url]
+
+    [path] = removals(clerk)
+    answers = [posted(clerk, path, {}) for _ in range(2)]
+    assert [(each.status_code, each.headers["location"]) for each in answers] == [(303, "/console/archives")] * 2
+    assert views(clerk) == []
+    with installed(console.folder, **console.settings):
+        rows = all_of(select(SavedViewRow).where(SavedViewRow.name == "חוזים of Haifa"))
+    assert [(each.saved_by, each.ended_by) for each in rows] == [(PERSON, PERSON)]
+
+
+def test_view_that_cannot_be_saved_is_refused_one_whose_filter_became_wrong_can_be_removed_and_a_name_is_text(
+    console: Console, clerk: httpx.Client
+) -> None:
+    for name, fields in (
+        (" ", {"q": "a"}),
+        ("n" * 61, {"q": "a"}),
+        ("a\u202eb", {"q": "a"}),
+        ("wrong filter", {"state": "x"}),
+        ("long", {"q": "a" * 4000}),
+    ):
+        assert saved(clerk, name, **fields).status_code == 422
+    assert views(clerk) == []
+    name = SCRIPT[:60].strip()
+    saved(clerk, name, q="stale")
+    with installed(console.folder, **console.settings):
+        [row] = saved_views.shown()
+        row.view_id, row.name, row.query = "0" * 32, "shredded", "state=shredded"
+        saved_views.save(row)
+
+    page = clerk.get("/console/archives?state=shredded").text
+
+    assert "A filter is not valid, so nothing was searched." in page
+    assert f'action="/console/views/{"0" * 32}/remove"' in page
+    assert (name in page, "&lt;script&gt;" in page) == (False, True)
+
+
+def test_person_saves_finds_and_removes_a_view_in_hebrew(browser: Browser, clerk: httpx.Client) -> None:
+    assert clerk
+    path = f"/console/archives?q={CONTRACT}"
+    page = browser.open(path, "he")
+    page.get_by_text("שמירת החיפוש", exact=True).click()
+    page.get_by_label("שם התצוגה, שכולם רואים").fill("חוזים")
+    browser.follow(page.get_by_role("button", name="שמירת המסננים והעמודות"))
+    browser.open(path, "he")
+    assert (browser.violations(), browser.overflow_px()) == ([], 0)
+    browser.follow(browser.open("/console/archives", "he").get_by_role("link", name="חוזים"))
+    assert page.locator("tr[data-reference]").count() == 1
+    page.fill("#search", "another")
+    page.press("#search", "Enter")
+    page.locator("#views [aria-current]").wait_for(state="detached")
+    browser.follow(page.get_by_role("link", name="חוזים"))
+    assert browser.violations() == []
+    browser.follow(page.get_by_role("button", name="הסרה של התצוגה לכולם: חוזים"))
+
+    page.wait_for_url("**/console/archives")
+    assert page.get_by_role("link", name="חוזים").count() == 0
