@@ -158,12 +158,17 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None, s
     return receipt_id
 
 
-def received(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:
-    """Receive and register an archive of the installation, and return its receipt id."""
+def taken_in(body: bytes) -> Intake:
+    """Return the intake of a body that has arrived."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    delivery = intake.accept(
+    return intake
+
+
+def received(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:
+    """Receive and register an archive of the installation, and return its receipt id."""
+    delivery = taken_in(body).accept(
         Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}, source
     )
     receipts.register_all([delivery], known_digest(reference))

@@ -5,6 +5,7 @@ import json
 import re
 import select
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,20 @@ def login_cookie(receiver: Receiver) -> str:
     """Return the header of a browser that has seen the page of the login."""
     answer = receiver.client.get("/console/login", headers={"cookie": ""})
     return f"cookie: {answer.headers['set-cookie'].partition(';')[0]}"
+
+
+def sent_until_it_dies(receiver: Receiver, bodies: Iterator[bytes]) -> list[bytes]:
+    """Send bodies until the receiver is killed. Return those that it acknowledged."""
+    acknowledged: list[bytes] = []
+    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=LONGEST_S) as client:
+        for body in bodies:
+            try:
+                answer = client.post("/webhooks/cellosign", content=body, headers={"authorization": receiver.secret})
+            except httpx.HTTPError:
+                break
+            assert answer.json()["status"] == "0"
+            acknowledged.append(body)
+    return acknowledged
 
 
 class Sender:

@@ -25,7 +25,7 @@ from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
 from tests.conftest import Configure, bucket_at
-from tests.installations import closed_url, objects_below
+from tests.installations import closed_url, objects_below, taken_in
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BODY = b'{"reference": "r"}' * 1000
@@ -51,13 +51,6 @@ def folder(configure: Configure) -> Path:
     return Path(configure().inbox_location)
 
 
-def taken_in(body: bytes) -> Intake:
-    intake = Intake()
-    intake.digest(body)
-    intake.write([body])
-    return intake
-
-
 def accepted(body: bytes = BODY, at: datetime = NOON) -> Delivery:
     return taken_in(body).accept(Identity("r"), at, {"content-type": "application/json", "x-name": "שלום"})
 
@@ -79,127 +72,89 @@ def body_of(receipt_id: str) -> bytes:
         return body.read()
 
 
-def test_accepted_body_and_its_delivery_are_read_back(location: str) -> None:
-    intake = Intake()
-    for start in range(0, len(BODY), 1000):
-        intake.digest(BODY[start : start + 1000])
-        intake.write([BODY[start : start + 1000]])
+@pytest.mark.parametrize("body", [BODY, os.urandom(20_000_000)], ids=["small", "big"])
+def test_accepted_body_is_read_back_and_kept_once_with_each_of_its_deliveries_until_they_are_removed(
+    location: str, body: bytes
+) -> None:
+    intake, size_bytes = Intake(), len(body) // 19
+    for start in range(0, len(body), size_bytes):
+        intake.digest(body[start : start + size_bytes])
+        intake.write([body[start : start + size_bytes]])
     intake.digest(b"")
     intake.write([b""])
 
-    delivery = intake.accept(Identity("תהליך/1"), NOON, {"content-type": "application/json"})
+    first = intake.accept(Identity("תהליך/1"), NOON, {"content-type": "application/json"})
+    intake.discard()  # does nothing after that
+    second = accepted(body, NOON + timedelta(seconds=1))
 
-    assert (delivery.receipt_id, delivery.reference, delivery.received_at) == (DIGEST, "תהליך/1", NOON)
-    assert (delivery.size_bytes, delivery.headers) == (len(BODY), {"content-type": "application/json"})
-    assert (inbox.has_body(DIGEST), body_of(DIGEST)) == (True, BODY)
-    assert list(inbox.deliveries()) == [delivery]
-    assert names(location) == sorted([f"waiting/{DIGEST}.body", f"waiting/{delivery.delivery_id}.json"])
+    receipt_id = hashlib.sha256(body).hexdigest()
+    assert (first.receipt_id, first.reference, first.received_at) == (receipt_id, "תהליך/1", NOON)
+    assert (first.size_bytes, first.headers) == (len(body), {"content-type": "application/json"})
+    assert (inbox.has_body(receipt_id), body_of(receipt_id)) == (True, body)
+    assert list(inbox.deliveries()) == [first, second]
+    records = [f"waiting/{each.delivery_id}.json" for each in (first, second)]
+    assert names(location) == sorted([f"waiting/{receipt_id}.body", *records])
     assert spooled() == []
+    for _ in range(2):
+        inbox.remove([first.delivery_id, second.delivery_id], receipt_id)
+    assert names(location) == []
 
 
-def test_body_is_readable_by_its_owner_only(folder: Path) -> None:
-    accepted()
-
-    assert stat.S_IMODE((folder / "waiting" / f"{DIGEST}.body").stat().st_mode) == 0o600
-
-
-def test_body_spooled_for_a_bucket_is_readable_by_its_owner_only(bucket_inbox: str) -> None:
+def test_body_is_readable_by_its_owner_only(location: str) -> None:
     intake = taken_in(BODY)
 
-    (part,) = spooled()
+    (part,) = storage_at(f"{location}/waiting").part_folder.glob(".*.part")
     assert stat.S_IMODE(part.stat().st_mode) == 0o600
-    intake.discard()
-
-
-def test_body_delivered_twice_is_kept_once_with_two_deliveries(location: str) -> None:
-    first, second = accepted(), accepted()
-
-    assert first.receipt_id == second.receipt_id
-    assert first.delivery_id != second.delivery_id
-    records = [f"waiting/{each.delivery_id}.json" for each in (first, second)]
-    assert names(location) == sorted([f"waiting/{DIGEST}.body", *records])
-    assert {each.delivery_id for each in inbox.deliveries()} == {first.delivery_id, second.delivery_id}
+    intake.accept(Identity("r"), NOON, {})
+    if not location.startswith("s3://"):
+        assert stat.S_IMODE(Path(location, "waiting", f"{DIGEST}.body").stat().st_mode) == 0o600
 
 
 @pytest.mark.usefixtures("location")
-def test_big_body_comes_back_byte_for_byte() -> None:
-    body = os.urandom(20_000_000)
-    for _ in range(2):
-        delivery = accepted(body)
-
-    assert delivery.size_bytes == len(body)
-    assert body_of(delivery.receipt_id) == body
-
-
-@pytest.mark.usefixtures("location")
-def test_deliveries_are_listed_oldest_first() -> None:
+def test_deliveries_are_listed_oldest_first_also_while_some_are_removed() -> None:
     times = [NOON + timedelta(seconds=each) for each in (3, 0, 0.5, 86400, 1)]
-    for number, at in enumerate(times):
-        accepted(b"%d" % number, at)
+    made = sorted((accepted(b"%d" % number, at) for number, at in enumerate(times)), key=lambda each: each.received_at)
+    listing = inbox.deliveries()
 
-    assert [each.received_at for each in inbox.deliveries()] == sorted(times)
+    assert next(listing) == made[0]
+    inbox.remove([made[1].delivery_id])
+
+    assert list(listing) == made[2:]
 
 
-@pytest.mark.usefixtures("location")
-def test_unused_inbox_is_empty() -> None:
-    assert list(inbox.deliveries()) == []
-    assert quarantine.refused() == []
+def test_inbox_is_empty_until_a_body_is_accepted(location: str) -> None:
     assert inbox.remove_leftovers() == 0
+    inbox.try_out()
+    assert (names(location), spooled()) == ([], [])
+
+    intake = taken_in(BODY)
+
+    assert (list(inbox.deliveries()), quarantine.refused()) == ([], [])
     assert not inbox.has_body(DIGEST)
     with pytest.raises(FileNotFoundError):
         body_of(DIGEST)
-
-
-@pytest.mark.usefixtures("location")
-def test_body_that_is_still_arriving_is_not_listed() -> None:
-    intake = taken_in(BODY)
-
-    assert list(inbox.deliveries()) == []
-    intake.discard()
-
-
-def test_discarded_body_leaves_nothing(location: str) -> None:
-    intake = taken_in(BODY)
-    intake.discard()
-    intake.discard()
-
+    for _ in range(2):
+        intake.discard()
     assert (names(location), spooled()) == ([], [])
 
 
-@pytest.mark.usefixtures("location")
-def test_discard_after_accept_does_nothing() -> None:
-    intake = taken_in(BODY)
-    intake.accept(Identity("r"), NOON, {})
-    intake.discard()
-
-    assert body_of(DIGEST) == BODY
-
-
-def test_refused_body_is_kept_in_quarantine_with_the_reason(location: str) -> None:
-    intake = taken_in(BODY)
-    entry = intake.quarantine(
-        Refused("NOT_BASE64", "expected base64", where="signed_document.content"), NOON, FoundProcess("r", 7)
-    )
+def test_refused_body_is_kept_once_in_quarantine_with_the_reason_of_each_delivery(location: str) -> None:
+    refused = Refused("NOT_BASE64", "expected base64", where="signed_document.content")
+    entry = taken_in(BODY).quarantine(refused, NOON, FoundProcess("r", 7))
 
     assert (entry.receipt_id, entry.size_bytes, entry.received_at) == (DIGEST, len(BODY), NOON)
     assert (entry.code, entry.where, entry.detail) == ("NOT_BASE64", "signed_document.content", "expected base64")
+    assert (entry.reference, entry.process_number, entry.released_at) == ("r", 7, None)
     assert quarantine.refused() == [entry]
     with quarantine.opened_body(DIGEST) as body:
         assert body.read() == BODY
     assert quarantine.location(DIGEST) == f"{location}/quarantine/{DIGEST}.body"
-    assert (entry.reference, entry.process_number, entry.released_at) == ("r", 7, None)
     assert names(location) == [f"quarantine/{entry.delivery_id}.json", f"quarantine/{DIGEST}.body"]
     assert spooled() == []
 
-
-def test_quarantine_keeps_each_delivery_newest_first_and_each_body_once(location: str) -> None:
-    for body, seconds in ((b"a", 1), (b"b", 3), (b"a", 2)):
-        taken_in(body).quarantine(Refused("NOT_JSON", "no JSON"), NOON + timedelta(seconds=seconds), FoundProcess())
-
-    entries = quarantine.refused()
-
-    assert [each.received_at.second for each in entries] == [3, 2, 1]
-    assert entries[1].receipt_id == entries[2].receipt_id
+    for other, seconds in ((b"b", 3), (BODY, 2)):
+        taken_in(other).quarantine(refused, NOON + timedelta(seconds=seconds), FoundProcess())
+    assert [each.received_at.second for each in quarantine.refused()] == [3, 2, 0]
     assert len([name for name in names(location) if name.endswith(".body")]) == 2
 
 
@@ -266,14 +221,6 @@ def test_unreadable_record_does_not_block_others(location: str) -> None:
     assert quarantine.refused() == [entry]
 
 
-def test_delivery_and_body_can_be_removed_twice(location: str) -> None:
-    delivery = accepted()
-    for _ in range(2):
-        inbox.remove([delivery.delivery_id], delivery.receipt_id)
-
-    assert names(location) == []
-
-
 def test_only_leftovers_of_dead_receivers_are_removed(location: str) -> None:
     delivery = accepted()
     living = Intake()
@@ -288,56 +235,30 @@ def test_only_leftovers_of_dead_receivers_are_removed(location: str) -> None:
     living.discard()
 
 
-def test_sweep_removes_no_body_of_a_living_receiver(location: str) -> None:
-    """A part may be swept before it is locked, or disappear between its listing and its lock."""
+def test_receivers_share_an_inbox_and_its_sweep_removes_no_body_of_a_living_one(location: str) -> None:
+    """Each takes in the same bodies. A part may be swept before it is locked, or disappear before its lock."""
     stop = threading.Event()
 
-    def receive(first: bytes) -> list[Delivery]:
+    def receive() -> list[Delivery]:
         accepted_ones = []
         for number in itertools.count():
-            accepted_ones.append(accepted(b"%b %d" % (first, number)))
+            accepted_ones.append(accepted(b"%d" % number))
             if stop.is_set():
                 return accepted_ones
         raise AssertionError("unreachable")
 
     with ThreadPoolExecutor() as pool:
-        receivers = [pool.submit(receive, b"%d" % number) for number in range(3)]
+        receivers = [pool.submit(receive) for _ in range(3)]
         until = time.monotonic() + 1
         while time.monotonic() < until:
             inbox.remove_leftovers()
         stop.set()
-        sent = {each.receipt_id for receiver in receivers for each in receiver.result()}
+        sent = [each for receiver in receivers for each in receiver.result()]
 
-    assert {Path(name).stem for name in names(location) if name.endswith(".body")} == sent
-    assert {delivery.receipt_id for delivery in inbox.deliveries()} == sent
-
-
-@pytest.mark.usefixtures("location")
-def test_deliveries_can_be_removed_while_they_are_listed() -> None:
-    first, second, third = (accepted(b"%d" % each, NOON + timedelta(seconds=each)) for each in range(3))
-    listing = inbox.deliveries()
-
-    assert next(listing) == first
-    inbox.remove([second.delivery_id])
-
-    assert list(listing) == [third]
-
-
-@pytest.mark.usefixtures("location")
-def test_many_receivers_share_an_inbox() -> None:
-    bodies = [b"%d" % (each % 5) for each in range(40)]
-    with ThreadPoolExecutor(len(bodies)) as pool:
-        list(pool.map(accepted, bodies))
-
-    assert len(list(inbox.deliveries())) == 40
-    for body in set(bodies):
-        assert body_of(hashlib.sha256(body).hexdigest()) == body
-
-
-def test_try_out_leaves_nothing_in_the_inbox(location: str) -> None:
-    inbox.try_out()
-
-    assert (names(location), spooled()) == ([], [])
+    bodies = {Path(name).stem for name in names(location) if name.endswith(".body")}
+    assert bodies == {each.receipt_id for each in sent}
+    assert {hashlib.sha256(body_of(each)).hexdigest() for each in bodies} == bodies
+    assert {each.delivery_id for each in inbox.deliveries()} == {each.delivery_id for each in sent}
 
 
 def ended(program: str) -> "subprocess.CompletedProcess[str]":
@@ -435,24 +356,19 @@ def test_delivery_is_acknowledged_only_after_body_and_record_are_in_the_bucket()
     assert reported.split() == f"{small} {large}".split()
 
 
-def test_next_delivery_repairs_a_damaged_body_in_the_bucket(bucket_inbox: str) -> None:
+def test_body_without_a_record_does_no_harm_and_the_next_delivery_repairs_one_that_is_damaged(
+    bucket_inbox: str,
+) -> None:
     """The name of the body is its digest, so a body of a different size must be damaged."""
-    delivery = accepted()
-    storage_at(f"{bucket_inbox}/waiting").write(b"half a bo", f"{delivery.receipt_id}.body")
+    for left in (BODY, b"half a bo"):
+        storage_at(f"{bucket_inbox}/waiting").write(left, f"{DIGEST}.body")
+        assert list(inbox.deliveries()) == []
 
-    accepted()
+        delivery = accepted()
 
-    assert body_of(delivery.receipt_id) == BODY
-
-
-def test_body_without_a_record_does_no_harm(bucket_inbox: str) -> None:
-    storage_at(f"{bucket_inbox}/waiting").write(BODY, f"{DIGEST}.body")
-    assert list(inbox.deliveries()) == []
-
-    delivery = accepted()
-
-    assert list(inbox.deliveries()) == [delivery]
-    assert body_of(DIGEST) == BODY
+        assert list(inbox.deliveries()) == [delivery]
+        assert body_of(DIGEST) == BODY
+        inbox.remove([delivery.delivery_id])
 
 
 AWAY = {
@@ -463,32 +379,15 @@ AWAY = {
 
 
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
-@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
-def test_unwritable_bucket_is_transient_and_leaves_nothing(
-    configure: Configure, s3_server: str, bucket_inbox: str, size_bytes: int, away: dict[str, str]
+def test_every_call_to_an_unreachable_bucket_is_transient_and_leaves_nothing(
+    configure: Configure, s3_server: str, bucket_inbox: str, away: dict[str, str]
 ) -> None:
     configure(**away)
-    accepting, refusing = taken_in(bytes(size_bytes)), taken_in(bytes(size_bytes))
-
-    with pytest.raises(Transient):
-        accepting.accept(Identity("r"), NOON, {})
-    with pytest.raises(Transient):
-        refusing.quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
-
-    accepting.discard()
-    refusing.discard()
-
-    assert spooled() == []
-    configure(inbox_url=bucket_inbox, **bucket_at(s3_server))
-    assert names(bucket_inbox) == []
-
-
-@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
-def test_every_call_to_an_unreachable_bucket_is_transient(
-    configure: Configure, bucket_inbox: str, away: dict[str, str]
-) -> None:
-    configure(**away)
+    small, large, refused = taken_in(BODY), taken_in(bytes(9_000_000)), taken_in(BODY)
     for call in (
+        lambda: small.accept(Identity("r"), NOON, {}),
+        lambda: large.accept(Identity("r"), NOON, {}),
+        lambda: refused.quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess()),
         inbox.try_out,
         lambda: list(inbox.deliveries()),
         quarantine.refused,
@@ -496,8 +395,13 @@ def test_every_call_to_an_unreachable_bucket_is_transient(
     ):
         with pytest.raises(Transient):
             call()
+    for intake in (small, large, refused):
+        intake.discard()
+
     assert inbox.remove_leftovers() == 0
     assert spooled() == []
+    configure(inbox_url=bucket_inbox, **bucket_at(s3_server))
+    assert names(bucket_inbox) == []
 
 
 # Kills itself right before an upload: the first is of the body, the second of the record.

@@ -13,11 +13,10 @@ import httpx
 import psycopg
 import pytest
 
-from adapters.inbox.inbox import Intake
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.conftest import LONGEST_S, free_port, running, wait_until
-from tests.installations import deployed, installed
+from tests.installations import deployed, installed, taken_in
 from tests.samples import sample_body
 
 ROOT = Path(__file__).parents[3]
@@ -144,10 +143,7 @@ def _rename(url: str, table: str, column: str, name: str) -> None:
 def _store(folder: Path, reference: str, body: bytes) -> None:
     """Store a delivery of long ago, as a receiver of this installation does."""
     with installed(folder):
-        intake = Intake()
-        intake.digest(body)
-        intake.write([body])
-        intake.accept(Identity(reference), datetime(2026, 1, 1, tzinfo=UTC), {})
+        taken_in(body).accept(Identity(reference), datetime(2026, 1, 1, tzinfo=UTC), {})
 
 
 def _archive(receiver: Receiver, reference: str) -> dict[str, Any]:

@@ -12,13 +12,12 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from adapters.inbox.inbox import Intake
 from adapters.settings.setting_errors import in_words
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import Sender, assert_refused
 from tests.conftest import LONGEST_S, Configure, wait_until
-from tests.installations import deployed, installed
+from tests.installations import deployed, installed, taken_in
 from tests.samples import sample_body
 from tests.scrapes import Scrape, scraped
 
@@ -255,9 +254,5 @@ def test_inbox_is_searched_whichever_process_ends(tmp_path: Path, prefect_server
 
 def left_in_the_inbox(receiver: Receiver, reference: str) -> None:
     """Leave a delivery as a receiver does that is killed after its answer."""
-    body = sample_body(reference)
     with installed(receiver.log.parent, inbox_url=receiver.inbox):
-        intake = Intake()
-        intake.digest(body)
-        intake.write([body])
-        intake.accept(Identity(reference), datetime.now(UTC) - timedelta(minutes=1), {})
+        taken_in(sample_body(reference)).accept(Identity(reference), datetime.now(UTC) - timedelta(minutes=1), {})

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 import httpx
-import pytest
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
 
@@ -58,44 +57,25 @@ def followed(receiver: Receiver, token: str) -> httpx.Response:
     return receiver.client.get(f"/d/{token}")
 
 
-def test_link_in_the_answer_shows_that_the_archive_is_processing(library: Library) -> None:
-    link = library.receiver.post(sample_body("fresh", note=PERSON)).json()["document"]["public_link"]
+def test_link_shows_the_state_of_its_archive_and_its_digests_and_no_personal_data(library: Library) -> None:
+    fresh = library.receiver.post(sample_body("fresh", note=PERSON)).json()["document"]["public_link"]
+    unregistered = followed(library.receiver, token_of(b"not yet registered"))
+    for page in (library.receiver.client.get(urlsplit(fresh).path), unregistered):
+        assert (page.status_code, "still processing" in page.text) == (202, True)
 
-    page = library.receiver.client.get(urlsplit(link).path)
+    failing = sample_body("failing")
+    receipt_id = registered(library, failing)
+    with installed(library.folder, **library.settings):
+        receipts.set_state(receipt_id, State.FAILED, datetime.now(UTC))
+    page = followed(library.receiver, token_of(failing))
+    assert (page.status_code, "The archive is failed." in page.text) == (200, True)
 
-    assert link.startswith(library.receiver.url)
-    assert page.status_code == 202
-    assert "still processing" in page.text
-
-
-def test_link_works_before_the_receipt_is_registered(library: Library) -> None:
-    assert followed(library.receiver, token_of(b"not yet registered")).status_code == 202
-
-
-def test_link_shows_the_state_and_digests_of_a_completed_archive(library: Library) -> None:
     page = followed(library.receiver, token_of(NEWEST))
-
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert "The archive is completed." in page.text
-    for digest in (hashlib.sha256(NEWEST), hashlib.sha256(PNG), hashlib.sha256(PDF)):
-        assert digest.hexdigest() in page.text
-
-
-def test_link_shows_that_an_archive_failed(library: Library) -> None:
-    body = sample_body("failing")
-    receipt_id = registered(library, body)
-    with installed(library.folder, **library.settings):
-        receipts.set_state(receipt_id, State.FAILED, datetime.now(UTC))
-
-    page = followed(library.receiver, token_of(body))
-
-    assert (page.status_code, "The archive is failed." in page.text) == (200, True)
-
-
-def test_page_shows_no_personal_data(library: Library) -> None:
-    page = followed(library.receiver, token_of(NEWEST))
-
+    digests = [hashlib.sha256(each).hexdigest() for each in (NEWEST, PNG, PDF)]
+    assert [each for each in digests if each not in page.text] == []
     assert [text for text in (PERSON, "contract", "SIGNEDDOCUMENT", "example.com", "2101") if text in page.text] == []
 
 
@@ -104,53 +84,28 @@ def test_links_of_an_earlier_version_and_of_a_receiver_whose_clock_is_ahead_work
         assert followed(library.receiver, token).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        *("x", "...", "a.b.c", "%00", "%FF", "%D7%90", "a%2Fb", "." * 300, "x" * 5000),
-        token_of(NEWEST)[:-1],
-        token_of(NEWEST) + "x",
-        token_of(NEWEST).swapcase(),
-        token_of(NEWEST).partition(".")[0],
-        "A" + token_of(NEWEST)[1:],
-        token_of(NEWEST, key="the key of another installation"),
-        TimestampSigner(LINK_KEY).sign("another purpose").decode(),
-    ],
-    ids=lambda _: "",  # otherwise some ids contain the time
-)
-def test_forged_token_is_not_found(library: Library, token: str) -> None:
-    page = followed(library.receiver, token)
-
-    assert page.status_code == 404
-    assert hashlib.sha256(PNG).hexdigest() not in page.text
-
-
-def test_token_is_valid_only_exactly_as_issued(library: Library) -> None:
-    """Base64 decodes each spelling of the signature to the same bytes."""
+def test_forged_token_is_not_found(library: Library, receiver: Receiver) -> None:
+    """Neither is a link of another installation. Base64 decodes each spelling of a signature to the same bytes."""
     token = token_of(NEWEST)
-    signature = token.rpartition(".")[2]
-    place = _LETTERS.index(signature[-1])
+    place = _LETTERS.index(token[-1])
     same = [*(token[:-1] + _LETTERS[place ^ spare] for spare in (1, 2, 3)), token + "=", token + "==="]
     same += [token + " " * 4, f"{token[:-5]}!!!!{token[-5:]}"]
+    signature = base64_decode(token.rpartition(".")[2])
+    assert {base64_decode(each.rpartition(".")[2]) for each in same} == {signature}
+    elsewhere = urlsplit(receiver.post(NEWEST).json()["document"]["public_link"]).path
+    assert receiver.client.get(elsewhere).status_code == 202
 
-    for each in same:
-        assert base64_decode(each.rpartition(".")[2]) == base64_decode(signature)
-        assert followed(library.receiver, quote(each)).status_code == 404
+    for each in (
+        *("x", "...", "a.b.c", "%00", "%FF", "%D7%90", "a%2Fb", "." * 300, "x" * 5000),
+        *(token[:-1], token + "x", token.swapcase(), token.partition(".")[0], "A" + token[1:], *map(quote, same)),
+        token_of(NEWEST, key="the key of another installation"),
+        TimestampSigner(LINK_KEY).sign("another purpose").decode(),
+        elsewhere.rpartition("/")[2],
+    ):
+        page = followed(library.receiver, each)
+        assert (each, page.status_code) == (each, 404)
+        assert hashlib.sha256(PNG).hexdigest() not in page.text
     assert followed(library.receiver, token).status_code == 200
-
-
-def test_link_of_another_installation_is_not_found(library: Library, receiver: Receiver) -> None:
-    link = receiver.post(NEWEST).json()["document"]["public_link"]
-
-    assert receiver.client.get(urlsplit(link).path).status_code == 202
-    assert library.receiver.client.get(urlsplit(link).path).status_code == 404
-
-
-def test_link_expires(library: Library) -> None:
-    page = followed(library.receiver, token_of(NEWEST, LongAgo))
-
-    assert page.status_code == 410
-    assert hashlib.sha256(PNG).hexdigest() not in page.text
 
 
 def registered(library: Library, body: bytes) -> str:
@@ -213,33 +168,22 @@ def test_link_that_is_revoked_opens_nothing_also_after_the_body_comes_again(libr
         aside.rename(disk)
 
 
-def test_page_is_unavailable_without_a_database(without_database: Receiver) -> None:
-    page = followed(without_database, token_of(NEWEST))
-
-    assert page.status_code == 503
-    assert page.headers["content-type"].startswith("text/html")
-
-
-def test_page_is_neither_cached_nor_indexed(library: Library, without_database: Receiver) -> None:
+def test_no_page_is_cached_or_indexed_and_each_allows_only_its_own_style(
+    library: Library, without_database: Receiver
+) -> None:
     tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
     pages = [followed(library.receiver, token) for token in tokens]
     pages.append(followed(without_database, token_of(NEWEST)))
-
-    assert [page.status_code for page in pages] == [200, 202, 410, 404, 503]
-    assert {page.headers["cache-control"] for page in pages} == {"no-store"}
-    assert {page.headers["x-robots-tag"] for page in pages} == {"noindex"}
-    assert {page.headers["referrer-policy"] for page in pages} == {"no-referrer"}
-
-
-def test_page_allows_only_its_own_style(library: Library, without_database: Receiver) -> None:
-    tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
-    pages = [followed(library.receiver, token) for token in tokens]
-    pages.append(followed(without_database, token_of(NEWEST)))
-
     nonces = [re.findall(r'<style nonce="([\w-]{22})">', page.text) for page in pages]
 
+    assert [page.status_code for page in pages] == [200, 202, 410, 404, 503]
+    assert [hashlib.sha256(PNG).hexdigest() in page.text for page in pages] == [True, False, False, False, False]
     assert len({nonce for (nonce,) in nonces}) == len(pages)
     for page, (nonce,) in zip(pages, nonces, strict=True):
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["x-robots-tag"] == "noindex"
+        assert page.headers["referrer-policy"] == "no-referrer"
         assert page.headers.get_list("content-security-policy") == [
             f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none';"
             " frame-ancestors 'none'"

@@ -1,13 +1,12 @@
 """A wait whose run does not come back ends: the next run takes over, or a person's Cancel stands."""
 
 import asyncio
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import AwaitingRetry, Cancelled
 from pytest_httpserver import HTTPServer
 from sqlmodel import update
@@ -25,6 +24,7 @@ from services.triggering.reruns import end_lost_waits, rerun, start_asked
 from services.triggering.trigger import start_run
 from tests.conftest import Configure, free_port
 from tests.records import NOON, change, delivery, run_row
+from tests.services.triggering.test_trigger import delete_run, ending_at_once, set_state
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -46,18 +46,8 @@ def _waiting_run(of: Delivery) -> str:
     row = run_row(run_id, of.receipt_id, reference=of.reference)
     runs.begin(row)
     runs.wait(run_id, 1, System.ENDPOINT, NOON, AWAY)
-    asyncio.run(_set(run_id, AwaitingRetry()))
+    asyncio.run(set_state(run_id, AwaitingRetry()))
     return run_id
-
-
-async def _set(flow_run_id: str, state: State[Any]) -> None:
-    async with PrefectClient(settings().prefect_url) as client:
-        await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
-
-
-async def _delete(flow_run_id: str) -> None:
-    async with PrefectClient(settings().prefect_url) as client:
-        await client.delete_flow_run(UUID(flow_run_id))
 
 
 async def _runs_of(of: Delivery) -> list[FlowRun]:
@@ -66,16 +56,12 @@ async def _runs_of(of: Delivery) -> list[FlowRun]:
         return await client.read_flow_runs(flow_run_filter=named)
 
 
-def test_waiting_run_that_prefect_has_goes_on_waiting(complete: Delivery) -> None:
-    _waiting_run(complete)
-
+def test_run_goes_on_waiting_until_it_is_cancelled_and_has_no_next_run(complete: Delivery) -> None:
+    run_id = _waiting_run(complete)
     assert asyncio.run(end_lost_waits()) == 0
     assert list(open_numbers(DerivedCode.SYSTEM_AWAY)) == ["endpoint"]
 
-
-def test_cancelled_run_waits_no_longer_and_has_no_next_run(complete: Delivery) -> None:
-    run_id = _waiting_run(complete)
-    asyncio.run(_set(run_id, Cancelled()))
+    asyncio.run(set_state(run_id, Cancelled()))
 
     assert asyncio.run(end_lost_waits()) == 1
     assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
@@ -83,8 +69,7 @@ def test_cancelled_run_waits_no_longer_and_has_no_next_run(complete: Delivery) -
 
 
 def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
-    run_id = _waiting_run(complete)
-    asyncio.run(_delete(run_id))
+    asyncio.run(delete_run(_waiting_run(complete)))
 
     assert asyncio.run(end_lost_waits()) == 1
     assert open_numbers(DerivedCode.SYSTEM_AWAY) == {}
@@ -95,13 +80,8 @@ def test_deleted_run_is_replaced_by_the_next_run(complete: Delivery) -> None:
 def test_lost_run_that_prefect_cannot_replace_is_given_up_and_delays_no_other(
     complete: Delivery, configure: Configure, httpserver: HTTPServer
 ) -> None:
-    """Prefect reports each of its next runs as ended, so that no number of attempts helps."""
     _waiting_run(complete)
-    configure(PREFECT_API_URL=httpserver.url_for("/api"))
-    ended = {"id": str(uuid4()), "state": {"name": "Crashed", "type": "CRASHED"}}
-    httpserver.expect_request("/api/flow_runs/filter").respond_with_json([])
-    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
-    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
+    ending_at_once(httpserver, configure)
     change(update(ReceiptRow).values(state=Stands.PROCESSING))
 
     assert asyncio.run(end_lost_waits()) == 1

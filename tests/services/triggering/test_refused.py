@@ -1,12 +1,14 @@
-"""What comes again of an erased archive is removed, counted and reported, and nothing of it is kept."""
+"""Releases and dismissals of refused bodies; and that nothing is kept of what comes again of an erased archive."""
 
 import asyncio
 import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_int
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGKILL
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,22 +19,23 @@ from adapters.database.connections import engine
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.inbox import inbox, quarantine, session_events
-from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.tables.open_conditions import open_conditions
+from adapters.tables.runs import refused
 from domain.archive.found_process import FoundProcess
 from models.completeness.processes import SessionEventRow, SessionEventType
 from models.erasures import TombstoneRow
 from models.errors import Refused, Transient
-from models.runs.receipt import Identity, Trigger
+from models.runs.receipt import Identity, RefusedDelivery, Trigger
 from models.store.condition import DerivedCode
+from models.views.parameters import Dismissal
 from services import imports
 from services.completeness.session_events import take_in
-from services.triggering.refused import list_all_refused, release_all
+from services.triggering.refused import Outcome, dismiss, list_all_refused, release_all, withdraw
 from services.triggering.trigger import together, trigger
-from tests.conftest import Configure, make_tables
-from tests.installations import installed
+from tests.conftest import LONGEST_S, Configure, make_tables
+from tests.installations import installed, taken_in
 from tests.killed import FORKED, Countdown, count_writes, exit_status
 from tests.records import all_of, archived, buried, document
 from tests.samples import sample_body
@@ -42,11 +45,8 @@ GONE = "gone-4711"
 RETURNS = 3 + 3 + 5
 
 
-def _intake(content: bytes) -> Intake:
-    made = Intake()
-    made.digest(content)
-    made.write([content])
-    return made
+def quarantined(body: bytes, at: datetime = NOON, *named: Any) -> RefusedDelivery:
+    return taken_in(body).quarantine(Refused("NOT_BASE64", "too strict"), at, FoundProcess(*named))
 
 
 def _return() -> None:
@@ -55,10 +55,9 @@ def _return() -> None:
     """
     ocfl.make_root()
     for minute, content in enumerate([sample_body(GONE), sample_body(GONE), sample_body(GONE, note=1)]):
-        _intake(content).accept(Identity(GONE), NOON + timedelta(minutes=minute), {})
+        taken_in(content).accept(Identity(GONE), NOON + timedelta(minutes=minute), {})
     for minute, name in enumerate([GONE, GONE, None], 10):
-        fault, at = Refused("NOT_BASE64", "too strict"), NOON + timedelta(minutes=minute)
-        _intake(sample_body(GONE, note=minute)).quarantine(fault, at, FoundProcess(name, 100))
+        quarantined(sample_body(GONE, note=minute), NOON + timedelta(minutes=minute), name, 100)
     named = [body(SessionEventType.DELETED, GONE), body(reference=GONE), large_body(GONE)]
     unnamed = {name: each for name, each in session(GONE).items() if name not in ("reference", "process_id")}
     new = {"id": "new", "process_number": 100, "transaction_number": 7}
@@ -120,7 +119,7 @@ def test_nothing_of_an_erased_archive_comes_back_however_it_comes(tmp_path: Path
     _take_all()
 
     _check()
-    _intake(sample_body(GONE, note=5)).accept(Identity(GONE), NOON + timedelta(hours=2), {}, is_imported=True)
+    taken_in(sample_body(GONE, note=5)).accept(Identity(GONE), NOON + timedelta(hours=2), {}, is_imported=True)
     assert imports.archive(inbox.imported()) == imports.Drained()
     (kept,) = [store().read_bytes(key) for key, _ in store().listed("events")]
     assert kept.count(b"\n") == 1
@@ -137,7 +136,7 @@ def test_nothing_of_an_erased_archive_comes_back_however_it_comes(tmp_path: Path
 @pytest.mark.usefixtures("sqlite_installation")
 def test_released_body_of_an_erased_archive_leaves_with_its_record() -> None:
     _bury()
-    made = _intake(sample_body(GONE)).quarantine(Refused("NOT_BASE64", "too strict"), NOON, FoundProcess())
+    made = quarantined(sample_body(GONE))
     release_all({made.receipt_id: [made]})
 
     _take_all()
@@ -179,3 +178,45 @@ def test_removal_that_is_killed_before_any_write_is_finished_by_the_next(tmp_pat
 
     for number in range(0, attempted(sys.maxsize), 4):
         attempted(number)
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_bodies_that_two_people_release_at_once_are_released_and_one_removed_by_hand_is_not() -> None:
+    bodies = {each.receipt_id: [each] for each in (quarantined(sample_body(f"r-{number}")) for number in range(40))}
+    at_once = Barrier(2)
+
+    def release() -> list[Outcome]:
+        at_once.wait(LONGEST_S)
+        return release_all(bodies)
+
+    with ThreadPoolExecutor(2) as people:
+        outcomes = [each.result() for each in [people.submit(release) for _ in range(2)]]
+
+    assert outcomes == [[Outcome(each, None) for each in bodies]] * 2
+    assert {each.receipt_id for each in inbox.deliveries()} == set(bodies)
+    assert all(each.released_at for each in quarantine.refused())
+
+    by_hand = quarantined(sample_body("r"))
+    quarantine.remove_body(by_hand.receipt_id)
+    [outcome] = release_all({by_hand.receipt_id: [by_hand]})
+    assert outcome.fault
+    assert outcome.fault.code == "BODY_MISSING"
+    assert [each for each in quarantine.refused() if not each.released_at] == [by_hand]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_decision_that_the_database_does_not_have_yet_is_not_overwritten() -> None:
+    released, dismissed = quarantined(sample_body("r")), quarantined(b"{")
+    refused.record([released, dismissed])
+    now, said = datetime.now(UTC), Dismissal(by="Dana", why="a test")
+    release_all({released.receipt_id: [released]})
+    assert dismiss(refused.of_bodies([released.receipt_id]), said, now) == []
+    refused.record(dismiss([dismissed], said, now))
+    quarantine.set_dismissed(dismissed, "Noa", "no archive", now + timedelta(seconds=1))
+
+    assert withdraw("Dana", now, now + timedelta(seconds=2)) == 0
+
+    kept = {each.receipt_id: each for each in quarantine.refused()}
+    assert kept[released.receipt_id].released_at
+    assert kept[dismissed.receipt_id].dismissed_by == "Noa"
+    assert kept[dismissed.receipt_id].is_dismissed
