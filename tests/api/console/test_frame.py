@@ -1,4 +1,4 @@
-"""What holds for every page: nothing from elsewhere, no violation of accessibility, keys, languages, static files."""
+"""What holds for every page: headers, keys, the palette, languages, static files; and the overview with its charts."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console
+from tests.api.console.conftest import CONTRACT, PERSON, PLAIN, Browser, Console, references
 from tests.conftest import wait_until
 
 ROOT = Path(__file__).parents[3]
-LOOKS = [("en", "dark"), ("he", "light")]
+DOSSIER = f"/console/archives/{CONTRACT}"
 
 
 def test_answers_forbid_what_pages_do_not_need(console: Console) -> None:
@@ -40,9 +40,15 @@ def test_charts_of_a_young_installation_show_minutes_and_empty_ones_are_named_in
     assert len(set(times)) >= 2
 
 
-def test_slash_focuses_the_search_and_question_mark_lists_the_keys(browser: Browser) -> None:
+def test_first_tab_skips_to_the_content_slash_focuses_the_search_and_question_mark_lists_the_keys(
+    browser: Browser,
+) -> None:
     page = browser.open("/console/archives")
+    assert page.locator(".console-name bdi").inner_text() == PERSON
 
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("?")
     assert page.locator("#keys").is_visible()
     assert browser.violations() == []
@@ -52,85 +58,67 @@ def test_slash_focuses_the_search_and_question_mark_lists_the_keys(browser: Brow
     assert page.locator("#search").input_value() == "contr"
     page.keyboard.press("Enter")
     page.wait_for_url("**/archives?q=contr")
-    assert page.locator("tr[data-reference]").evaluate_all("rows => rows.map(row => row.dataset.reference)") == [
-        CONTRACT
-    ]
-
-
-def test_first_tab_skips_to_the_content(browser: Browser) -> None:
-    page = browser.open("/console/archives")
-
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-
-    assert page.evaluate("document.activeElement.id") == "main"
+    assert references(page) == [CONTRACT]
 
 
 @pytest.mark.parametrize(
     ("accepted", "language"), [("he-IL,he;q=0.9,en;q=0.8", "he"), ("iw", "he"), ("fr,en;q=0.5", "en"), ("", "en")]
 )
-def test_language_follows_the_browser_until_a_person_chooses(console: Console, accepted: str, language: str) -> None:
-    with console.visitor() as visitor:
-        page = visitor.get("/console/login", headers={"accept-language": accepted})
-        visitor.cookies.set("cellar_language", "en")
-        chosen = visitor.get("/console/login", headers={"accept-language": accepted})
+def test_language_follows_the_browser_until_a_person_chooses(
+    visitor: httpx.Client, accepted: str, language: str
+) -> None:
+    page = visitor.get("/console/login", headers={"accept-language": accepted})
+    visitor.cookies.set("cellar_language", "en")
+    chosen = visitor.get("/console/login", headers={"accept-language": accepted})
 
     assert f'<html lang="{language}"' in page.text
     assert '<html lang="en"' in chosen.text
 
 
-def test_name_of_the_person_is_isolated(browser: Browser) -> None:
-    assert browser.open("/console/archives").locator(".console-name bdi").inner_text() == PERSON
+def find(page: Page, text: str) -> Locator:
+    """Open the palette as a person does in a Hebrew layout, from a field too, and type."""
+    page.locator("#search").evaluate(
+        "(each, key) => each.dispatchEvent(new KeyboardEvent('keydown', key))",
+        {"code": "KeyK", "key": "ל", "ctrlKey": True, "bubbles": True, "cancelable": True},
+    )
+    page.keyboard.type(text)
+    return page.locator("#palette [role=option]:visible")
 
 
-class TestPalette:
-    @pytest.fixture(params=LOOKS)
-    def page(self, console: Console, browser: Browser, request: pytest.FixtureRequest) -> Page:
-        assert console
-        return browser.open(f"/console/archives/{CONTRACT}", *request.param)
+@pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("he", "light")])
+def test_palette_is_accessible_and_fits(browser: Browser, language: str, theme: str) -> None:
+    page = browser.open(DOSSIER, language, theme)
+    expect(find(page, "")).not_to_have_count(0)
+    assert browser.violations() == []
 
-    def find(self, page: Page, text: str) -> Locator:
-        """Open the palette as a person does in a Hebrew layout, from a field too, and type."""
-        page.locator("#search").evaluate(
-            "(each, key) => each.dispatchEvent(new KeyboardEvent('keydown', key))",
-            {"code": "KeyK", "key": "ל", "ctrlKey": True, "bubbles": True, "cancelable": True},
-        )
-        page.keyboard.type(text)
-        return page.locator("#palette [role=option]:visible")
+    page.keyboard.type("script")
+    expect(page.locator("#palette [role=option]:visible")).to_have_count(1)
+    assert browser.violations() == []
+    assert browser.overflow_px() == 0
+    assert page.title() != "broken"
 
-    def test_is_accessible_and_fits(self, page: Page, browser: Browser) -> None:
-        expect(self.find(page, "")).not_to_have_count(0)
-        assert browser.violations() == []
+    page.keyboard.type("nowhere")
+    expect(page.locator("#palette [role=status] span")).to_be_visible()
+    assert browser.violations() == []
 
-        page.keyboard.type("script")
-        expect(page.locator("#palette [role=option]:visible")).to_have_count(1)
-        assert browser.violations() == []
-        assert browser.overflow_px() == 0
-        assert page.title() != "broken"
 
-        page.keyboard.type("nowhere")
-        expect(page.locator("#palette [role=status] span")).to_be_visible()
-        assert browser.violations() == []
+def test_palette_leads_to_what_a_form_sends_without_sending_it_and_to_a_page_by_its_english_name_too(
+    browser: Browser,
+) -> None:
+    page = browser.open(DOSSIER, "he")
+    label, url = str(page.locator("form[action$=rerun] button").inner_text()), page.url
+    expect(find(page, label)).to_have_count(1)
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")  # held
+    assert page.evaluate("document.activeElement.closest('form').action").endswith("/rerun")
+    assert not page.locator("#palette").is_visible()
+    page.keyboard.up("Enter")
+    assert page.url == url
 
-    def test_finds_a_page_by_its_english_name_too(self, page: Page, console: Console) -> None:
-        found = self.find(page, "refu")
-
-        expect(found).to_have_count(1)
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
-        assert page.url == f"{console.url}/console/refused"
-
-    def test_what_a_form_sends_gets_the_focus_and_is_not_sent(self, page: Page) -> None:
-        label = str(page.locator("form[action$=rerun] button").inner_text())
-        expect(self.find(page, label)).to_have_count(1)
-        url = page.url
-
-        page.keyboard.down("Enter")
-        page.keyboard.down("Enter")  # held
-        assert page.evaluate("document.activeElement.closest('form').action").endswith("/rerun")
-        assert not page.locator("#palette").is_visible()
-        page.keyboard.up("Enter")
-        assert page.url == url
+    expect(find(page, "refu")).to_have_count(1)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.endswith("/console/refused")
 
 
 def test_palette_opens_the_archive_that_is_typed_and_no_address_has_it(console: Console, browser: Browser) -> None:
@@ -148,14 +136,9 @@ def test_palette_opens_the_archive_that_is_typed_and_no_address_has_it(console: 
     assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
-def test_palette_shows_no_slow_answer_about_what_was_typed_before(console: Console, browser: Browser) -> None:
-    assert console
+def test_palette_shows_no_slow_answer_about_what_was_typed_before(browser: Browser) -> None:
     page, slow = browser.open("/console/"), list[Route]()
-
-    def hold(route: Route) -> None:
-        slow.append(route)
-
-    page.route("**/archives?limit=8&q=plai", hold)
+    page.route("**/archives?limit=8&q=plai", lambda route: slow.append(route))  # noqa: PLW0108 -- a builtin method is no handler
     page.keyboard.press("Control+k")
     page.keyboard.type("plai")
     wait_until(lambda: page.evaluate("1") and bool(slow))
@@ -172,38 +155,115 @@ def test_palette_shows_no_slow_answer_about_what_was_typed_before(console: Conso
     expect(found).to_have_attribute("href", f"/console/archives/{PLAIN}")
 
 
-class TestStaticFile:
-    def test_is_kept_for_good_under_the_digest_of_all(self, console: Console) -> None:
-        with console.visitor() as visitor:
-            found = re.findall(r'(?:src|href)="(/console/static/[^"#]+)', visitor.get("/console/login").text)
-            answers = [visitor.get(path) for path in found]
-            other = visitor.get(f"/console/static/0000000000000000/{found[0].rpartition('/')[2]}")
+def test_static_file_is_kept_for_good_under_the_digest_of_all_and_none_is_outside_of_the_folder(
+    visitor: httpx.Client,
+) -> None:
+    found = re.findall(r'(?:src|href)="(/console/static/[^"#]+)', visitor.get("/console/login").text)
+    answers = [visitor.get(path) for path in found]
+    base, _, name = found[0].removeprefix("/console/static/").partition("/")
 
-        assert {each.status_code for each in answers} == {200}
-        assert {each.headers["cache-control"] for each in answers} == {"public, max-age=31536000, immutable"}
-        assert {each.headers["content-encoding"] for each in answers} == {"gzip"}
-        assert other.status_code == 404
-
-    @pytest.mark.parametrize(
-        ("name", "status"),
-        [("../console.py", 404), ("%2e%2e/console.py", 400), ("vendored/LICENSES.md", 404), ("", 404)],
-    )
-    def test_outside_of_the_folder_is_unknown(self, console: Console, name: str, status: int) -> None:
-        digest = _digest(console)
-
-        assert httpx.get(f"{console.url}/console/static/{digest}/{name}", trust_env=False).status_code == status
-
-    def test_of_others_is_pinned_with_its_license(self) -> None:
-        packages = json.loads((ROOT / "deploy/console/vendored.json").read_text())["packages"]
-        licenses = (ROOT / "api/console/static/vendored/LICENSES.md").read_text()
-
-        assert [each["name"] for each in packages if each["name"] not in licenses] == ["axe-core"]  # of tests alone
-        assert {len(each["sha256"]) for each in packages} == {hashlib.sha256().digest_size * 2}
-        places = [place for each in packages for place in each["files"].values()]
-        assert [place for place in places if not (ROOT / place).exists()] == []
+    assert {each.status_code for each in answers} == {200}
+    assert {each.headers["cache-control"] for each in answers} == {"public, max-age=31536000, immutable"}
+    assert {each.headers["content-encoding"] for each in answers} == {"gzip"}
+    wrong = {f"{'0' * 16}/{name}": 404, f"{base}/../console.py": 404, f"{base}/%2e%2e/console.py": 400}
+    wrong |= {f"{base}/vendored/LICENSES.md": 404, f"{base}/": 404}
+    assert {path: visitor.get(f"/console/static/{path}").status_code for path in wrong} == wrong
 
 
-def _digest(console: Console) -> str:
-    found = re.search("/console/static/([0-9a-f]+)/", httpx.get(f"{console.url}/console/login", trust_env=False).text)
-    assert found
-    return found[1]
+def test_static_file_of_others_is_pinned_with_its_license() -> None:
+    packages = json.loads((ROOT / "deploy/console/vendored.json").read_text())["packages"]
+    licenses = (ROOT / "api/console/static/vendored/LICENSES.md").read_text()
+
+    assert [each["name"] for each in packages if each["name"] not in licenses] == ["axe-core"]  # of tests alone
+    assert {len(each["sha256"]) for each in packages} == {hashlib.sha256().digest_size * 2}
+    assert [place for each in packages for place in each["files"].values() if not (ROOT / place).exists()] == []
+
+
+CANVAS = ".chart-canvas canvas"
+
+
+def test_each_trouble_is_a_link_to_its_page_in_words_with_codes_and_tables_stand_beside_charts(
+    troubled: Console, browser: Browser
+) -> None:
+    page = browser.open("/console/")
+
+    found = {each.get_attribute("href"): each.inner_text().split()[0] for each in page.locator(".tile-link").all()}
+    assert found == {
+        "/console/failed": "3",
+        "/console/archives?condition=RUN_FAILED": "1",
+        "/console/archives?condition=FILE_DAMAGED": "1",
+        "/console/missing": "2",
+        "/console/refused": "2",
+        "/console/discrepancies?state=open": found["/console/discrepancies?state=open"],
+        "/console/endpoints": "1",
+    }
+    for path in found:
+        assert page.request.get(f"{troubled.url}{path}").ok
+    page.locator("#parts summary").first.click()
+    parts = page.locator("#parts").inner_text()
+    assert all(f"Last {each}" in parts for each in ("check of the store", "anchor", "comparison with an anchor"))
+    with troubled.person() as person:
+        text = person.get("/console/").text  # without script
+    assert "The archive has a payment that no field of the form refers to." in text
+    assert "<small><code>PAYMENT_WITHOUT_FIELD</code></small>" in text
+    assert text.count("<caption") >= 7
+    assert '<td class="number" data-value="1">1</td>' in text
+
+
+def test_seven_charts_are_drawn_and_anew_when_the_colours_change_or_for_a_month(
+    troubled: Console, browser: Browser
+) -> None:
+    assert troubled
+    page = browser.open("/console/")
+
+    expect(page.locator(CANVAS)).to_have_count(7)
+    failures = page.locator("section[aria-labelledby=failures-title]")
+    assert failures.locator(".chart-table thead th").all_text_contents()[1:] == [
+        "The store does not answer, or cannot be written",
+        "Two records disagree, and no rule says which of them is right",
+    ]
+    assert failures.locator(".chart-table tbody tr").count() == 25
+    light = picture(page)
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    wait_until(lambda: picture(page) != light, timeout_s=60)
+
+    browser.open("/console/?span=month")
+    expect(page.locator(CANVAS)).to_have_count(7)  # from a day before the first delivery
+    assert page.locator("section[aria-labelledby=arrivals-title] .chart-table tbody tr").count() in (3, 4)
+    assert "Since the first delivery" in page.locator("main").inner_text()
+
+
+def picture(page: Page) -> str:
+    return str(page.locator(CANVAS).first.evaluate("canvas => canvas.toDataURL()"))
+
+
+def test_point_of_a_chart_leads_to_what_arrived_in_its_time_by_click_and_by_keys(
+    troubled: Console, browser: Browser
+) -> None:
+    page = browser.open("/console/")
+    rows = page.locator("section[aria-labelledby=refusals-title] .chart-table tbody tr")
+    ago = rows.evaluate_all("rows => rows.findIndex(row => row.cells[1].dataset.value === '1')")
+    link = rows.nth(ago).locator("a").get_attribute("href")
+    chart = page.locator("section[aria-labelledby=refusals-title] [role=slider]")
+    chart.focus()
+    for _ in range(ago):
+        page.keyboard.press("ArrowLeft")
+    assert "Refused 1" in str(chart.get_attribute("aria-valuetext"))
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url == f"{troubled.url}{link}"
+    assert page.locator("main tbody .title").count() == 2  # a row in two cells of titles
+    assert "NOT_JSON" in page.locator("main").inner_text()
+
+    page = browser.open("/console/")
+    over = page.locator("section[aria-labelledby=refusals-title] .u-over")
+    late = (rows.count() - ago - 0.25) / rows.count()  # in its time, and nearer to the point of the next hour
+    with page.expect_navigation():
+        over.click(position={"x": over.evaluate("each => each.clientWidth") * late, "y": 9})
+    assert page.url == f"{troubled.url}{link}"
+
+    page = browser.open("/console/")
+    with page.expect_navigation():
+        page.locator("section[aria-labelledby=arrivals-title] .u-over").click(position={"x": 2, "y": 9})
+    assert "/console/archives?received_after=" in page.url
+    assert not page.locator("tr[data-reference]").count()

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from models.access import CELLAR
-from models.templates import Names, TemplateWords
+from models.templates import Names, PartWords, TemplateWords
 from services import derived, templates
 from tests.api.console.conftest import CONTRACT, PERSON, Browser, Console, posted
 from tests.api.console.hostile import HOSTILE_REFERENCE, REVERSING, SCRIPT
@@ -21,7 +21,7 @@ STANDARD = {"title": ["person", "template", "payment"]}
 
 
 @pytest.fixture
-def person(console: Console) -> Iterator[httpx.Client]:
+def namer(console: Console) -> Iterator[httpx.Client]:
     """A person who is signed in. Afterwards nobody has named the template."""
     with console.person() as client:
         yield client
@@ -29,8 +29,15 @@ def person(console: Console) -> Iterator[httpx.Client]:
         assert posted(client, PATH, STANDARD).status_code == 303
 
 
+def name(console: Console, words: TemplateWords) -> None:
+    with installed(console.folder, **console.settings):
+        templates.name({TEMPLATE: words}, "a test", NOON)
+        while derived.fill():
+            pass
+
+
 def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_its_fields(
-    console: Console, browser: Browser, person: httpx.Client
+    console: Console, browser: Browser, namer: httpx.Client
 ) -> None:
     page = browser.open("/console/")
     page.keyboard.press("g")
@@ -53,17 +60,12 @@ def test_name_that_is_typed_is_the_title_of_dossier_and_tab_and_stands_beside_it
     assert CONTRACT in page.locator("#summary").inner_text()
     filled = browser.open("/console/tables/payments").locator("tr", has_text="amount_minor").first.locator("progress")
     assert filled.get_attribute("max") == "1"
-    assert ",Loan agreement," in posted(person, "/console/archives/export", {"reference": CONTRACT, "all": "yes"}).text
+    assert ",Loan agreement," in posted(namer, "/console/archives/export", {"reference": CONTRACT, "all": "yes"}).text
     with installed(console.folder, **console.settings):
         assert templates.view(TEMPLATE, CELLAR).changed_by == PERSON
 
 
-def name(console: Console, words: TemplateWords) -> None:
-    with installed(console.folder, **console.settings):
-        templates.name({TEMPLATE: words}, "a test", NOON)
-
-
-def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, person: httpx.Client) -> None:
+def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Console, namer: httpx.Client) -> None:
     field, label, open_, chosen = "field:SOMEFIELD1", "label:CUSTOMER_TAG", "field:SOMEFIELD2", "field:SOMEFIELD3"
     name(console, TemplateWords(title=["payment", "label:OLD", "template", "person"], facets=["label:OLD"]))
     named = STANDARD | {
@@ -78,52 +80,45 @@ def test_form_keeps_what_it_does_not_change_and_says_what_is_wrong(console: Cons
         "retention_unit": "years",
         "retention_field": "SOMEFIELD1",
     }
-    assert posted(person, PATH, named).status_code == 303
+    assert posted(namer, PATH, named).status_code == 303
     for wrong in (
         {"facet": [field], f"personal {field}": "yes"},
         {"en": "W" * 101},
         {"title": ["colour"]},
         {"retention": "erase", "retention_number": "", "retention_unit": "years"},
     ):
-        assert posted(person, PATH, STANDARD | wrong).status_code == 422
+        assert posted(namer, PATH, STANDARD | wrong).status_code == 422
 
     with installed(console.folder, **console.settings):
         words = templates.view(TEMPLATE, CELLAR).words
-    assert words.model_dump() == {
-        "name": {"en": None, "he": "חוזה"},
-        "parts": {
-            field: {"name": {"en": None, "he": None}, "personal": True, "values": {}},
-            open_: {"name": {"en": None, "he": None}, "personal": False, "values": {}},
-            chosen: {
-                "name": {"en": None, "he": None},
-                "personal": None,
-                "values": {"SOMEVALUE3": {"en": None, "he": "לקוח"}},
-            },
-            label: {"name": {"en": "Customer", "he": None}, "personal": None, "values": {}},
+    expected = TemplateWords(
+        name=Names(he="חוזה"),
+        parts={
+            field: PartWords(personal=True),
+            open_: PartWords(personal=False),
+            chosen: PartWords(values={"SOMEVALUE3": Names(he="לקוח")}),
+            label: PartWords(name=Names(en="Customer")),
         },
-        "title": ["payment", "label:OLD", "template", "person"],
-        "facets": ["label:OLD", label],
-        "retention": "erase after 7 years from SOMEFIELD1",
-    }
-    assert re.search(r'<option value="SOMEFIELD1" selected>', person.get(PATH).text)
+        title=["payment", "label:OLD", "template", "person"],
+        facets=["label:OLD", label],
+        retention="erase after 7 years from SOMEFIELD1",
+    )
+    assert words == expected
+    assert re.search(r'<option value="SOMEFIELD1" selected>', namer.get(PATH).text)
 
 
-def test_what_is_due_by_its_rule_stands_on_the_overview(console: Console, person: httpx.Client) -> None:
+def test_what_is_due_by_its_rule_stands_on_the_overview(console: Console, namer: httpx.Client) -> None:
     for words in (TemplateWords(name=Names(en="Loan"), retention="review after 1 year"), TemplateWords()):
         name(console, words)
-        with installed(console.folder, **console.settings):
-            while derived.fill():
-                pass
-        shown = re.sub("[\u2066-\u2069]", "", person.get("/console/").text)
-        link = '<a href="/console/archives?due=review">Review</a>'
-        assert (link in shown) == (words.retention is not None)
+        shown = re.sub("[\u2066-\u2069]", "", namer.get("/console/").text)
+        assert ('<a href="/console/archives?due=review">Review</a>' in shown) == (words.retention is not None)
 
 
 @pytest.mark.parametrize("language", ["en", "he"])
 def test_hostile_names_are_text_and_the_layout_stays_whole(
-    browser: Browser, person: httpx.Client, language: str
+    browser: Browser, namer: httpx.Client, language: str
 ) -> None:
-    assert posted(person, PATH, STANDARD | {"en": SCRIPT, "he": f"{REVERSING}{'ש' * 60}"}).status_code == 303
+    assert posted(namer, PATH, STANDARD | {"en": SCRIPT, "he": f"{REVERSING}{'ש' * 60}"}).status_code == 303
 
     for path in ("/console/templates", PATH, DOSSIER, "/console/archives"):
         page = browser.open(path, language)
@@ -131,8 +126,5 @@ def test_hostile_names_are_text_and_the_layout_stays_whole(
         assert page.title() != "broken"
         assert page.locator("main img[src=x], main script").count() == 0
         assert "\u202e" not in page.title()
-
-
-def test_unknown_template_is_not_found(person: httpx.Client) -> None:
-    assert person.get("/console/templates/unknown").status_code == 404
-    assert person.get(f"/console/templates/{HOSTILE_REFERENCE[:5]}%2Fx").status_code == 404
+    unknown = ("unknown", f"{HOSTILE_REFERENCE[:5]}%2Fx")
+    assert [namer.get(f"/console/templates/{each}").status_code for each in unknown] == [404, 404]
