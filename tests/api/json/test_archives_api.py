@@ -290,37 +290,17 @@ class TestPages:
     @pytest.mark.parametrize(
         "query",
         [
-            "state=unknown",
-            "state=",
-            "discrepancy=unknown",
-            "process_number=many",
-            "process_number=1.5",
             f"process_number={1 << 63}",
             f"transaction_number=-{1 << 64}",
-            "received_after=yesterday",
-            "received_after=2026-01-01T00:00:00",
             "received_after=0001-01-01T00:00:00%2B14:00",
             "received_before=9999-12-31T23:59:59-14:00",
-            "label=BRANCH",
-            "label=BRANCH=a=b&label=BRANCH",
-            "limit=0",
-            "limit=501",
-            "limit=all",
-            "cursor=beyond",
             "cursor=%D7%90",
             "cursor=MjAyNg==",
             "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4",  # 0001-01-01T00:00:00+14:00 x
-            *(
-                "reference=%00",
-                "session=a%00",
-                "template=%00b",
-                "q=%00",
-                "label=BRANCH=%00",
-                "label=BRANCH=a=b&label=%00=a",
-            ),
         ],
     )
-    def test_are_refused_for_invalid_filter_values(self, library: Library, query: str) -> None:
+    def test_are_refused_for_values_beyond_the_last_one(self, library: Library, query: str) -> None:
+        """Other wrong values are in `tests/api/test_bad_input.py`."""
         assert_error(library.get(f"/api/archives?{query}"), 422, "BAD_PARAMETER")
 
 
