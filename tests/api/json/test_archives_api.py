@@ -136,12 +136,13 @@ class TestOneArchive:
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
         assert_error(library.get(path_of("nowhere")), 404, "UNKNOWN_REFERENCE")
 
-    @pytest.mark.parametrize("reference", HOSTILE, ids=ascii)
-    def test_is_found_by_any_reference(self, library: Library, reference: str) -> None:
-        answer = library.get(path_of(reference))
+    def test_and_its_files_are_found_by_any_reference(self, library: Library) -> None:
+        for reference in HOSTILE:
+            answer = library.get(path_of(reference))
 
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["reference"] == reference
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["reference"] == reference
+            assert library.get(path_of(reference, f"/files/{PNG_SHA256}")).content == PNG
 
     @pytest.mark.parametrize("reference", WITH_DOT_SEGMENTS)
     def test_whose_reference_has_a_dot_segment_is_found_by_the_filter_alone(
@@ -173,10 +174,6 @@ class TestFiles:
             assert (answer.status_code, answer.content) == (200, content)
             assert answer.headers["content-type"] == media_type
             assert answer.headers["content-length"] == str(len(content))
-
-    @pytest.mark.parametrize("reference", HOSTILE, ids=ascii)
-    def test_are_found_by_any_reference(self, library: Library, reference: str) -> None:
-        assert library.get(path_of(reference, f"/files/{PNG_SHA256}")).content == PNG
 
     @pytest.mark.parametrize(("index", "filename"), list(enumerate(FILENAMES.values())), ids=ascii)
     def test_are_downloads_with_a_safe_name(self, library: Library, index: int, filename: str) -> None:
