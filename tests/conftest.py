@@ -90,17 +90,22 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 _WITH_PREFECT = (
-    *("tests/flows/", "tests/services/custody/test_rebuilding", "tests/services/triggering/"),
-    *("tests/api/receiver/test_dispatching", "tests/api/test_described_answers"),
+    *("tests/flows/execution/", "tests/flows/worker/", "tests/services/triggering/"),
+    *(
+        "tests/api/receiver/test_dispatching",
+        "tests/api/test_described_answers",
+        "tests/services/custody/test_rebuilding",
+    ),
     *("tests/cli/archives/test_archives_command", "tests/cli/operation/test_wrong_installations"),
-    "tests/cli/programs/test_prefect_server",
-    "tests/adapters/peers/test_prefect_api",
+    *("tests/cli/programs/test_prefect_server", "tests/adapters/peers/test_prefect_api"),
 )
 _WITH_LIBRARY = ("tests/api/json/", "tests/api/receiver/test_public_link")
-_TOGETHER = (_WITH_PREFECT, _WITH_LIBRARY, ("tests/end_to_end/",), ("tests/api/console/",), ("tests/node/",))
+_ROOMS = ("tests/flows/", "tests/end_to_end/", "tests/api/console/", "tests/node/")
+_TOGETHER = (_WITH_PREFECT, _WITH_LIBRARY, *((room,) for room in _ROOMS))
 """Rooms and files that share what takes long to start: one process of the test run takes them all.
 
-A Prefect server takes 7 s of a processor to start, and then a fiftieth of one.
+A Prefect server takes 7 s of a processor to start, and then a fiftieth of one. With a single one, the tests that need
+it were the last to end.
 """
 
 
