@@ -248,6 +248,11 @@ def _without_database(method: str, path: str, body: dict[str, str] | None = None
     return lambda world: world.away.client.request(method, path, json=body, headers=READER)
 
 
+def _with_an_unknown_parameter(method: str, path: str) -> Case:
+    sent = f"{path}?unheard-of=1"
+    return lambda world: world.shelf.receiver.client.request(method, sent, json=EXPLAINED, headers=READER)
+
+
 def _post_json(receiver: Receiver, path: str, body: dict[str, Any]) -> httpx.Response:
     return receiver.client.post(path, json=body, headers=READER)
 
@@ -311,52 +316,42 @@ CASES: dict[tuple[str, int, str], Case] = {
         "/oauth/token", data={"client_id": "named", "client_secret": "wrong"}
     ),
     (ARCHIVES, 200, ""): _get("/api/archives"),
-    (ARCHIVES, 422, "BAD_PARAMETER"): _get("/api/archives?state=unknown"),
     (ARCHIVE, 200, ""): _get("/api/archives/contract"),
     (ARCHIVE, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere"),
     (ARCHIVE, 410, "ERASED"): _get("/api/archives/erased"),
-    (ARCHIVE, 422, "BAD_PARAMETER"): _get("/api/archives/%00"),
     (LIST, 200, ""): _get("/api/archives/contract/payments"),
     (LIST, 404, "UNKNOWN_REFERENCE"): _get("/api/archives/nowhere/payments"),
     (LIST, 410, "ERASED"): _get("/api/archives/erased/payments"),
-    (LIST, 422, "BAD_PARAMETER"): _get("/api/archives/contract/payments?limit=9"),
     (LIST, 503, "UNAVAILABLE"): _without_database("GET", "/api/archives/contract/payments"),
     (FILE, 200, ""): _file("contract"),
     (FILE, 404, "UNKNOWN_FILE"): _file("contract", "0" * 64),
     (FILE, 410, "ERASED"): _file("erased", "0" * 64),
-    (FILE, 422, "BAD_PARAMETER"): _file("%00", "0" * 64),
     (FILE, 500, "CONFLICT"): _file("lost"),
     (DIFFERENCES, 200, ""): _get(TWO),
     (DIFFERENCES, 404, "UNKNOWN_VERSION"): _get(TWO.replace("2", "3")),
     (DIFFERENCES, 410, "ERASED"): _get(TWO.replace("contract", "erased")),
     (DIFFERENCES, 413, "TOO_LARGE_TO_COMPARE"): _get("/api/archives/wide/differences?before=1&after=1"),
-    (DIFFERENCES, 422, "BAD_PARAMETER"): _get(TWO.replace("2", "two")),
     (DIFFERENCES, 500, "CONFLICT"): _get("/api/archives/lost/differences?before=1&after=1"),
     (DIFFERENCES, 503, "UNAVAILABLE"): _broken("store/archives/*/*/*/*contract/inventory.json", _get(TWO)),
     (RERUN, 202, ""): _post("/api/archives/contract/rerun"),
     (RERUN, 404, "UNKNOWN_REFERENCE"): _post("/api/archives/nowhere/rerun"),
     (RERUN, 410, "ERASED"): _post("/api/archives/erased/rerun"),
-    (RERUN, 422, "BAD_PARAMETER"): _post("/api/archives/contract/rerun?force=true"),
     (RERUN, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/rerun"),
     (HOLD, 200, ""): _hold(until="2199-12-31"),
     (HOLD, 404, "UNKNOWN_REFERENCE"): _hold("nowhere"),
     (HOLD, 410, "ERASED"): _hold("erased"),
-    (HOLD, 422, "BAD_PARAMETER"): _hold(until="31/12/2199"),
     (HOLD, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/hold", {"reason": "a claim"}),
     (RELEASE, 200, ""): _release,
     (RELEASE, 404, "UNKNOWN_HOLD"): _send_json("/api/archives/contract/release", hold_id="none"),
     (RELEASE, 410, "ERASED"): _send_json("/api/archives/erased/release"),
-    (RELEASE, 422, "BAD_PARAMETER"): _send_json("/api/archives/contract/release", why="settled"),
     (RELEASE, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/release", {}),
     (UNMASK, 200, ""): _unmask("sessions[0].author"),
     (UNMASK, 404, "UNKNOWN_REFERENCE"): _unmask("sessions[0].author", of="nowhere"),
     (UNMASK, 404, "BAD_PARAMETER"): _unmask("sessions[9].author"),
     (UNMASK, 410, "ERASED"): _unmask("sessions[0].author", of="erased"),
-    (UNMASK, 422, "BAD_PARAMETER"): _unmask("\0"),
     (UNMASK, 429, "TOO_MANY_REQUESTS"): lambda world: [_unmask("sessions[0].id")(world) for _ in range(30)][-1],
     (UNMASK, 503, "UNAVAILABLE"): _without_database("POST", "/api/archives/contract/unmask", WHY),
     (DISCREPANCIES, 200, ""): _get("/api/discrepancies"),
-    (DISCREPANCIES, 422, "BAD_PARAMETER"): _get("/api/discrepancies?code=unknown"),
     (EXPLANATION, 410, "ERASED"): _explain("/api/archives/erased/discrepancies", None),
     **{
         (operation, status, code): case
@@ -366,7 +361,6 @@ CASES: dict[tuple[str, int, str], Case] = {
             (404, "UNKNOWN_DISCREPANCY", _explain(prefix, None)),
             (409, "DISCREPANCY_CLOSED", _explain(prefix, "closed_discrepancies")),
             (409, "DISCREPANCY_CHANGED", _explain(prefix, found="1.00 ILS")),
-            (422, "BAD_PARAMETER", _explain(prefix, why=" ")),
             (503, "UNAVAILABLE", _without_database("POST", f"{prefix}/any/explanation", EXPLAINED)),
         )
     },
@@ -375,17 +369,13 @@ CASES: dict[tuple[str, int, str], Case] = {
         for path in BATCHES
         for operation, status, code, case in (
             ("GET ", 200, "", _after(path, "", lambda _, path=path: _get(path))),  # type: ignore[misc]
-            ("GET ", 422, "BAD_PARAMETER", _get(f"{path}?limit=0")),
             ("POST ", 200, "", _plan(path, by="ann", **({} if path == ERASURES else {"dry_run": False}))),
-            ("POST ", 422, "BAD_PARAMETER", _plan(path, state=["delivered"])),
             ("POST ", 503, "UNAVAILABLE", _without_database("POST", path, BATCHES[path])),
             ("GET /{batch_id}", 200, "", _after(path, "confirm", _get)),
             ("GET /{batch_id}", 404, "UNKNOWN_BATCH", _get(f"{path}/unknown")),
-            ("GET /{batch_id}", 422, "BAD_PARAMETER", _get(f"{path}/any?item_state=unknown")),
             ("POST /{batch_id}/{action}", 200, "", _after(path, "confirm pause resume", _act("abort"))),
             ("POST /{batch_id}/{action}", 404, "UNKNOWN_BATCH", _post(f"{path}/unknown/pause")),
             ("POST /{batch_id}/{action}", 409, "WRONG_STATE", _after(path, "abort", _act("confirm"))),
-            ("POST /{batch_id}/{action}", 422, "BAD_PARAMETER", _post(f"{path}/%00/resume")),
             ("POST /{batch_id}/{action}", 503, "UNAVAILABLE", _without_database("POST", f"{path}/any/abort")),
         )
     },
@@ -393,24 +383,20 @@ CASES: dict[tuple[str, int, str], Case] = {
         f"{ERASURES}/{_plan(ERASURES)(world).json()['id']}/confirm"
     ),
     (LIST_ENDPOINTS, 200, ""): _get(ENDPOINTS),
-    (LIST_ENDPOINTS, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}?name=erp"),
     (ADD_ENDPOINT, 200, ""): _add(headers={"Authorization": "Bearer abc"}),
     (ADD_ENDPOINT, 409, "NAME_TAKEN"): _added(lambda path: _add(name=path.rpartition("/")[2])),
-    (ADD_ENDPOINT, 422, "BAD_PARAMETER"): _add(headers={"Host": "elsewhere"}),
     (ADD_ENDPOINT, 422, "BAD_ENDPOINT"): _add(url="ftp://erp.invalid"),
     (ADD_ENDPOINT, 422, "BAD_SECRET"): _add(secret=WRONG_SECRET),
     (ADD_ENDPOINT, 403, "PRIVATE_ENDPOINT"): _add(url="http://169.254.169.254/latest"),
     (ADD_ENDPOINT, 503, "UNAVAILABLE"): _without_database("POST", ENDPOINTS, {"url": HOOK, "name": "erp"}),
     (ENDPOINT, 200, ""): _added(_get),
     (ENDPOINT, 404, "UNKNOWN_ENDPOINT"): _get(f"{ENDPOINTS}/unknown"),
-    (ENDPOINT, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}/%00"),
     **{
         (f"{ADD_ENDPOINT}/{{name}}/{action}", status, code): case
         for action in ("test", "disable", "enable", "rotate", "remove")
         for status, code, case in (
             (200, "", _added(_act(action))),
             (404, "UNKNOWN_ENDPOINT", _post(f"{ENDPOINTS}/unknown/{action}")),
-            (422, "BAD_PARAMETER", _post(f"{ENDPOINTS}/%00/{action}")),
             (503, "UNAVAILABLE", _without_database("POST", f"{ENDPOINTS}/erp/{action}", {})),
         )
     },
@@ -419,42 +405,27 @@ CASES: dict[tuple[str, int, str], Case] = {
     ),
     (f"{ADD_ENDPOINT}/{{name}}/remove", 409, "DECLARED_ENDPOINT"): _post(f"{DECLARED_PATH}/remove"),
     (MESSAGES, 200, ""): _get("/api/messages?state=pending&state=dead&event=archive.completed&source=default"),
-    (MESSAGES, 422, "BAD_PARAMETER"): _get("/api/messages?event=archive.complete"),
     (MESSAGE, 200, ""): _read_message,
     (MESSAGE, 404, "UNKNOWN_MESSAGE"): _get("/api/messages/unknown"),
-    (MESSAGE, 422, "BAD_PARAMETER"): _get("/api/messages/%00"),
     (REFUSED, 200, ""): _list_refused,
     (FAILURES, 200, ""): _get("/api/failures"),
-    (FAILURES, 422, "BAD_PARAMETER"): _get("/api/failures?cause=unknown"),
     (ACCESS, 200, ""): _get("/api/access?action=read_archive&since=2026-01-01T00:00Z"),
-    (ACCESS, 422, "BAD_PARAMETER"): _get("/api/access?action=look"),
     (CHANGES, 200, ""): _get("/api/changes"),
-    (CHANGES, 422, "BAD_PARAMETER"): _get("/api/changes?after=unknown"),
     (ANCHORS, 200, ""): _get("/api/anchors"),
-    (ANCHORS, 422, "BAD_PARAMETER"): _get("/api/anchors?cursor=last"),
-    (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?code=unknown"),
     (OVERVIEW, 200, ""): _get("/api/overview"),
-    (OVERVIEW, 422, "BAD_PARAMETER"): _get("/api/overview?source=retail"),
     (SOURCES, 200, ""): _get("/api/sources"),
-    (SOURCES, 422, "BAD_PARAMETER"): _get("/api/sources?name=retail"),
     (TEMPLATES, 200, ""): _get("/api/templates"),
-    (TEMPLATES, 422, "BAD_PARAMETER"): _get("/api/templates?name=lease"),
     (TEMPLATE, 200, ""): _get(FORM),
     (TEMPLATE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown"),
-    (TEMPLATE, 422, "BAD_PARAMETER"): _get(f"{FORM}?name=lease"),
     (SHAPE, 200, ""): _get(f"{FORM}/shape"),
     (SHAPE, 404, "UNKNOWN_TEMPLATE"): _get("/api/templates/unknown/shape"),
-    (SHAPE, 422, "BAD_PARAMETER"): _get(f"{FORM}/shape?name=lease"),
     (NAMING, 200, ""): _name({"name": {"en": "Lease", "he": "חוזה שכירות"}, "facets": ["label:CUSTOMER_TAG"]}),
-    (NAMING, 422, "BAD_PARAMETER"): _name({"name": {"fr": "Bail"}}),
     (NAMING, 422, "PERSONAL_FACET"): _name({"facets": [F1], "parts": {F1: {"personal": True}}}),
     (NAMING, 503, "UNAVAILABLE"): _without_database("PUT", FORM, {}),
     (MISSING, 200, ""): _get("/api/missing?why=expired&source=default"),
-    (MISSING, 422, "BAD_PARAMETER"): _get("/api/missing?state=lost"),
     (DISMISSAL, 200, ""): _dismiss("gone"),
     (DISMISSAL, 404, "UNKNOWN_FINDING"): _dismiss("nowhere"),
     (DISMISSAL, 409, "FINDING_CLOSED"): _dismiss("gone twice", 2),
-    (DISMISSAL, 422, "BAD_PARAMETER"): _post("/api/missing/any/dismiss"),
     (DISMISSAL, 503, "UNAVAILABLE"): _without_database("POST", "/api/missing/any/dismiss", EXPLAINED),
     (METRICS, 200, ""): _get("/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),
@@ -478,6 +449,10 @@ CASES: dict[tuple[str, int, str], Case] = {
 CASES |= {
     (operation, 401, "UNAUTHORIZED"): _plain(*re.sub(r"{\w+}", "any", operation).split())
     for operation in {operation for operation, _, _ in CASES if " /api/" in operation or operation == METRICS}
+}
+CASES |= {
+    (operation, 422, "BAD_PARAMETER"): _with_an_unknown_parameter(*re.sub(r"[{}]", "", operation).split())
+    for operation in {operation for operation, _, _ in CASES if " /api/" in operation}
 }
 CASES |= {
     (operation, 503, "UNAVAILABLE"): _without_database("GET", re.sub(r"{\w+}", "any", operation.split()[1]))

@@ -66,9 +66,18 @@ QUERIES: dict[str, tuple[int, str, str]] = {
     f"{ARCHIVES}?{'references=a&' * 501}": (422, BAD, "query.references"),
     f"{ARCHIVES}?q={'x' * 17_000}": (414, "URL_TOO_LONG", "URL"),
     f"{ARCHIVES}?{'label=a=b&' * 1001}": (414, "URL_TOO_LONG", "URL"),
+    f"{ARCHIVES}?process_number={1 << 63}": (422, BAD, "query.process_number"),
+    f"{ARCHIVES}?transaction_number=-{1 << 64}": (422, BAD, "query.transaction_number"),
+    f"{ARCHIVES}?received_after=0001-01-01T00:00:00%2B14:00": (422, BAD, "query.received_after"),
+    f"{ARCHIVES}?received_before=9999-12-31T23:59:59-14:00": (422, BAD, "query.received_before"),
+    f"{ARCHIVES}?cursor=%D7%90": (422, BAD, "cursor"),
+    f"{ARCHIVES}?cursor=MjAyNg==": (422, BAD, "cursor"),
+    f"{ARCHIVES}?cursor=MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4": (422, BAD, "cursor"),  # 0001-01-01T00:00:00+14:00 x
     # references, files and other things of a path
     NOBODY: (404, "UNKNOWN_REFERENCE", "reference"),
     f"{ARCHIVES}/{NUL}": (422, BAD, "path.reference"),
+    f"{ARCHIVES}/%FF": (404, "UNKNOWN_REFERENCE", "reference"),
+    f"{ARCHIVES}/%ED%A0%80": (404, "UNKNOWN_REFERENCE", "reference"),
     f"{ARCHIVES}/{'x' * 256}": (404, "UNKNOWN_REFERENCE", "reference"),
     f"{NOBODY}/payments": (404, "UNKNOWN_REFERENCE", "reference"),
     f"{ARCHIVES}/contract/payments?after={MARKER}": (422, BAD, "cursor"),
@@ -288,6 +297,30 @@ def test_bad_queries_are_answered_with_code_and_place(receiver: Receiver) -> Non
     assert {each: found[each] for each in QUERIES if found[each] != QUERIES[each]} == {}
 
 
+@pytest.mark.parametrize(
+    ("query", "where", "detail"),
+    [
+        ("?labell=A=B", "labell", "unknown parameter; did you mean label?"),
+        ("?label=A=B&labels=C=D", "labels", "unknown parameter; did you mean label?"),
+        ("?label=A=B&label=A=B&Process_Number=1", "Process_Number", "unknown parameter; did you mean process_number?"),
+        ("?processNumber=1", "processNumber", "unknown parameter; did you mean process_number?"),
+        ("?until=", "until", "unknown parameter; expected one of reference, references, "),
+        ("?q%00=1", "q\0", "unknown parameter; did you mean q?"),
+        (f"?{'x' * 1000}=1", "x" * 60, "unknown parameter; expected one of reference, "),
+        ("?state=failed&state=completed", "state", "expected the parameter once, got it 2 times"),
+        ("/contract?verbose=1", "verbose", "unknown parameter; this route has no query parameters"),
+        ("?state=Marker-314159", "state", "Input should be 'received', 'processing'"),
+    ],
+)
+def test_wrong_parameter_is_answered_with_what_was_expected(
+    receiver: Receiver, query: str, where: str, detail: str
+) -> None:
+    answer = receiver.client.get(f"{ARCHIVES}{query}", headers={"authorization": f"Bearer {TOKEN}"})
+
+    assert answered(answer) == (422, BAD, f"query.{where}")
+    assert answer.json()["error"]["detail"].startswith(detail)
+
+
 def test_bad_bodies_are_answered_with_code_and_place(receiver: Receiver) -> None:
     wrong = []
     for method, path, body, expected in bodies():
@@ -302,11 +335,12 @@ def test_bad_bodies_are_answered_with_code_and_place(receiver: Receiver) -> None
 def test_wrong_credentials_open_nothing(receiver: Receiver) -> None:
     for method, path in (("GET", ARCHIVES), ("GET", "/metrics"), ("POST", "/webhooks/cellosign")):
         own = {"POST": SECRET, "GET": TOKEN}[method]
+        ways = {"POST": 'Bearer realm="cellar", Basic realm="cellar"', "GET": 'Bearer realm="cellar"'}[method]
         for each in CREDENTIALS:
             if method == "POST" and SECRET in each.get("authorization", ""):
                 continue
             answer = receiver.client.request(method, path, headers=each | from_a_new_address(), content=b"{}")
-            assert (answer.status_code, answer.headers["www-authenticate"][:6]) == (401, "Bearer"), (path, each)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, ways), (path, each)
             assert own not in answer.text
 
 

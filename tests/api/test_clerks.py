@@ -320,20 +320,6 @@ def test_who_sees_all_archives_tells_them_apart_in_these_ways(worlds: Worlds) ->
     assert len([each for each in ways if " /api/" in each and owner.differing(each, None)]) > 40
 
 
-def test_unknown_and_invisible_archives_are_one_answer(worlds: Worlds) -> None:
-    known = worlds.clients[1]
-    headers = {"authorization": f"Bearer {worlds.token}"}
-    answers = {
-        known.get(f"/api/archives/{reference}", headers=headers).text
-        for reference in ("tel-aviv%2F1", "no", "waits", REFUSED, "process-m", UNKNOWN)
-    }
-
-    assert len(answers) == 1
-    assert known.get("/api/archives/haifa%2F1", headers=headers).status_code == 200
-    listed = known.get("/api/archives", headers=headers).json()["items"]
-    assert [each["reference"] for each in listed] == ["haifa 3", "haifa 2", OWN]
-
-
 def test_no_service_reads_an_archive_for_a_clerk_who_does_not_see_it(worlds: Worlds) -> None:
     reads: list[Callable[[], object]] = [
         lambda: archive_view.archive(OTHER, CLERK),

@@ -138,22 +138,6 @@ def test_failures_of_the_webhook_are_as_described_with_status_200(without_databa
         assert [each.message for each in validator.iter_errors(answer.json())] == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "schemes"),
-    [
-        ("GET", "/api/archives", 'Bearer realm="cellar"'),
-        ("GET", "/metrics", 'Bearer realm="cellar"'),
-        ("POST", "/webhooks/cellosign", 'Bearer realm="cellar", Basic realm="cellar"'),
-    ],
-)
-def test_answer_without_credentials_names_the_ways_to_present_them(
-    world: World, method: str, path: str, schemes: str
-) -> None:
-    answer = world.shelf.receiver.client.request(method, path)
-
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, schemes)
-
-
 def test_security_schemes_are_those_that_are_accepted(world: World) -> None:
     """Each way that the schema describes is tried, on each route that names it."""
     schemes = _schema()["components"]["securitySchemes"]

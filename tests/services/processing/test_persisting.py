@@ -122,22 +122,6 @@ def test_repeated_content_is_a_delivery_and_no_version(again: bytes) -> None:
     assert validation_errors() == []
 
 
-def test_identical_body_is_a_second_delivery_of_one_version() -> None:
-    body = body_at(JANUARY)
-
-    receipts = {archived("process-1", body) for _ in range(2)}
-
-    assert [(each.version, each.receipt_id) for each in view().versions] == [(1, *receipts)]
-    assert [(each.receipt_id, each.outcome) for each in view().deliveries] == [
-        (*receipts, "new"),
-        (*receipts, "duplicate"),
-    ]
-    assert stored_body("process-1", *receipts) == body
-    assert not inbox.has_body(*receipts)
-    assert {each.partition("/")[0] for each in object_of("process-1").sizes if each.startswith("v")} == {"v1"}
-    assert validation_errors() == []
-
-
 def test_changed_body_is_the_next_version_and_stores_equal_files_once() -> None:
     first = archived("process-1", body_at(JANUARY))
     second = archived("process-1", body_at(FEBRUARY, data=[]))
@@ -279,16 +263,6 @@ def test_file_that_differs_from_its_declared_type_is_kept_with_a_warning() -> No
     assert stored_file("process-1", file.sha256) == page
     stored = request_of("process-1", receipt_id)
     assert stored.is_whole()
-
-
-def test_damaged_file_is_a_conflict_when_the_request_is_rebuilt() -> None:
-    receipt_id = archived("process-1", body_at(JANUARY))
-    stored = request_of("process-1", receipt_id)
-    (key,) = [stored.files[cut.content.sha256] for cut in stored.cuts()][:1]
-    store().overwrite_bytes(b"damaged", key)
-
-    with pytest.raises(Conflict):
-        persist("process-1", receipt_id)
 
 
 def test_body_of_another_process_is_refused_and_leaves_nothing() -> None:
