@@ -448,15 +448,17 @@ CASES: dict[tuple[str, int, str], Case] = {
 }
 CASES |= {
     (operation, 401, "UNAUTHORIZED"): _plain(*re.sub(r"{\w+}", "any", operation).split())
-    for operation in {operation for operation, _, _ in CASES if " /api/" in operation or operation == METRICS}
+    for operation in sorted({operation for operation, _, _ in CASES if " /api/" in operation or operation == METRICS})
 }
 CASES |= {
     (operation, 422, "BAD_PARAMETER"): _with_an_unknown_parameter(*re.sub(r"[{}]", "", operation).split())
-    for operation in {operation for operation, _, _ in CASES if " /api/" in operation}
+    for operation in sorted({operation for operation, _, _ in CASES if " /api/" in operation})
 }
 CASES |= {
     (operation, 503, "UNAVAILABLE"): _without_database("GET", re.sub(r"{\w+}", "any", operation.split()[1]))
-    for operation in {operation for operation, _, _ in CASES if operation.startswith("GET /api/")} - {LIST, DIFFERENCES}
+    for operation in sorted(
+        {operation for operation, _, _ in CASES if operation.startswith("GET /api/")} - {LIST, DIFFERENCES}
+    )
 }
 CASES |= {
     (operation, 403, "FORBIDDEN"): _of_a_role(case)
