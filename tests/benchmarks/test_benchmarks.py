@@ -1,21 +1,57 @@
-"""The page on scale has every figure, and what it says about queues and sizes follows from them."""
+"""Benchmarks measure real servers and engines; what the page on scale says of sizes follows from costs."""
 
+import json
 import math
 import random
-import subprocess
-import sys
+from collections.abc import Callable
 from itertools import accumulate
+from pathlib import Path
 from statistics import mean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import Progress
 
-from benchmarks.scale import report
+from benchmarks import engine, report
+from benchmarks.engine import Step
+from benchmarks.engine_parts import Burst, Idle, Memory
+from benchmarks.receiver import Case, document, run_round
 from benchmarks.scale.costs import Costs
-from benchmarks.scale.measuring import Measured, processor_s
 from benchmarks.scale.queueing import Form, simulate
 from benchmarks.scale.sizing import BUSY_AT_MOST, Needs, needs
+
+
+@pytest.mark.faults
+def test_archives_are_measured_from_post_to_their_recorded_task_runs(
+    tmp_path: Path, configure: Callable[..., object]
+) -> None:
+    planned = [Step("site", "sqlite", "cellar", part, 2) for part in ("idle", "burst", "memory")]
+
+    (_, idle), (_, burst), (_, memory) = engine.run(planned, tmp_path / "work")
+
+    assert isinstance(idle, Idle)
+    assert isinstance(burst, Burst)
+    assert isinstance(memory, Memory)
+    assert [0 < latency_s < 60 for latency_s in idle.latencies_s] == [True] * 2
+    assert (burst.posted, burst.completed, burst.recorded) == (2, 2, 2)
+    assert burst.runs_per_s > 0
+    assert memory.runs == 8  # with two to warm up
+    assert memory.rss_mb > 20
+    assert {log.name for log in (tmp_path / "work" / "site" / "logs").iterdir()} >= {"api.log", "prefect.log"}
+
+
+def test_each_server_takes_a_case_and_the_report_compares_them(tmp_path: Path) -> None:
+    planned = [Case(20_000, 1, 2)]
+    with Progress(disable=True) as progress:
+        figures = [run_round(tmp_path, planned, progress)]
+
+    (case,) = json.loads(json.dumps(document(planned, figures)))["cases"]
+    (row,) = report.matrix({"cases": [case]})
+    assert {"cellar", "floor", "streaming", "whole", "parameter"} <= set(case["servers"])
+    assert row[:3] == ["20 KB", "1", "2"]
+    assert [float(cell.removeprefix("× ")) > 0 for cell in row[3:8]] == [True] * 5
+
 
 RECEIVER_ONLY = Costs(receiver_s=0.1, worker_s=0, prefect_s=0, database_s=0)
 ALL = Costs(receiver_s=0.01, worker_s=0.15, prefect_s=0.14, database_s=0.05, sender_s=0.01)
@@ -54,49 +90,6 @@ def test_every_archive_passes_every_step_in_order(arrivals_s: list[float], form:
     assert sorted(each.arrived_s for each in passed) == sorted(arrivals_s)
     assert all(each.arrived_s < each.acknowledged_s < each.completed_s < each.recorded_s for each in passed)
     assert all(math.isfinite(each.recorded_s) for each in passed)
-
-
-MEASURED_COSTS = Costs(receiver_s=0.012, worker_s=0.15, prefect_s=0.14, database_s=0.04, sender_s=0.01)
-MEASURED = Measured(MEASURED_COSTS, 5.2, 0.31, 0.047, 138.0, in_a_minute=100)
-
-
-def test_tables_have_a_row_for_each_part_rate_and_form() -> None:
-    assert [row[1] for row in report.costs(MEASURED_COSTS)] == ["12", "150", "140", "40"]
-    assert [row[0] for row in report.sizes(MEASURED_COSTS)] == ["1", "10", "100", "1,000"]
-    assert report.sizes(MEASURED_COSTS)[-1] == ["1,000", "20", "250", "234", "67", "37,000"]
-    assert [row[1] for row in report.checks(MEASURED)] == ["5.20", "0.31", "138.00", "47.00"]
-    assert [row[1] for row in report.forms(MEASURED_COSTS)] == ["1", "2", "4"] * 2
-
-
-def test_time_of_a_process_includes_its_living_and_its_ended_children() -> None:
-    """Each process says what it has used so far, by the same counters, so a slow machine changes nothing."""
-    spin = "import os, time\nwhile sum(os.times()[:2]) < 0.1: pass\n"
-    ended = f"import os, subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin!r}])\n"
-    lives = spin + "print(sum(os.times()[:2]), flush=True)\ntime.sleep(600)\n"
-    living = f"child = subprocess.Popen([sys.executable, '-c', {lives!r}])\n"
-    says = "print(sum(os.times()[:4]), flush=True)\ninput()\nchild.kill()\n"
-    command = [sys.executable, "-c", ended + living + says]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        said_s = [float(process.stdout.readline()) for _ in range(2)]
-        found_s = processor_s(process.pid)
-        process.communicate("\n")
-
-    assert min(said_s) >= 0.1
-    assert round(found_s, 2) >= round(sum(said_s), 2)  # in ticks of 10 ms
-    assert processor_s(process.pid) == 0
-
-
-def test_published_page_has_markers_for_every_table() -> None:
-    page = report.PAGE.read_text()
-
-    for name in ("machine", "costs", "checks", "needs", "forms"):
-        assert page.count(f"<!-- scale-{name} -->") == page.count(f"<!-- end of scale-{name} -->") == 1
-
-
-@pytest.mark.parametrize("rate", report.RATES)
-def test_rates_are_those_of_the_page(rate: int) -> None:
-    assert f"{rate:,}" in report.PAGE.read_text()
 
 
 COSTS = Costs(receiver_s=0.012, worker_s=0.15, prefect_s=0.12, database_s=0.06)
