@@ -46,7 +46,7 @@ def title_of(
 
 def masked_title(title: Title, words: TemplateWords) -> Title:
     """Return what viewers see of a title: no person, and of fields and labels those that people called public."""
-    found = zip(title.parts, title.facets, strict=False)  # titles of earlier builds do not say their parts
+    found = zip(title.parts, title.facets, strict=True)
     shown = {part: value for part, value in found if words.is_public(part)}
     return title.model_copy(update={"person": None, "facets": tuple(shown.values()), "parts": tuple(shown)})
 

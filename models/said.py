@@ -294,12 +294,6 @@ class Sentence(Enum):
     endpoint_disabled = "the endpoint is disabled: %(why)s"
     unwanted_event = "the endpoint's filter by event"
     unwanted_source = "the endpoint's filter by source"
-    unwanted_template = "the endpoint's filter by template"
-    unwanted_label = "the endpoint's filter by label"
-    filter_gone = (
-        "it filtered by template or label, or asked for values of fields, which endpoints no longer do; enable it for "
-        "all archives, or remove it"
-    )
     endpoint_gone = "the endpoint answered 410 Gone"
     endpoint_answered = "the endpoint answered %(status)s"
     not_confirmed_in_time = "the endpoint has not confirmed it in time"

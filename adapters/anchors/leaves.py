@@ -210,8 +210,7 @@ def _facts_of_delivery(receipt_id: str, storage: Storage, key: str) -> Iterator[
     try:
         record = orjson.loads(storage.found_bytes(key) or b"")
         yield fact_of_delivery(receipt_id, int(record["version"]))
-        if "content_root" in record:
-            yield fact_of_content(receipt_id, str(record["content_root"]))
+        yield fact_of_content(receipt_id, str(record["content_root"]))
     except (ValueError, KeyError, TypeError) as error:
         raise Conflict("a delivery record is damaged; see `cellar verify`", key=key) from error
 

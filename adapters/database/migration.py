@@ -16,6 +16,7 @@ from adapters.database.text_index import make_text_index
 from adapters.database.transactions import translated
 from adapters.settings.database_urls import database_place
 from adapters.settings.settings import settings
+from migrations.schema import make_schema
 from models.errors import Conflict
 
 _RIGHTS = (
@@ -31,7 +32,9 @@ the rows of the access log, whatever it is made to do.
 
 
 def migrate() -> None:
-    """Apply the missing migrations, if any, as the user who owns the tables, and let the user who runs use them.
+    """Make the schema of an empty database, or apply the migrations that another lacks.
+
+    The user who owns the tables does it, and lets the user who runs use them.
 
     Raises:
         Conflict: the database is from another build, whose migrations this one does not have. It stays as it is.
@@ -48,7 +51,11 @@ def migrate() -> None:
     config = _config()
     with translated(), database.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if found.database is None:
+            make_schema(connection)
+            command.stamp(config, "head")
+        else:
+            command.upgrade(config, "head")
         make_text_index(connection)
         if owner:
             let_run(connection, location)

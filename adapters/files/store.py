@@ -25,22 +25,8 @@ def storage_at(location: str, *, follows_links: bool = False) -> Storage:
 
 
 def store() -> Storage:
-    """Return the storage of the archives. `ocfl` defines its layout, except for the progress of imports."""
+    """Return the storage of the archives. `ocfl` defines its layout."""
     return storage_at(settings().store_location)
-
-
-RESULTS_FOLDER = "results"
-
-
-def erase_results() -> None:
-    """Remove what earlier cellars kept of runs and imports, which nothing reads now."""
-    for key in [key for key, _ in store().listed(RESULTS_FOLDER)]:
-        store().erase(key)
-
-
-def result_key(name: str) -> str:
-    """Return the key of what a run needs until it ends: the progress of an import. Earlier builds kept results here."""
-    return f"{RESULTS_FOLDER}/{name}"
 
 
 @dataclass(frozen=True, slots=True)

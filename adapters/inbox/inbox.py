@@ -126,7 +126,7 @@ class Intake:
             refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
             values=refused.said.values if refused.said.code == Sentence.at_byte.name else {},
         )  # fmt: skip
-        self._become(quarantine.place(), quarantine.name_of(delivery), quarantine.record_of(delivery))
+        self._become(quarantine.place(), quarantine.name_of(delivery), orjson.dumps(delivery))
         if headers:
             quarantine.keep_headers(delivery.delivery_id, headers)
         return delivery

@@ -4,24 +4,19 @@
 DELIVERY_ID.json. Once a record has its row, it moves to `quarantine/listed/`. So a search for new records reads no old
 record. A release or a dismissal writes the record again, as new: the row learns of it in the same way.
 
-An earlier cellar kept one record per body, RECEIPT_ID.json. It counts as a new record of a delivery with that id.
-
-Cellar 1.0.0, beside which this one may work, takes a record with a member that it does not know for damaged. So records
-have its members alone, and one that says a withdrawal is wDELIVERY_ID.json, over which 1.0.0 passes. So it does over
-listed/DELIVERY_ID.headers, the headers that are kept of a delivery. They stay as long as its record.
+The headers that are kept of a delivery are listed/DELIVERY_ID.headers, and stay as long as its record.
 
 Failures raise Transient.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import orjson
 import structlog
@@ -65,11 +60,8 @@ def readable_of(read: Callable[[Storage, str], R], place: Storage, names: Iterab
 
 
 _MOMENTS = ("received_at", "released_at", "dismissed_at", "withdrawn_at")
-_LATER = ("dismissed_at", "dismissed_by", "dismissed_why", "withdrawn_at")
-_AT_BYTE = re.compile(r"at byte ([0-9]+) of the body: (.*)", re.DOTALL)
-"""How `Sentence.at_byte` is worded in `detail`, from which its values are read."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_RECORDS = "[0-9a-fw]*.json"
+_RECORDS = "[0-9]*.json"
 
 
 def refused() -> list[RefusedDelivery]:
@@ -82,7 +74,7 @@ def refused() -> list[RefusedDelivery]:
 
 
 def unlisted() -> Iterator[RefusedDelivery]:
-    """Yield the refused deliveries whose record the database does not have in this form, oldest first."""
+    """Yield the refused deliveries whose newest record the database does not have, oldest first."""
     return readable(_read, place(), _RECORDS)
 
 
@@ -92,7 +84,7 @@ def is_unlisted(delivery: RefusedDelivery) -> bool:
 
 def set_listed(delivery: RefusedDelivery) -> None:
     """Move the record of a delivery out of the search, after its row is in the database. `sync_listed` must follow."""
-    _listed().write(record_of(delivery), name_of(delivery))
+    _listed().write(orjson.dumps(delivery), name_of(delivery))
 
 
 def forget_unlisted(delivery: RefusedDelivery) -> None:
@@ -109,8 +101,8 @@ def sync_listed() -> None:
 
 def newest(delivery: RefusedDelivery) -> RefusedDelivery:
     """Return a delivery as its newest record says, of which the database may not have learned yet."""
-    records = map(place().found_bytes, (f"{delivery.delivery_id}.json", f"w{delivery.delivery_id}.json"))
-    return max([delivery, *(_parsed(each) for each in records if each is not None)], key=_decided)
+    data = place().found_bytes(name_of(delivery))
+    return delivery if data is None else max(delivery, _parsed(data), key=_decided)
 
 
 def set_released(delivery: RefusedDelivery, now: datetime) -> None:
@@ -138,7 +130,7 @@ def keep_headers(delivery_id: str, headers: dict[str, str]) -> None:
 
 
 def headers_of(delivery_id: str) -> dict[str, str]:
-    """Return the headers that were kept of a refused delivery; none of deliveries to an earlier cellar."""
+    """Return the headers that were kept of a refused delivery."""
     headers: dict[str, str] = json.loads(_listed().found_bytes(f"{delivery_id}.headers") or b"{}")
     return headers
 
@@ -167,9 +159,8 @@ def erase(deliveries: Iterable[tuple[str, str]]) -> list[datetime | None]:
     """
     found = list[datetime | None]()
     for delivery_id, receipt_id in deliveries:
-        records = [f"{mark}{delivery_id}.json" for mark in ("", "w")]
         found += [place().erase(body_name(receipt_id)), _listed().erase(f"{delivery_id}.headers")]
-        found += [storage.erase(each) for storage in (place(), _listed()) for each in records]
+        found += [storage.erase(f"{delivery_id}.json") for storage in (place(), _listed())]
     return found
 
 
@@ -182,14 +173,7 @@ def part_folders() -> set[Path]:
 
 
 def name_of(delivery: RefusedDelivery) -> str:
-    return f"{'w' if delivery.withdrawn_at else ''}{delivery.delivery_id}.json"
-
-
-def record_of(delivery: RefusedDelivery) -> bytes:
-    """Return a record, without the members that say nothing here. The values follow from the detail."""
-    members = {name: value for name, value in asdict(delivery).items() if name not in _LATER or value}
-    del members["values"]
-    return orjson.dumps(members)
+    return f"{delivery.delivery_id}.json"
 
 
 def _listed() -> Storage:
@@ -197,7 +181,7 @@ def _listed() -> Storage:
 
 
 def _write_again(delivery: RefusedDelivery) -> None:
-    place().write(record_of(delivery), name_of(delivery))
+    place().write(orjson.dumps(delivery), name_of(delivery))
     place().sync()
 
 
@@ -210,9 +194,5 @@ def _read(storage: Storage, name: str) -> RefusedDelivery:
 
 
 def _parsed(data: bytes) -> RefusedDelivery:
-    record: dict[str, Any] = {"delivery_id": "", "released_at": None} | json.loads(data)
-    moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record.get(name)}
-    at = _AT_BYTE.fullmatch(record["detail"])
-    values = {"byte": int(at[1]), "reason": at[2]} if at else {}
-    delivery_id = record["delivery_id"] or record["receipt_id"]
-    return RefusedDelivery(**record | moments | {"delivery_id": delivery_id, "values": values})
+    record = json.loads(data)
+    return RefusedDelivery(**record | {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record[name]})

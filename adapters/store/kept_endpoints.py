@@ -6,14 +6,11 @@ A definition is sealed whole: its URL may hold a token.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 from adapters.files.store import store
 from adapters.store import seals
-from domain.words.catalogue import in_words
 from models.errors import Conflict
 from models.messages.notification import EndpointRow
-from models.said import Sentence
 
 OnDamaged = Callable[[str, str], None]
 """Called with the key of a definition that cannot be restored, and with the reason."""
@@ -21,8 +18,6 @@ OnDamaged = Callable[[str, str], None]
 _FORMAT = 1
 _NOT_KEPT = {"failing_since", "failing_messages", "paused_until"}
 """What the next attempt finds out anyway."""
-_FORMER = ("templates", "labels", "fields")
-"""What endpoints of earlier builds were limited by, or asked for. Without it, they might hear more than before."""
 
 
 def sealed(name: str, what: str, clear: str) -> str:
@@ -77,12 +72,7 @@ def _read(key: str) -> EndpointRow:
         raise Conflict(f"the definition of the endpoint {name} is damaged; add the endpoint again") from error
     if not is_ours:
         raise Conflict(f"expected the endpoint {name} in format {_FORMAT}, got a newer format; use a newer cellar")
-    definition = json.loads(opened(name, "definition", sealed_text))
-    row = EndpointRow.model_validate(definition)
-    if any(definition.get(each) for each in _FORMER):
-        why = in_words(disabled_why=Sentence.filter_gone())
-        row.sqlmodel_update({"disabled_at": row.disabled_at or datetime.now(UTC)} | why)
-    return row
+    return EndpointRow.model_validate(json.loads(opened(name, "definition", sealed_text)))
 
 
 def key_of(name: str) -> str:

@@ -2,14 +2,13 @@
 
 A file is named by the SHA-256 over the SHA-256 digests of its lines. `{"erased": DIGEST}` stands in the place of an
 erased line, so the name still proves the others. A tombstone has the digest, or somebody else has removed the line: the
-checks of the store look. 1.0.0 named files of session events by the digest of their content. After an erasure such a
-file is proved by its *bond*, which ties its name to the digests of its lines, and which the tombstone has too.
+checks of the store look.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from adapters.files.store import store
@@ -82,11 +81,9 @@ def read(
         Conflict: the file is missing, or has other lines than its name promises.
     """
     lines = [] if text is None else text.split(b"\n")
-    owed, name = [digest for each in lines if (digest := erased_digest(each))], _name_in(key)
-    if text is None or (hashlib.sha256(text).hexdigest() != name and (lines[-1] or name_of(text) != name)):
-        if text is None or lines[-1] or not owed:
-            raise Conflict(f"other content than its name promises; {_FROM_A_COPY}")
-        owed.append(_bond(name, text))
+    if text is None or lines[-1] or name_of(text) != key.rpartition("/")[2].partition(".")[0]:
+        raise Conflict(f"other content than its name promises; {_FROM_A_COPY}")
+    owed = [digest for each in lines if (digest := erased_digest(each))]
     left = [each for each in lines if each and not erased_digest(each)]
     try:
         if erased and not all(map(erased.knows, owed)):
@@ -97,13 +94,6 @@ def read(
     if len(still) < len(left):
         on_wrong("a line that was erased is back")
     return still
-
-
-def owed_for(key: str, text: bytes, digests: Container[str]) -> list[str]:
-    """Return the digests of which tombstones must know before `erase_lines` replaces the lines with some digests."""
-    found = [digest for each in text.split(b"\n")[:-1] if (digest := digest_of(each)) in digests]
-    name = _name_in(key)
-    return [*found, *([_bond(name, text)] if found and name_of(text) != name else [])]
 
 
 def erase_lines(key: str, digests: Collection[str]) -> None:
@@ -119,11 +109,3 @@ def erase_lines(key: str, digests: Collection[str]) -> None:
     after = b"\n".join(erased_text(digest) if digest in digests else each for each, digest in lines)
     if not store().replace_bytes(before, after, key):
         raise Transient("another process has just changed a file of lines; try again", system=System.STORE, key=key)
-
-
-def _name_in(key: str) -> str:
-    return key.rpartition("/")[2].partition(".")[0]
-
-
-def _bond(name: str, text: bytes) -> str:
-    return hashlib.sha256(f"{name} {name_of(text)}".encode()).hexdigest()

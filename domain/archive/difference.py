@@ -197,8 +197,7 @@ def row_differences(
 ) -> Iterator[RowDifference]:
     """Compare the rows that the store gives with recorded rows of the same archive and table, by their keys. Pure.
 
-    Only columns that the store gives are compared: other columns are not derived from it. A member of a JSON value that
-    is empty is equal to a missing member, which an older build did not know.
+    Only columns that the store gives are compared: other columns are not derived from it.
     """
     left = {_key(row, key_columns): row for row in said}
     for row in recorded:
@@ -226,12 +225,5 @@ def _is_equal(said: Any, recorded: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it, without empty members."""
-    return value if isinstance(value, date | bytes) else _without_empty(json.loads(json.dumps(value, default=str)))
-
-
-def _without_empty(value: Any) -> Any:
-    if isinstance(value, dict):
-        members = {name: _without_empty(each) for name, each in value.items()}
-        return {name: each for name, each in members.items() if each not in (None, [], {})}
-    return [_without_empty(each) for each in value] if isinstance(value, list) else value
+    """Return a value as JSON has it."""
+    return value if isinstance(value, date | bytes) else json.loads(json.dumps(value, default=str))

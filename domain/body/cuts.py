@@ -107,12 +107,12 @@ def _sealed_json(cut: SealedCut) -> dict[str, Any]:
         "offset": cut.skeleton_offset,
         "length": len(placeholder(cut)),
         "ciphertext": b64encode(cut.ciphertext).decode(),
-        **({"blinded": cut.blinded} if cut.blinded else {}),
+        "blinded": cut.blinded,
     }
 
 
 def _sealed(cut: dict[str, Any]) -> SealedCut:
-    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True), cut.get("blinded", ""))
+    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True), cut["blinded"])
 
 
 def _cut(index: int, cut: dict[str, Any]) -> ContentCut:

@@ -13,9 +13,8 @@ def name_of(url: str) -> str:
     return f"{OF_SETTINGS}{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
-_FILTERS = (Sentence.unwanted_event, Sentence.unwanted_source, Sentence.unwanted_template, Sentence.unwanted_label)
-BY_FILTER = tuple(each.english for each in _FILTERS)
-"""The reasons of a message that a filter leaves out. Endpoints of earlier builds filtered by template and label too."""
+BY_FILTER = (Sentence.unwanted_event.english, Sentence.unwanted_source.english)
+"""The reasons of a message that a filter leaves out."""
 _NOT_OF_SETTINGS = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION, EventType.ENDPOINT_TEST}
 EVENTS_OF_SETTINGS = [each.value for each in EventType if each not in _NOT_OF_SETTINGS]
 """The events of an endpoint that `CELLAR_NOTIFY_URLS` makes. Of a version it is one: archive.completed has the number,

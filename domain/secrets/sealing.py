@@ -54,9 +54,9 @@ def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], byt
     return b"".join([*parts, skeleton[position:]])
 
 
-def content_root(skeleton: bytes, cuts: Sequence[Cut]) -> str | None:
+def content_root(skeleton: bytes, cuts: Sequence[Cut]) -> str:
     """Return the Merkle root over the parts of a request (RFC 6962), in hex: the texts up to and with the placeholder
-    of each cut, files with their spellings, and blinded digests of sealed values. None if a value has none. Pure.
+    of each cut, files with their spellings, and blinded digests of sealed values. Pure.
     """
     parts, position = list[list[object]](), 0
     for cut in cuts:
@@ -64,10 +64,8 @@ def content_root(skeleton: bytes, cuts: Sequence[Cut]) -> str | None:
         parts.append(["text", sha256(skeleton[begin:position]).hexdigest()])
         if isinstance(cut, ContentCut):
             parts.append(["file", cut.content.sha256, spelling_json(cut.spelling)])
-        elif cut.blinded:
-            parts.append(["sealed", cut.blinded])
         else:
-            return None
+            parts.append(["sealed", cut.blinded])
     parts.append(["text", sha256(skeleton[position:]).hexdigest()])
     return root_of(leaf_hash(canonical(each)) for each in parts).hex()
 

@@ -23,7 +23,6 @@ WORDS: Mapping[str, str] = {
     "bulk": "a bulk re-run",
     "retry": "a retry",
     "sweep": "the sweep",
-    "import": "an import",
     # outcomes of deliveries
     **_spelled("new changed duplicate refused released set_aside"),
     # kinds of the timeline

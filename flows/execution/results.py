@@ -13,7 +13,6 @@ from prefect import Flow, get_run_logger, runtime
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.filesystems import WritableFileSystem
 
-from adapters.files.store import erase_results
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables.runs import runs, task_results
@@ -80,7 +79,6 @@ def remove_forgotten_results(now: datetime) -> int:
     kept = task_results.flow_run_ids()
     forgotten = kept - runs.begun_since(kept, since)
     task_results.remove(forgotten)
-    erase_results()
     return len(forgotten)
 
 

@@ -250,7 +250,7 @@ class ArchiveRow(CauseColumns, table=True):
 
     Process number and template are those of the first delivery until a version is current. `source` is that of the
     first delivery until a version is archived, then that of the first version. `read_on` are the terms on which the
-    current version was read, where they are no defaults: settings by name. Rows of earlier builds have none.
+    current version was read, where they are no defaults: settings by name.
     `due_action` is what is due of the archive from `due_at` on, unless it is held; None: its retention has no end.
     `digest` is the keyed digest of the reference, by which the access log names it. Workers fill in what lacks.
     """

@@ -63,12 +63,12 @@ class ContentCut:
 @dataclass(frozen=True, slots=True)
 class SealedCut:
     """A JSON value that is kept encrypted. At `skeleton_offset` the skeleton has `null` in its place. `blinded` is its
-    digest by the archive's key, empty for a value that an earlier build has sealed.
+    digest by the archive's key.
     """
 
     skeleton_offset: int
     ciphertext: bytes
-    blinded: str = ""
+    blinded: str
 
 
 @dataclass(frozen=True, slots=True)

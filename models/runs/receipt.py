@@ -116,8 +116,7 @@ class Identity:
 class Delivery:
     """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it.
 
-    `process_number` and `template_id` are read before the answer; `source` is that of the URL. Records of earlier
-    versions lack them.
+    `process_number` and `template_id` are read before the answer; `source` is that of the URL.
     """
 
     delivery_id: str
@@ -199,9 +198,9 @@ class RefusedDelivery:
     """One refused arrival of a body. `where` and `detail` state the reason and contain no value of the body.
     `values` says the place in the body, and the reason, apart.
 
-    `delivery_id` starts with the time of arrival, except in records of an earlier cellar. A person dismisses what is no
-    archive, or will not come in order: it needs nobody any more, and its body stays. A dismissal that was withdrawn at
-    `withdrawn_at` counts no longer, and stays on record.
+    `delivery_id` starts with the time of arrival. A person dismisses what is no archive, or will not come in order: it
+    needs nobody any more, and its body stays. A dismissal that was withdrawn at `withdrawn_at` counts no longer, and
+    stays on record.
     A delivery that is set aside has a record once it is dismissed.
     """
 
@@ -254,16 +253,13 @@ class RefusedRow(SQLModel, table=True):
 
 
 class Trigger(StrEnum):
-    """What started a run. `rerun`: a person. `bulk`: a bulk re-run. `retry`: a further attempt of the same flow run.
-    `import`: an import by an earlier cellar, whose flow run archived many receipts.
-    """
+    """What started a run. `rerun`: a person. `bulk`: a bulk re-run. `retry`: a further attempt of the same flow run."""
 
     WEBHOOK = "webhook"
     RERUN = "rerun"
     BULK = "bulk"
     RETRY = "retry"
     SWEEP = "sweep"
-    IMPORT = "import"
 
 
 class RunState(StrEnum):

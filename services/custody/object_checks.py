@@ -199,7 +199,7 @@ def _wrong_deliveries(opened: Opened) -> Iterator[FixityFinding]:
         path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
         try:
             request = request_in(opened.inventory, receipt_id, opened.files.chunks)
-            is_rooted = request is None or request.kept_root in (None, request.content_root())
+            is_rooted = request is None or request.is_version or request.kept_root == request.content_root()
         except Conflict:
             yield opened.stored.damaged(path, receipt_id, "files that do not rebuild it")
             continue

@@ -32,7 +32,7 @@ from models.columns import table_of
 from models.errors import Conflict, Locked, Unreadable
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
-from models.runs.receipt import DEFAULT_SOURCE, CauseColumns, DeliveryRow, ReceiptRow, RunRow, VersionRow
+from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RunRow, VersionRow
 from models.store.fixity import FixityFinding
 from services import derived
 from services.custody.objects import Opened
@@ -71,7 +71,6 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
     """
     complete = complete_ids(recorded)
     found = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
-    rooted = {row["receipt_id"] for row in recorded[VersionRow] if row["content_root"]}  # earlier builds had none
     said = list[Row]()
     for number, version in enumerate(opened.inventory.versions, 1):
         if version.message in complete and SKELETON in version.state:
@@ -80,9 +79,8 @@ def said_versions(opened: Opened, recorded: Recorded) -> list[Row]:
                 "version": number,
                 "received_at": complete[version.message]["received_at"],
                 "skeleton_sha256": version.state[SKELETON],
+                "content_root": version_in(opened.inventory, number, opened.files.chunks).content_root(),
             }
-            if version.message in rooted:
-                row["content_root"] = version_in(opened.inventory, number, opened.files.chunks).content_root()
             expected, age = _ages(opened, number, recorded), found.get(version.message)
             is_right = not expected or (age and any(_is_same_age(age, each) for each in expected))
             aged = {} if is_right else {name: getattr(expected[0], name) for name in _AGE}
@@ -99,7 +97,7 @@ def said_archive(opened: Opened, recorded: Recorded) -> dict[str, Any]:
     arrivals = (row["received_at"] for row in (*recorded[ReceiptRow], *recorded[DeliveryRow]))
     said["received_at"] = min(arrivals, default=None)
     if (digest := known_digest(opened.reference)) and all(row["digest"] for row in recorded[ArchiveRow]):
-        said["digest"] = digest  # it is filled in where an earlier build, or a key that was away, has left it out
+        said["digest"] = digest  # it is filled in where a key that was away has left it out
     theirs = {*(version.message for version in opened.inventory.versions), *delivered(opened.stored.sizes)}
     if theirs <= complete_ids(recorded).keys():
         ages = {row["receipt_id"]: _age_in(row) for row in recorded[VersionRow]}
@@ -165,14 +163,13 @@ def _ages(opened: Opened, number: int, recorded: Recorded) -> list[Age]:
 def _age(opened: Opened, request: StoredRequest, row: Row) -> Age:
     """Return the age of a receipt. It is set aside unless the history has a delivery of the source of the process."""
     kept = history.deliveries(opened.histories.get(history.path_of(request.receipt_id), {}))
-    sources = {row["source"], *(each.get("source", DEFAULT_SOURCE) for each in kept)}
+    sources = {row["source"], *(each["source"] for each in kept)}
     is_set_aside = opened.owner not in sources
     return age_of(request.event_at(), row["received_at"], request.receipt_id, is_set_aside=is_set_aside)
 
 
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
-    """Return some columns of a row of a history, with times as times. Histories of earlier builds name no source."""
-    row = {"source": DEFAULT_SOURCE} | dict(row)
+    """Return some columns of a row of a history, with times as times."""
     said = {name: row[name] for name in names if name in row}
     return {
         name: datetime.fromisoformat(text) if text and (name == "at" or name.endswith("_at")) else text
@@ -214,7 +211,7 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
     differing = list(_differing_tables(opened, found, fingerprint))
     if differing:
         with suppress(ValueError, KeyError, TypeError, OSError):  # no terms that cellar has written
-            stated = dict(found[ArchiveRow][0]["read_on"] or {})  # earlier builds did not record them
+            stated = dict(found[ArchiveRow][0]["read_on"] or {})  # none are the defaults
             others = list(_differing_tables(opened, found, fingerprint, stated))
             if len(others) < len(differing):
                 terms = ", ".join(f"{name} {value}" for name, value in stated.items()) or "the defaults"

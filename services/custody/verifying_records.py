@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.database.transactions import pages, read_row, reading, writing
-from adapters.files.store import RESULTS_FOLDER, store
+from adapters.files.store import store
 from adapters.inbox import session_events as inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.search.templates import every as every_template
@@ -63,7 +63,7 @@ def verify_beside() -> Fixity:
     """
     strange, erased = dict[str, str](), happened.erased()
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, templates.RECORDS.folder):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
@@ -151,7 +151,7 @@ def _wrong_endpoints() -> Iterator[FixityFinding]:
     for row in endpoints.every():
         key = kept_endpoints.key_of(row.name)
         # Earlier builds kept none that only the settings named.
-        if row.actions and store().size(key) is None:
+        if store().size(key) is None:
             yield FixityFinding(key, Fault.MISSING, _DEFINITION, "nothing")
 
 

@@ -160,7 +160,7 @@ def note(named: Sequence[Named]) -> _Found:
                 found.bodies.add(said["receipt_id"])
         for each, digests in its.items():
             found.lines[key] |= digests
-            found.owed[each].update(lines.owed_for(key, text, digests))
+            found.owed[each] |= digests
     for reference, leaves in leaves_about(digests_of).items():
         found.owed[digests_of[reference]].update(leaves)
     for each, owed in found.owed.items():

@@ -18,7 +18,7 @@ from adapters.database.freed import leave_nothing
 from adapters.database.noted import note, note_rows
 from adapters.database.transactions import read_all, read_one, reading, writing
 from adapters.files.spool import remove_leftovers
-from adapters.files.store import erase_results, store
+from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
 from adapters.peers import prefect_erasure
 from adapters.settings.settings import settings
@@ -166,7 +166,6 @@ def _remove_files(named: Named, *, in_prefect: bool) -> datetime | None:
     kept = [store().erase(seals.key_location(named.reference)), store().erase(object_key)]
     kept += inbox.erase(named.reference, named.receipt_ids, named.delivery_ids)
     kept += quarantine.erase(named.refused)
-    erase_results()  # an import of an earlier cellar may name it
     if in_prefect:
         redact_text = partial(redacted_text, reference=named.reference, digest=named.digest)
         prefect_erasure.forget(named.reference, spellings(named.reference), redact_text, named.flow_run_ids)

@@ -32,7 +32,6 @@ from models.runs.receipt import (
     RefusedRow,
     RunRow,
     TaskResultRow,
-    Trigger,
     VersionRow,
     WaitingRow,
 )
@@ -45,9 +44,7 @@ from services.erasure.spellings import is_in, spellings
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What names an archive. `digest` is what stays of its reference. `flow_run_ids` are those of its runs alone: the
-    run of an import has other archives too.
-    """
+    """What names an archive. `digest` is what stays of its reference."""
 
     reference: str
     digest: str
@@ -67,11 +64,10 @@ def named_by(session: Session, archive: ArchiveRow, digest: str) -> Named:
     """Return what names an archive, as far as its rows say."""
     reference = archive.reference
 
-    def found(column: Any, *which: ColumnElement[bool]) -> tuple[Any, ...]:
-        its = select(column).where(col(column.class_.reference) == reference, *which).distinct()
+    def found(column: Any) -> tuple[Any, ...]:
+        its = select(column).where(col(column.class_.reference) == reference).distinct()
         return tuple(each for each in session.exec(its) if each is not None)
 
-    shared = found(RunRow.flow_run_id, col(RunRow.trigger) == Trigger.IMPORT)
     of_items = select(BatchItemRow.flow_run_id).where(BatchItemRow.subject == reference)
     runs = {*found(RunRow.flow_run_id), *found(DeliveryRow.flow_run_id), *found(WaitingRow.flow_run_id)}
     runs |= {each for each in session.exec(of_items) if each}
@@ -86,7 +82,7 @@ def named_by(session: Session, archive: ArchiveRow, digest: str) -> Named:
         session_ids=found(SessionRow.id),
         receipt_ids=found(ReceiptRow.receipt_id),
         delivery_ids=found(DeliveryRow.delivery_id),
-        flow_run_ids=tuple(sorted(runs.difference(shared))),
+        flow_run_ids=tuple(sorted(runs)),
         refused=(),
     )
     refused = session.exec(select(RefusedRow.delivery_id, RefusedRow.receipt_id).where(_of_process(RefusedRow)(named)))
@@ -178,7 +174,6 @@ REDACTED: Mapping[type[SQLModel], tuple[str, ...]] = {
 """The columns that may name an archive in rows that stay, since they are about several archives."""
 
 _REDACTED = {str(table.__tablename__): columns for table, columns in REDACTED.items() if table is not BatchItemRow}
-_REDACTED |= {"letter": ("title", "text"), "notice": ("detail",)}  # lines of 1.0.0
 
 
 def names(table: str, row: Mapping[str, Any], reference: str) -> bool:

@@ -47,7 +47,6 @@ HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 OF_SEALED_VALUES = (
     "the request has sealed values: its other parts are proved, its holder gives it by `cellar export --raw`"
 )
-OF_NO_ROOT = "the request has sealed values and said nothing new: only the contents of its files are proved"
 OF_NO_ANCHOR = "not anchored yet: nothing proves when the archive existed, and anybody may have made the bag's pages"
 OF_NO_KEY = "the anchor names no key, so anybody may have signed the bag with one, and made its pages"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
@@ -160,19 +159,19 @@ def json_text(document: object) -> bytes:
 
 
 def content_root(bag: Bag) -> str:
-    """Return the Merkle root over texts, files and blinded digests of sealed values; an empty text if one has none."""
+    """Return the Merkle root over texts, files and blinded digests of sealed values."""
     skeleton, parts, position = bag.path(SKELETON).read_bytes(), [], 0
     for cut in bag.json(CUTS)["cuts"]:
         is_file = cut["kind"] == "content"
         begin, position = position, cut["offset"] + cut["length"]
         parts.append(["text", hashlib.sha256(skeleton[begin:position]).hexdigest()])
-        parts.append(["file", cut["sha256"], cut["spelling"]] if is_file else ["sealed", cut.get("blinded")])
+        parts.append(["file", cut["sha256"], cut["spelling"]] if is_file else ["sealed", cut["blinded"]])
     parts.append(["text", hashlib.sha256(skeleton[position:]).hexdigest()])
     nodes = [hashlib.sha256(b"\0" + json_text(each)).digest() for each in parts]
     while len(nodes) > 1:
         pairs = [hashlib.sha256(b"\1" + nodes[at] + nodes[at + 1]).digest() for at in range(0, len(nodes) - 1, 2)]
         nodes = pairs + nodes[2 * len(pairs) :]
-    return "" if ["sealed", None] in parts else nodes[0].hex()
+    return nodes[0].hex()
 
 
 def check_request(bag: Bag) -> Iterator[str]:
@@ -182,11 +181,9 @@ def check_request(bag: Bag) -> Iterator[str]:
     of_files = [cut for cut in cuts if cut["kind"] == "content"]
     for sha256 in sorted(set(bag.contents()) ^ {cut["sha256"] for cut in of_files}):
         raise WrongError(f"a file is not both in the request and in the bag: SHA-256 {sha256}")
-    if root := content_root(bag):
-        yield f"All parts of the request have the content root {root}"
+    yield f"All parts of the request have the content root {content_root(bag)}"
     if of_files != cuts or SEALED_REQUEST in kept_parts(bag):
-        is_covered = not bag.has(DELIVERY) or "content_root" in bag.json(DELIVERY)
-        raise NotCheckedError(OF_SEALED_VALUES if is_covered else OF_NO_ROOT)
+        raise NotCheckedError(OF_SEALED_VALUES)
     expect(digest_of(rebuilt(bag, cuts)), bag.receipt_id(), "the SHA-256 of the request")
     yield "The request can be rebuilt, and its SHA-256 is the receipt id: values and files are as they were sent."
 
@@ -298,13 +295,13 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     expect(said["inventory_sha256"], hashlib.sha256(inventory).hexdigest(), "the inventory in the leaf")
     expect(said["receipt_ids"].count(bag.receipt_id()), 1, "how often the leaf has the receipt id")
     expect(merkle_root(leaf, place, statement), statement["root"], "the root of the Merkle tree")
-    record = bag.json(DELIVERY) if bag.has(DELIVERY) else {}
-    root = record.get("content_root")
-    expect(root or content_root(bag), content_root(bag), "the content root in delivery.json")
-    for kind, its in (("repeats", "version"), ("content", "content_root")):
-        fact = hashlib.sha256(json_text([kind, bag.receipt_id(), record.get(its)])).hexdigest()[:32]
-        expect(its not in record or fact in said["facts"], True, f"the leaf has the {its} of delivery.json")
-    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"]) and (root or not bag.has(DELIVERY))
+    if bag.has(DELIVERY):
+        record = bag.json(DELIVERY)
+        expect(record["content_root"], content_root(bag), "the content root in delivery.json")
+        for kind, its in (("repeats", "version"), ("content", "content_root")):
+            fact = hashlib.sha256(json_text([kind, bag.receipt_id(), record[its]])).hexdigest()[:32]
+            expect(fact in said["facts"], True, f"the leaf has the {its} of delivery.json")
+    is_sealed = any(each["kind"] != "content" for each in bag.json(CUTS)["cuts"])
     what = "everything of the request but its sealed values" if is_sealed else "all that the inventory names"
     yield f"In anchor {statement['number']} of {statement['at']} is {what}, as the bag has it."
     root = root_of(bag.path(STATEMENT).read_bytes())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from adapters.documents import clamd
 from adapters.files.spool import spooled, write_spooled
-from adapters.files.store import result_key, store
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.settings.settings import settings
@@ -40,7 +40,7 @@ def try_store() -> None:
     """Write and remove a few bytes in the store and in its spool folder."""
     with spooled(store().spool_folder) as file:
         write_spooled(file, b"probe")
-    key = result_key("probe")
+    key = "probe"
     store().overwrite_bytes(b"probe", key)
     store().remove(key)
 

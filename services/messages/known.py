@@ -26,7 +26,7 @@ def known_endpoints() -> list[EndpointRow]:
     Without the key that seals secrets they have no key of their own yet, and their messages wait.
     """
     known = endpoints.known()
-    there = {each.name for each in known if each.keys}  # earlier builds gave those of the settings no key
+    there = {each.name for each in known if each.keys}
     missing = [url for url in settings().notify_urls if name_of(url) not in there]
     for url in missing:
         _make(url, datetime.now(UTC))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 import structlog
@@ -73,14 +72,13 @@ def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
 
 def _seal_as_then(known: StoredRequest, staged: Staged) -> None:
     """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
-    sources = (_ranges_of_cuts, _ranges_of_skeleton, _nothing, _ranges_of_today)
-    for told, are_blinded in product(sources, (False, True)):  # what is staged at the end is as of today
+    for told in (_ranges_of_cuts, _ranges_of_skeleton, _nothing, _ranges_of_today):  # the last stages as of today
         checkpoint()
         try:
             ranges = told(known, staged)
         except Conflict:
             continue  # this source is damaged itself
-        write_sealed(staged, ranges, are_blinded=are_blinded)
+        write_sealed(staged, ranges)
         if _is_as_archived(known, staged):
             return
     log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)

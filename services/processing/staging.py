@@ -87,16 +87,10 @@ def stage(content: Path, reference: str, receipt_id: str) -> Staged:
     return Staged(receipt_id, content, scan, cuts, sink.is_plain, body.is_from_inbox)
 
 
-def write_sealed(
-    staged: Staged, secrets: Sequence[tuple[int, int]], *, are_blinded: bool = True, is_new: bool = False
-) -> None:
-    """Write skeleton and cuts, with the ranges `secrets` sealed. Raises as `sealer` does, which also takes `is_new`.
-
-    Args:
-        are_blinded: the sealed values have blinded digests, which earlier builds did not write.
-    """
+def write_sealed(staged: Staged, secrets: Sequence[tuple[int, int]], *, is_new: bool = False) -> None:
+    """Write skeleton and cuts, with the ranges `secrets` sealed. Raises as `sealer` does, which also takes `is_new`."""
     seal, blind = seals.sealer(reference_of(staged.scan.document), is_new=is_new)
-    left, all_cuts = sealed(staged.scan.skeleton, staged.cuts, secrets, seal, blind if are_blinded else lambda _: "")
+    left, all_cuts = sealed(staged.scan.skeleton, staged.cuts, secrets, seal, blind)
     with translated():
         (staged.content / SKELETON).write_bytes(left)
         (staged.content / CUTS).write_bytes(cuts_json(all_cuts))

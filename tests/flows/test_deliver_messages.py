@@ -21,6 +21,7 @@ from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store.objects import history
 from adapters.tables.messages import notifications
+from adapters.tables.runs import task_results
 from flows.deliver_messages import deliver_messages, settle, start_missing_runs, undelivered_runs
 from flows.process_archive import process_archive
 from models.messages.notification import EndpointRow, Event, EventType, NotificationRow
@@ -97,7 +98,7 @@ def test_run_with_an_unconfirmed_message_ends_as_undelivered_and_becomes_complet
     archive = archive_of("process-1")
     assert (archive.state, [each.state for each in archive.runs]) == ("completed", ["Completed"])
     assert [(each.state, each.attempts) for each in archive.notifications] == [("pending", 3)]
-    assert store().listed(f"results/{run.id}")
+    assert str(run.id) in task_results.flow_run_ids()
 
     downstream.status = 204
     due_now()
@@ -107,7 +108,7 @@ def test_run_with_an_unconfirmed_message_ends_as_undelivered_and_becomes_complet
     assert run.state
     assert (run.state.name, "undelivered" in run.tags) == ("Completed", False)
     assert downstream.asked == [message.message_id] * 4
-    assert list(store().listed(f"results/{run.id}")) == []
+    assert str(run.id) not in task_results.flow_run_ids()
     kept = history.kept_rows(f"{next(iter(_history_keys(delivery.receipt_id)))}")
     assert kept
     assert [each["status_code"] for each in kept["notification_attempt"]] == [500, 500, 500, 204]
@@ -326,7 +327,7 @@ def test_undelivered_run_of_a_dead_message_is_completed_by_its_redelivery(downst
     run = run_of("process-1")
     assert run.state
     assert (run.state.name, "undelivered" in run.tags) == ("Completed", False)
-    assert list(store().listed(f"results/{run.id}")) == []
+    assert str(run.id) not in task_results.flow_run_ids()
     kept = history.kept_rows(_history_keys(delivery.receipt_id)[0])
     assert kept
     assert [(each["trigger"], each["by"]) for each in kept["notification_attempt"]][-2:] == [

@@ -131,4 +131,4 @@ def test_run_costs_no_more_requests_to_the_database_than_these(
         archive(f"process-{number}")
         found.append(made)
 
-    assert 50 < min(found) <= MOST_TO_THE_DATABASE
+    assert 40 < min(found) <= MOST_TO_THE_DATABASE

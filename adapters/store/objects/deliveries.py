@@ -30,12 +30,12 @@ _OF_A_DELIVERY = re.compile(
 @dataclass(frozen=True, slots=True)
 class KeptDelivery:
     """The record of a delivery: the number of the version that says the same, the SHA-256 of each file by name, and the
-    content root if it is known.
+    content root.
     """
 
     version: int
     digests: Mapping[str, str]
-    content_root: str | None
+    content_root: str
 
 
 def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
@@ -49,7 +49,7 @@ def kept_delivery(reference: str, receipt_id: str) -> KeptDelivery | None:
         return None
     try:
         receipt = json.loads(kept)
-        found = KeptDelivery(receipt["version"], receipt["kept"], receipt.get("content_root"))
+        found = KeptDelivery(receipt["version"], receipt["kept"], receipt["content_root"])
         if kept != _text(receipt_id, found):
             raise ValueError("the record is not as it was written")
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -99,6 +99,6 @@ def kept_key(reference: str, receipt_id: str, name: str) -> str:
 def _text(receipt_id: str, kept: KeptDelivery) -> bytes:
     """Return the record of a delivery, which ends with the digest of the rest of itself."""
     receipt = {"receipt_id": receipt_id, "version": kept.version, "kept": kept.digests}
-    receipt |= {"content_root": kept.content_root} if kept.content_root else {}
+    receipt["content_root"] = kept.content_root
     digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
     return json.dumps(receipt | {"sha256": digest}).encode()

@@ -104,8 +104,8 @@ class StoredRequest:
         """Return the cuts of the files' contents and of the sealed values."""
         return read_cuts(self._read(CUTS))
 
-    def content_root(self) -> str | None:
-        """Return the content root; None if an earlier build has sealed values of the request. Needs no key.
+    def content_root(self) -> str:
+        """Return the content root. Needs no key.
 
         Raises:
             Conflict: skeleton or cuts are missing or damaged.
@@ -190,7 +190,7 @@ class StoredRequest:
                 cuts = self.all_cuts()
                 opened, blinded = self._openers
                 for cut in [each for each in cuts if isinstance(each, SealedCut)]:  # fail now, not after the files
-                    if cut.blinded not in ("", blinded(opened(cut.ciphertext))):
+                    if cut.blinded != blinded(opened(cut.ciphertext)):
                         raise self._gone()
                 yield from self._pieces(cuts, opened)
         except (FileNotFoundError, *_DAMAGE) as error:

@@ -198,7 +198,6 @@ def _known(session: Session, version: VersionRow) -> VersionRow:
         session.add(version)
         return version
     known.is_set_aside = known.is_set_aside and version.is_set_aside
-    known.content_root = version.content_root  # earlier builds did not record it
     return known
 
 

@@ -14,7 +14,7 @@ from domain.batches import end_of
 from models.archive.archive import ArchiveRow, State
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.batch import BatchItemRow, ItemState
-from models.runs.receipt import ReceiptRow, RunRow, RunState, Trigger, WaitingRow
+from models.runs.receipt import ReceiptRow, RunRow, RunState, WaitingRow
 
 _MOST_MEASURED = 500
 _NEW_WITHIN = timedelta(minutes=10)
@@ -81,13 +81,12 @@ def recent_durations(since: datetime) -> list[float]:
     """Return how many seconds the last archives took: in bulk re-runs, else in single runs.
 
     A bulk re-run measures from the request for a run until its end was noticed: as the next archives will take.
-    An import by an earlier cellar archived many at once, so its times say nothing about a single run.
     """
     of_items = select(BatchItemRow.started_at, BatchItemRow.ended_at).where(
         col(BatchItemRow.state) == ItemState.COMPLETED, _IS_ARCHIVE, col(BatchItemRow.ended_at) > since
     )
     of_runs = select(RunRow.started_at, RunRow.ended_at).where(
-        col(RunRow.state) == RunState.COMPLETED, RunRow.trigger != Trigger.IMPORT, col(RunRow.ended_at) > since
+        col(RunRow.state) == RunState.COMPLETED, col(RunRow.ended_at) > since
     )
     with reading() as session:
         for found, ended_at in ((of_items, col(BatchItemRow.ended_at)), (of_runs, col(RunRow.ended_at))):
@@ -169,7 +168,6 @@ def _unrecorded_run(session: Session, item: BatchItemRow) -> str | None:
     """
     begun = select(RunRow.flow_run_id).where(
         RunRow.receipt_id == item.receipt_id,
-        RunRow.trigger != Trigger.IMPORT,
         col(RunRow.started_at) >= item.started_at,
         or_(col(RunRow.ended_at).is_(None), col(RunRow.ended_at) != col(RunRow.started_at)),
     )

@@ -67,7 +67,7 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     """
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
-        if not endpoint:  # an earlier build planned them to a URL of the settings
+        if not endpoint:  # a rebuild found no definition that it could read
             empty_queue(session, endpoint_name, Sentence.endpoint_removed())
             return []
         if _has_left(session, endpoint, now) or _why_paused(endpoint, now):

@@ -127,7 +127,7 @@ class CauseView(BaseModel):
 
     @classmethod
     def of(cls, found: CauseColumns) -> "CauseView | None":
-        """Return a cause from its columns; None if there is none, or if an earlier version kept its code alone."""
+        """Return a cause from its columns; None if there is none."""
         if found.cause_code is None or found.cause_error is None or found.cause_sentence is None:
             return None
         members = {name.removeprefix("cause_"): getattr(found, name) for name in CauseColumns.model_fields}
@@ -212,7 +212,7 @@ class Unmasked(BaseModel):
 class VersionView(BaseModel):
     """A version. `is_set_aside`: another source than that of the process has sent it, and nobody has accepted it.
     `is_from_future`: its `event.timestamp` is more than a day after its arrival. `content_root`: the root over its
-    parts, which `check.py` of a bag computes; null if an earlier build has archived or loaded the version.
+    parts, which `check.py` of a bag computes.
     """
 
     version: int

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import secrets
 import stat
@@ -23,7 +22,8 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
-from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity, RefusedDelivery
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
+from models.said import Sentence
 from tests.conftest import Configure, bucket_at
 from tests.installations import closed_url, objects_below, taken_in
 
@@ -174,6 +174,20 @@ def test_listed_record_is_out_of_the_search_until_its_release(location: str) -> 
 
 
 @pytest.mark.usefixtures("location")
+def test_newest_record_of_a_delivery_says_what_a_person_decided_last() -> None:
+    refused = Refused("TRUNCATED", Sentence.at_byte(byte=7, reason="the body\nends"))
+    entry = taken_in(BODY).quarantine(refused, NOON, FoundProcess())
+    dismissed = quarantine.set_dismissed(entry, "Dana", "a test", NOON)
+    withdrawn = quarantine.set_withdrawn(dismissed, NOON + timedelta(minutes=1))
+
+    assert (quarantine.newest(entry), quarantine.newest(dismissed)) == (withdrawn, withdrawn)
+    assert (quarantine.refused(), withdrawn.values) == ([withdrawn], {"byte": 7, "reason": "the body\nends"})
+    quarantine.set_listed(withdrawn)
+    quarantine.forget_unlisted(withdrawn)
+    assert (quarantine.newest(entry), quarantine.refused()) == (entry, [withdrawn])
+
+
+@pytest.mark.usefixtures("location")
 def test_release_during_the_listing_is_not_lost() -> None:
     entry = taken_in(BODY).quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
     quarantine.set_released(entry, NOON)
@@ -184,28 +198,10 @@ def test_release_during_the_listing_is_not_lost() -> None:
     assert [each.released_at for each in quarantine.unlisted()] == [NOON]
 
 
-def test_record_of_an_earlier_cellar_is_readable_and_leaves_the_search_too(location: str) -> None:
-    record = {"receipt_id": DIGEST, "received_at": NOON.isoformat(), "size_bytes": 3}
-    record |= {"code": "NOT_JSON", "where": "", "detail": "no JSON"}
-    storage_at(f"{location}/quarantine").write(json.dumps(record).encode(), f"{DIGEST}.json")
-
-    (entry,) = quarantine.unlisted()
-
-    assert entry == RefusedDelivery(DIGEST, DIGEST, NOON, 3, "NOT_JSON", "", "no JSON")
-    quarantine.set_listed(entry)
-    quarantine.forget_unlisted(entry)
-    assert (list(quarantine.unlisted()), quarantine.refused()) == ([], [entry])
-
-
-def test_delivery_and_refused_delivery_keep_their_source_and_earlier_records_are_of_the_default(folder: Path) -> None:
+def test_delivery_and_refused_delivery_keep_their_source(location: str) -> None:
     for source in ("retail", DEFAULT_SOURCE):
         taken_in(BODY).accept(Identity("r"), NOON, {}, source)
         taken_in(b"no").quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess(), source)
-    for record in (*(folder / "waiting").glob("*.json"), *(folder / "quarantine").glob("*.json")):
-        text = json.loads(record.read_text())
-        if text["source"] == DEFAULT_SOURCE:
-            del text["source"]
-            record.write_text(json.dumps(text))
 
     assert {each.source for each in inbox.deliveries()} == {"retail", DEFAULT_SOURCE}
     assert {each.source for each in quarantine.refused()} == {"retail", DEFAULT_SOURCE}

@@ -1,7 +1,6 @@
 """A file of lines loses any of them and still proves the others; any other change is found."""
 
 import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import lines
-from adapters.store.lines import Erased, digest_of, erase_lines, kept_digest, name_of, owed_for, read
+from adapters.store.lines import Erased, digest_of, erase_lines, kept_digest, name_of, read
 from models.errors import Conflict
 from tests.conftest import Configure
 
@@ -28,27 +27,25 @@ def wrong(key: str, text: bytes | None, erased: Erased) -> list[str]:
     return found
 
 
-def kept_digests(owed: Iterable[str], has_ended: bool) -> dict[str, bool]:
-    return dict.fromkeys(map(kept_digest, owed), has_ended)
+def kept_digests(digests: Iterable[str], has_ended: bool) -> dict[str, bool]:
+    return dict.fromkeys(map(kept_digest, digests), has_ended)
 
 
-def kept(texts: Sequence[bytes], is_of_1_0: bool) -> tuple[str, bytes]:
-    """Put a file of lines into the store, as this version names it or as 1.0.0 did; return its key and its content."""
+def kept(texts: Sequence[bytes]) -> tuple[str, bytes]:
+    """Put a file of lines into the store; return its key and its content."""
     text = b"".join(each + b"\n" for each in texts)
-    name = hashlib.sha256(text).hexdigest() if is_of_1_0 else name_of(text)
-    key = f"events/2026/11/29/{name}.jsonl"
+    key = f"events/2026/11/29/{name_of(text)}.jsonl"
     store().overwrite_bytes(text, key)
     return key, text
 
 
-@given(texts=TEXTS, of=st.data(), is_of_1_0=st.booleans())
+@given(texts=TEXTS, of=st.data())
 def test_any_lines_are_erased_and_the_others_are_proved(
-    sqlite_installation: Settings, texts: list[bytes], of: st.DataObject, is_of_1_0: bool
+    sqlite_installation: Settings, texts: list[bytes], of: st.DataObject
 ) -> None:
-    key, text = kept(texts, is_of_1_0)
+    key, text = kept(texts)
     gone = {digest_of(each) for each in texts if of.draw(st.booleans())}
-    owed = owed_for(key, text, gone)
-    erased = Erased({}, kept_digests(owed, False))
+    erased = Erased({}, kept_digests(gone, False))
     half = sorted(gone)[::2]
 
     erase_lines(key, half)  # as another erasure did before
@@ -64,16 +61,15 @@ def test_any_lines_are_erased_and_the_others_are_proved(
     assert wrong(key, None, erased)
     if gone:
         assert wrong(key, after, lines.Erased({}, {}))
-        assert wrong(key, after, Erased({}, dict.fromkeys(owed, False)))  # by somebody without the key
-        assert all(wrong(key, after, Erased({}, kept_digests({*owed} - {each}, False))) for each in owed)
-        ended = Erased({}, kept_digests(owed, True))
+        assert wrong(key, after, Erased({}, dict.fromkeys(gone, False)))  # by somebody without the key
+        assert all(wrong(key, after, Erased({}, kept_digests({*gone} - {each}, False))) for each in gone)
+        ended = Erased({}, kept_digests(gone, True))
         assert wrong(key, text, ended) == ["a line that was erased is back"]
         assert read(key, text, ended) == read(key, after)
 
 
-@pytest.mark.parametrize("is_of_1_0", [False, True])
-def test_each_kind_of_store_erases_lines(sqlite_installation: Settings, store_kind: str, is_of_1_0: bool) -> None:
-    key, _ = kept([b'["one"]', b'["two"]'], is_of_1_0)
+def test_each_kind_of_store_erases_lines(sqlite_installation: Settings, store_kind: str) -> None:
+    key, _ = kept([b'["one"]', b'["two"]'])
     erase_lines(key, [digest_of(b'["one"]')])
     erase_lines("events/2026/11/29/of no file.jsonl", [digest_of(b'["one"]')])
 
@@ -82,7 +78,7 @@ def test_each_kind_of_store_erases_lines(sqlite_installation: Settings, store_ki
 
 
 def test_without_the_key_all_other_lines_are_read(sqlite_installation: Settings, configure: Configure) -> None:
-    key, _ = kept([b'["one"]', b'["two"]'], False)
+    key, _ = kept([b'["one"]', b'["two"]'])
     erased = Erased({}, kept_digests([digest_of(b'["one"]')], True))
     erase_lines(key, [digest_of(b'["one"]')])
     configure(seal_keys=base64.b64encode(bytes(64)).decode())

@@ -20,9 +20,7 @@ from domain.words.causes import CAUSES
 from models.access import AccessRow
 from models.errors import Refused
 from models.runs.receipt import ACCEPTED_BY, GIVEN_BY, RefusedRow
-from models.said import Sentence
-from models.views.parameters import Dismissal
-from services.triggering.refused import dismiss, list_all_refused, withdraw
+from services.triggering.refused import list_all_refused, withdraw
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.records import all_of
@@ -33,10 +31,6 @@ ME, NOT_RECORDED = person(), "not in the access log"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-OF_1_0_0 = {
-    *("delivery_id", "receipt_id", "received_at", "size_bytes", "code", "where", "detail", "reference"),
-    *("process_number", "released_at", "source", "dismissed_at", "dismissed_by", "dismissed_why"),
-}
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 
 
@@ -56,7 +50,7 @@ def quarantined(
 
 @pytest.fixture
 def sound(configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The receipt of a sound payload that an earlier cellar refused."""
+    """The receipt of a sound payload that was refused."""
     monkeypatch.setenv("COLUMNS", "400")
     refused = Refused("NOT_BASE64", "too strict", where="attachments[0].content")
     return quarantined(sample_body(REFERENCE), refused, named=FoundProcess(REFERENCE, 4711))
@@ -302,28 +296,3 @@ def test_payload_that_is_refused_again_after_its_dismissal_is_listed_again(
         (broken, "2026-11-26"),
         (sound, "2026-11-24"),
     ]
-
-
-def test_dismissed_payload_can_be_released(cellar: Cellar, sound: str) -> None:
-    cellar("quarantine", "dismiss", sound, "--why", "a mistake of mine")
-
-    assert "released" in cellar("quarantine", "release", sound).output
-    assert [each.receipt_id for each in inbox.deliveries()] == [sound]
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_records_that_an_earlier_cellar_looks_for_have_the_members_that_it_reads() -> None:
-    """As a receiver or a worker of 1.0.0 does during an upgrade: of any other member it logs an error."""
-    refused_at = Refused("TRUNCATED", Sentence.at_byte(byte=7, reason="the body\nends"))
-    receipt_id = quarantined(b"{", refused_at)
-    [delivery] = quarantine.refused()
-    [dismissed] = dismiss([delivery], Dismissal(by="Dana", why="a test"), NOW)
-    withdrawn = quarantine.set_withdrawn(dismissed, NOW + timedelta(minutes=1))
-
-    records = Path(quarantine.location(receipt_id)).parent.glob("[0-9a-f]*.json")
-    assert {name for each in records for name in json.loads(each.read_bytes())} == OF_1_0_0
-    assert quarantine.refused() == [withdrawn]
-    assert withdrawn.values == {"byte": 7, "reason": "the body\nends"}
-    assert quarantine.newest(delivery) == withdrawn
-    assert asyncio.run(list_all_refused()) == 2
-    assert quarantine.refused() == [withdrawn]

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading
-from adapters.files.store import result_key, storage_at, store
+from adapters.files.store import storage_at
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from adapters.store.tombstones import known_digest
@@ -44,7 +44,6 @@ async def filled() -> None:
     for number in range(1, 4):
         archived(f"process-{number}", sample_body(f"process-{number}"))
     archived("process-1", sample_body("process-1", data=[]))
-    store().overwrite_bytes(b"{}", result_key("run/task"))
     journaled([body(reference="process-1")])
     record(["process-1"], ActionKind.EXPORT, "console (Dana)", datetime.now(UTC))
     saved_views.save(

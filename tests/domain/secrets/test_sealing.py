@@ -54,7 +54,7 @@ def test_sealed_skeleton_is_json_without_the_secret() -> None:
     left, cuts = sealed(b'{"cguid": "69796709"}', [], [(10, 20)], seal)
 
     assert json.loads(left) == {"cguid": None}
-    assert cuts == [SealedCut(10, b'sealed "69796709"')]
+    assert cuts == [SealedCut(10, b'sealed "69796709"', "")]
 
 
 def test_cut_with_the_default_spelling_is_read() -> None:

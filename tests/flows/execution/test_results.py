@@ -9,7 +9,6 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import select
 
 from adapters.database.transactions import writing
-from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.store import kept_endpoints
 from adapters.tables.runs import runs, task_results
 from flows.execution.results import remove_forgotten_results
@@ -147,10 +146,7 @@ def test_nightly_flow_removes_results_that_no_run_can_need() -> None:
     archived("process-1")
     before = kept()
     task_results.keep("of no run of ours", "error", b"{}")
-    store().overwrite_bytes(b"{}", result_key("of an earlier build"))
-    store().overwrite_bytes(b"{}", result_key("of no run of ours/import.json"))
 
     asyncio.run(reevaluate_payments())
 
     assert kept() == before
-    assert list(store().listed(RESULTS_FOLDER)) == []

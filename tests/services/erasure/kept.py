@@ -40,7 +40,6 @@ FOLDERS: Mapping[str, str] = {
     "events": "lines of its session events are replaced by their digests, and its large bodies removed",
     "anchors": "leaves that name it are replaced by their digests",
     "links": "names a receipt whose link a person revoked, by its digest, so that the link stays closed",
-    "results": "what earlier cellars left there is removed, since nothing reads it",
     "settlements": "reports have fingerprints in place of secrets; findings about no archive that name it are redacted",
     "access-log": "names an archive by the keyed digest of its reference alone",
     "endpoints": "nothing of an archive",

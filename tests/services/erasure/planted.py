@@ -22,14 +22,13 @@ from sqlmodel import select
 
 from adapters.database.noted import note_rows
 from adapters.database.transactions import writing
-from adapters.files.store import result_key, store
 from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.observation.log import reference_digest
 from adapters.peers import prefect_erasure
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import settings
-from adapters.store import happened, ocfl
+from adapters.store import happened, kept_endpoints, ocfl
 from adapters.store.tombstones import known_digest
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
@@ -46,7 +45,6 @@ from models.runs.receipt import Identity, Leased, LeaseRow, RefusedRow, TaskResu
 from models.search import DerivedRow, FacetValueRow, Kind
 from models.settlements.settlement import SettlementCandidateRow
 from models.store.condition import ConditionRow, StoredObjectRow
-from models.store.happened import NotedRow
 from models.views.archives.archives import ArchiveFilter
 from models.views.archives.holds import Holding
 from models.views.archives.payments import Explanation
@@ -84,7 +82,7 @@ _WORDS = """
     document name, document text, document form, document metadata, document attachment, certificate,
     card brand, acquirer, card token, provider reference, provider transaction,
     unknown member, address of a page, changed member, member of the first version,
-    request id of a delivery, user agent of a delivery, imported file, file that waits, file an import ended with,
+    request id of a delivery, user agent of a delivery, imported file, file that waits,
     event before the archive, large event, event without a reference, event after the archive, refused body,
     reason of a dismissal, reason of an explanation, reason of a hold, reason of a release, reason about a missing,
     exporter, answer of an endpoint, warning, message of many, result of a task,
@@ -235,6 +233,7 @@ def plant(prefect: Path | None = None) -> str:
     """Let everything happen to the archive that leaves something of it. Return its receipt id."""
     about: dict[str, Any] = {"url": "https://erp.example/hook", "created_at": NOON}
     put(EndpointRow(name="erp", **about))
+    kept_endpoints.keep(EndpointRow(name="erp", **about))
     _plant_events("event before the archive", 0)
     archived(OTHER, sample_body(OTHER))
     receipt_id = _delivered(body(first=_V["member of the first version"]), NOON)
@@ -314,19 +313,12 @@ def _plant_people(receipt_id: str) -> None:
         batch_id = batches.plan(BatchKind.RERUN, chosen, "Dana").id
     batches.freeze(batch_id, "Dana")
     batches.plan(BatchKind.REDELIVER, RedeliveryFilter(reference=REFERENCE), "Dana")
-    said = {"code": "text", "values": {"text": f"see /login?next=%2Farchives%2F{quote(REFERENCE, safe='')}"}}
-    text = f"Look:\n{REFERENCE} has failed, {ocfl.object_key(REFERENCE)}/v1"
-    of_1_0_0: dict[str, dict[str, Any]] = {
-        "notice": {"notice_id": "n", "detail": said},
-        "letter": {"notice_id": "n", "text": text},
-    }
     listed = {
         "type": "delivery.refused",
         "data": {"deliveries": [{"reference": REFERENCE, "found": _V["message of many"]}]},
     }
     message: dict[str, Any] = {"receipt_id": receipt_id, "endpoint": "https://erp.example/hook", "endpoint_name": "erp"}
     with writing() as session:
-        session.add_all(NotedRow(id=name, at=NOON, of=name, row=row) for name, row in of_1_0_0.items())
         put_event = EventRow(
             event_id="evt_many",
             type="delivery.refused",
@@ -365,8 +357,6 @@ def _plant_people(receipt_id: str) -> None:
         session.add(ConditionRow(kind="archive", subject=REFERENCE, code="FILE_DAMAGED", **condition))
         session.add(ConditionRow(kind="store", subject="", code="NOT_AS_ANCHORED", **condition))
         session.add(LeaseRow(kind=Leased.PROCESS, subject=REFERENCE, holder="gone", expires_at=NOON))
-    ended_with = f"{_V['file an import ended with']} {REFERENCE}.zip"
-    store().overwrite_bytes(json.dumps({"position": ended_with}).encode(), result_key(f"{RUN}/import.json"))
 
 
 def _plant_decisions() -> None:

@@ -1,7 +1,6 @@
 """An erased archive has left nothing, on both databases; everything beside it stays."""
 
 import asyncio
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -23,13 +22,12 @@ from adapters.files.store import store
 from adapters.peers import prefect_erasure
 from adapters.settings.environment import prefect_file
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl, session_events
+from adapters.store import ocfl
 from adapters.store.lines import kept_digest
 from adapters.store.tombstones import digest_of
 from adapters.tables.runs import receipts
 from models.access import AccessRow, Role
 from models.archive.archive import ArchiveRow, State
-from models.completeness.processes import SessionEventRow
 from models.erasures import HoldRow, TombstoneRow
 from models.errors import Refused
 from models.messages.notification import EventType, NotificationRow
@@ -98,21 +96,10 @@ def folders(of: Settings) -> set[str]:
     return found | {f"inbox/{each.name}" for each in Path(of.inbox_location).iterdir()}
 
 
-def name_as_1_0_did() -> None:
-    """Name a file of session events by the digest of its content."""
-    key = next(key for key, _ in session_events.files() if session_events.batch_at(key))
-    text, batch = store().read_bytes(key), session_events.batch_at(key) or ""
-    named = f"{batch.rpartition('/')[0]}/{hashlib.sha256(text).hexdigest()}"
-    store().overwrite_bytes(text, session_events.key_of(named))
-    store().remove(key)
-    change(update(SessionEventRow).where(col(SessionEventRow.batch) == batch).values(batch=named))
-
-
 def test_nothing_of_an_erased_archive_is_left(
     installation: Settings, migrated_prefect: Path, configure: Configure, tmp_path: Path
 ) -> None:
     plant(migrated_prefect)
-    name_as_1_0_did()
     make(NOW)
     leaves = leaves_about([REFERENCE])[REFERENCE]
     files = {key: store().read_bytes(key) for key, _ in store().listed("")}

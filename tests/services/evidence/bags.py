@@ -17,8 +17,6 @@ from adapters.store import ocfl
 from domain.anchors import leaf_text, statement_text
 from models.store.anchor import Digest, Leaf, Statement
 from services.evidence.bag import evidence, write_evidence
-from tests.insider.objects import opened
-from tests.insider.stores import place_of
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.time_stamp_authorities import Authority
@@ -91,13 +89,6 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
     kept_raw = in_clear("kept raw", attachments=attachments(("a", b"mixed spelling" * 9)))
     place = kept_raw.index(b"bWl4ZWQ") + 8
     yield "kept raw", archived("kept raw", kept_raw[:place] + rb"\n" + kept_raw[place:])
-
-
-def without_blinded(reference: str) -> None:
-    """Rewrite the first version of a process as builds before 1.1 have written it."""
-    its = opened(place_of(reference))
-    its.replace_content(1, "cuts.json", lambda text: re.sub(rb',\s+"blinded": "\w+"', b"", text))
-    its.write()
 
 
 def anchor(references: list[str], authority: Authority | None = None) -> str:

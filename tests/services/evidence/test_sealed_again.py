@@ -22,7 +22,7 @@ from models.access import CELLAR
 from services.anchors.making import make
 from services.evidence import check
 from services.views import archive_view
-from tests.installations import archived, finished, installed
+from tests.installations import archived, installed
 from tests.samples import sample_body, sample_document
 from tests.services.evidence.bags import (
     anchor,
@@ -31,7 +31,6 @@ from tests.services.evidence.bags import (
     in_clear,
     replaced,
     sealed_again,
-    without_blinded,
 )
 from tests.time_stamp_authorities import authority
 
@@ -228,7 +227,6 @@ def paid_archives() -> Iterator[tuple[str, str]]:
         "card": {},
         "two payments": {"payments": [payment, unknown]},
         "card in a field": {"payments": [], "data": [field], "signed_document": None},
-        "before": {},
         "again": {},
     }
     for reference, its in members.items():
@@ -236,9 +234,6 @@ def paid_archives() -> Iterator[tuple[str, str]]:
         receipt_id = archived(reference, body)
         if reference == "again":
             receipt_id = archived(reference, json.dumps(json.loads(body), indent=1).encode())
-        if reference == "before":
-            without_blinded(reference)
-            finished(reference, receipt_id)
         yield reference, receipt_id
 
 

@@ -1,6 +1,5 @@
 """Endpoints that people add, change and remove, in a real database and a real store."""
 
-import json
 import os
 from base64 import b64encode
 from collections.abc import Callable
@@ -11,29 +10,25 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import settings
 from adapters.store import kept_endpoints, seals
 from adapters.tables.messages import endpoints as rows
 from adapters.tables.messages import notifications
-from domain.messages.endpoints import EVENTS_OF_SETTINGS, message_id_of, name_of
+from domain.messages.endpoints import message_id_of, name_of
 from domain.messages.signatures import SigningKey
-from domain.words.catalogue import in_words
 from models.errors import Locked, Refused
-from models.messages.notification import EndpointRow, Event, EventType, Signature
-from models.said import Sentence
+from models.messages.notification import Event, EventType, Signature
 from models.views.messages import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.attempts import headers_of
 from services.messages.events import announce
 from tests.conftest import Configure
 from tests.messages import SECRET, endpoint_of
-from tests.records import attempted, put
+from tests.records import attempted
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 URL = "https://erp.example/hook"
-FILTERED = Sentence.filter_gone()
-
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
 
 
@@ -249,18 +244,6 @@ class TestOfSettings:
         assert messages("after") == {name: ("pending", None)}
         assert [each.what for each in endpoints.view(name).actions] == ["added", "removed", "added"]
 
-    def test_endpoint_of_an_earlier_build_gets_the_secret_of_the_settings_and_keeps_its_state(
-        self, configure: Configure
-    ) -> None:
-        name = name_of(self.URL)
-        put(EndpointRow(name=name, url=self.URL, created_at=NOW, **in_words(disabled_why=FILTERED), disabled_at=NOW))
-        configure(notify_urls=self.URL, notify_secret=SECRET)
-
-        (listed,) = endpoints.listed().items
-
-        assert (listed.name, listed.state, len(listed.keys)) == (name, "disabled", 1)
-        assert listed.events == EVENTS_OF_SETTINGS  # a definition of an earlier build had none
-
     def test_without_the_key_that_seals_messages_wait_and_none_is_sent_without_a_signature(
         self, configure: Configure
     ) -> None:
@@ -281,19 +264,6 @@ class TestOfSettings:
         endpoints.listed()
         assert signatures(name, NOW) == ["v1"]
         assert kept_endpoints.find(name) == endpoint_of(name)
-
-
-def test_definition_of_an_endpoint_that_filtered_otherwise_is_restored_disabled(sqlite_installation: Settings) -> None:
-    """Else it would hear more than before."""
-    added()
-    former = endpoint_of("erp").model_dump(mode="json") | {"labels": {"branch": "12"}, "outages": [], "is_declared": 0}
-    sealed = kept_endpoints.sealed("erp", "definition", json.dumps(former))
-    store().overwrite_bytes(json.dumps({"format": 1, "sealed": sealed}).encode(), kept_endpoints.key_of("erp"))
-
-    endpoints.restore_endpoints(lambda *damaged: pytest.fail(str(damaged)))
-
-    view = endpoints.view("erp")
-    assert (view.state, "filtered by template or label" in (view.disabled_why or "")) == ("disabled", True)
 
 
 @ON_SQLITE

@@ -22,10 +22,9 @@ from services.processing.persisting import persist
 from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archived, finished, request_of, stored_body
+from tests.installations import archived, request_of, stored_body
 from tests.ocfl_validator import validation_errors
 from tests.samples import sample_document
-from tests.services.evidence.bags import without_blinded
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
@@ -80,17 +79,6 @@ def test_archive_with_other_sealing_rules_is_repaired(
     assert stored_body("process-1", receipt_id) == body()
     assert verify_object(object_of("process-1")).findings == ()
     assert validation_errors() == []
-
-
-def test_archive_of_before_blinded_values_is_repaired() -> None:
-    receipt_id = archived("process-1", body())
-    without_blinded("process-1")
-    finished("process-1", receipt_id)
-    damage(receipt_id, {CUTS, SKELETON})
-
-    persist("process-1", received("process-1", body()).receipt_id)
-
-    assert verify_object(object_of("process-1")).findings == ()
 
 
 @pytest.mark.parametrize("names", DAMAGES[:2])

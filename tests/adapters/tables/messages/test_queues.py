@@ -325,7 +325,7 @@ def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_th
     assert made == [(1, 500, "busy"), (2, 200, None), (3, 500, None)]
 
 
-def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
+def test_messages_to_an_endpoint_that_is_not_there_are_skipped() -> None:
     event = Event(EventType.STORE_DAMAGED, "event-1", NOON, b"{}")
     former = EndpointRow(name="settings-12345678", url="https://old.example", created_at=NOON)
     notifications.plan(event_row(event), [message_to(former, event)])

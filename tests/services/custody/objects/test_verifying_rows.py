@@ -135,7 +135,7 @@ def test_rows_that_were_read_on_other_terms_are_stale_and_what_was_rewritten_amo
             (Fault.DIFFERS, True),
             (Fault.STALE, False),
         ]
-    with rewritten("archive", "read_on", None):  # as in rows of earlier builds
+    with rewritten("archive", "read_on", None):
         assert [fault for fault, _, _ in findings()] == [Fault.STALE]
     for unknown in ({"timezone": "no zone"}, {"timezone": "America"}, {"payment_types": 1}, "x"):
         with rewritten("archive", "read_on", unknown):

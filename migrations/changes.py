@@ -1,4 +1,4 @@
-"""Adds what changes in archives: triggers note it in the transaction of the change, whichever program makes it.
+"""Creates the triggers that note changes of archives, in the transaction of the change, whichever program makes it.
 
 On Postgres, `position` is the number of the transaction, which names an archive once for each kind. SQLite has one
 writer at a time, and gives no position twice. Rows of a payload are replaced as a whole, so the first of a table stands
@@ -7,19 +7,8 @@ for all. A migration that makes a table anew on SQLite makes its triggers anew.
 
 from collections.abc import Iterator
 
-from alembic import op
+from sqlalchemy import Connection
 
-revision = "0013_changes"
-down_revision = "0012_tables"
-branch_labels = None
-depends_on = None
-
-_TABLES = {
-    "sqlite": "CREATE TABLE change (position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "
-    "reference VARCHAR(255) NOT NULL, kind VARCHAR(16) NOT NULL, at DATETIME NOT NULL)",
-    "postgresql": "CREATE TABLE change (position BIGINT NOT NULL, reference VARCHAR(255) NOT NULL, "
-    "kind VARCHAR(16) NOT NULL, at TIMESTAMP WITH TIME ZONE NOT NULL, PRIMARY KEY (position, reference, kind))",
-}
 _PAYLOAD = (
     *("file", "form_field", "integration", "invitation", "label", "payment", "session", "signature"),
     *("signed_document", "warning"),
@@ -79,11 +68,9 @@ CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW WHEN ({when})
 """
 
 
-def upgrade() -> None:
-    database = op.get_bind()
+def create_triggers(database: Connection) -> None:
+    """Create the triggers that note changes."""
     is_sqlite = database.dialect.name == "sqlite"
-    database.exec_driver_sql(_TABLES[database.dialect.name])
-    op.create_index("ix_change_reference", "change", ["reference", "position"])
     if not is_sqlite:
         database.exec_driver_sql(_FUNCTION)
     for trigger in _triggers("IS NOT" if is_sqlite else "IS DISTINCT FROM"):
