@@ -8,20 +8,21 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
+from sqlmodel import col
 
+from adapters.database.listing import equal_to
 from adapters.store import happened
 from adapters.tables.completeness import missing_processes
 from adapters.tables.messages import notifications
 from adapters.tables.runs import refused as refused_rows
-from models.archive.archive import WarningCode
-from models.errors import Refused
+from models.archive.archive import ArchiveRow, WarningCode
 from models.messages.notification import NotificationRow
-from models.runs.receipt import RefusedDelivery
+from models.runs.receipt import DeliveryRow, RefusedDelivery
 from models.views.archives.payments import Explanation, ListedDiscrepancy
 from models.views.parameters import Dismissal, Page, PageQuery, Text
 from models.views.troubles import FindingState, RefusedPage, RefusedQuery, RefusedView
@@ -80,27 +81,25 @@ def marks_of(
     return list(dict.fromkeys(found)), is_more
 
 
-_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-
 def refused_page(query: RefusedQuery) -> RefusedPage:
     """Return refused deliveries, newest first. Before those that need a person come deliveries that are set aside.
 
     Raises as `troubles.refused_page` does.
     """
-    asked = query.model_dump(include={"reference", "process_number"}, exclude_none=True)
-    since, until = query.received_after or _EVER[0], query.received_before or _EVER[1]
-    found = [each for each in refused_rows.set_aside(query.source) if since < each.received_at < until]
-    aside = [each for each in found if asked.items() <= asdict(each).items()][: query.limit]
     if str(query.code) == WarningCode.SOURCES_DIFFER:
-        return RefusedPage(items=_views(aside), next=None)
+        return RefusedPage(items=_set_aside(query), next=None)
     page = troubles.refused_page(query)
     is_first = query.cursor is None and query.state is FindingState.OPEN and query.code is None
-    return RefusedPage(items=[*_views(aside if is_first else ()), *page.items], next=page.next)
+    return RefusedPage(items=[*(_set_aside(query) if is_first else ()), *page.items], next=page.next)
 
 
-def _views(deliveries: Sequence[RefusedDelivery]) -> list[RefusedView]:
-    return [RefusedView.model_validate(asdict(each)) for each in deliveries]
+def _set_aside(query: RefusedQuery) -> list[RefusedView]:
+    arrived_at = col(DeliveryRow.received_at)
+    which = [*equal_to(DeliveryRow, query, "reference"), *equal_to(ArchiveRow, query, "process_number")]
+    which += [arrived_at > query.received_after] if query.received_after else []
+    which += [arrived_at < query.received_before] if query.received_before else []
+    found = refused_rows.set_aside(query.source, query.limit, which)
+    return [RefusedView.model_validate(asdict(each)) for each in found]
 
 
 def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
@@ -108,7 +107,7 @@ def found_bodies(receipt_ids: Collection[str]) -> list[RefusedDelivery]:
 
     Raises Transient if the database does not answer.
     """
-    aside = [each for each in refused_rows.set_aside() if each.receipt_id in receipt_ids]
+    aside = refused_rows.set_aside(which=[col(DeliveryRow.receipt_id).in_(receipt_ids)])
     return [*aside, *refused_rows.of_bodies(receipt_ids)]
 
 
@@ -127,13 +126,12 @@ def _mark_of(item: ListedDiscrepancy) -> str:
 
 
 def _explain(marks: Collection[str], said: Dismissal, now: datetime) -> int:
-    number = 0
+    explanations = dict[str, Explanation]()
     for mark in marks:
-        with suppress(Refused, ValueError):  # no mark, or of what has changed since
+        with suppress(ValueError):  # no mark
             discrepancy_id, expected, found = _MARK.validate_json(mark)
-            explanation = Explanation(by=said.by, why=said.why, expected=expected, found=found)
-            number += discrepancies.explain(discrepancy_id, explanation, now, only_open=True)
-    return number
+            explanations[discrepancy_id] = Explanation(by=said.by, why=said.why, expected=expected, found=found)
+    return discrepancies.explain_each(explanations, now)
 
 
 def _dismiss_missing(missing_ids: Collection[str], said: Dismissal, now: datetime) -> int:

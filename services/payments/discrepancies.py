@@ -1,18 +1,17 @@
 """Opens, explains and closes discrepancies in the database, and keeps their history."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import bindparam, text
+from sqlalchemy import Row, bindparam, text
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import insert_rows, pages, read_all, reading, streamed, writing
+from adapters.database.transactions import insert_rows, pages, read_all, read_row, reading, streamed, writing
 from adapters.search import entries
 from adapters.store.objects import kept_discrepancies
 from adapters.tables.archives import archives
@@ -104,42 +103,39 @@ def reconcile_version(
     return is_current
 
 
-def explain(discrepancy_id: str, explanation: Explanation, now: datetime, *, only_open: bool = False) -> bool:
+def explain(discrepancy_id: str, explanation: Explanation, now: datetime) -> bool:
     """Record a person's explanation of a discrepancy, and return whether it is new. Idempotent.
-
-    Args:
-        only_open: what somebody has explained stays as it is.
 
     Raises:
         Refused: the discrepancy does not exist, is closed, or its amounts have changed since they were explained.
     """
-    with writing() as session:
-        row = session.get(DiscrepancyRow, discrepancy_id)
-        if row is None:
-            raise unknown()
-        _lock(session, [row.reference])
-        session.refresh(row)
-        _check_explainable(row, explanation)
-        *_, last = events_of(session, [discrepancy_id])
-        is_other = (last.by, last.why) != (explanation.by, explanation.why)
-        is_new = last.state == DiscrepancyState.OPEN or (is_other and not only_open)
-        if is_new:
-            said = {"at": now, "by": explanation.by, "why": explanation.why}
-            _record(session, row, last.number + 1, DiscrepancyState.EXPLAINED, said)
-    kept_discrepancies.keep([row.reference])
-    return is_new
+
+    def decide(row: DiscrepancyRow, last: Row[Any]) -> _Decision | None:
+        if row.state == DiscrepancyState.CLOSED:
+            raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+        if changed := _changed(row, explanation):
+            detail = "the discrepancy has changed; examine it again"
+            raise Refused("DISCREPANCY_CHANGED", detail, where=changed, status=HTTPStatus.CONFLICT)
+        return None if (last.by, last.why) == (explanation.by, explanation.why) else _explained(explanation)
+
+    if read_row(DiscrepancyRow, discrepancy_id) is None:
+        raise unknown()
+    return _decide([discrepancy_id], decide, now) == 1
 
 
-def _record(
-    session: Session, row: DiscrepancyRow, number: int, state: DiscrepancyState, said: Mapping[str, Any]
-) -> None:
-    """Record the next event of a discrepancy, by a person."""
-    row.state = state
-    event = {"discrepancy_id": row.discrepancy_id, "number": number, "state": state, **said}
-    insert_rows(session, DiscrepancyEventRow, [event])
-    if row.reference is not None:
-        entries.set_attention(session, row.reference)
-    kept_discrepancies.count(session, [row.reference])
+def explain_each(explanations: Mapping[str, Explanation], now: datetime) -> int:
+    """Record explanations of open discrepancies, by id, and return their number. What is closed, explained or changed
+    since it was read stays as it is.
+
+    Raises Transient if database or store does not answer.
+    """
+
+    def decide(row: DiscrepancyRow, _: Row[Any]) -> _Decision | None:
+        explanation = explanations[row.discrepancy_id]
+        is_as_read = row.state == DiscrepancyState.OPEN and not _changed(row, explanation)
+        return _explained(explanation) if is_as_read else None
+
+    return _decide(explanations, decide, now)
 
 
 def explain_all(references: Collection[str], explanation: Explanation, now: datetime) -> int:
@@ -149,11 +145,7 @@ def explain_all(references: Collection[str], explanation: Explanation, now: date
     """
     is_open = of_references(references), col(DiscrepancyRow.state) == DiscrepancyState.OPEN
     found = read_all(select(DiscrepancyRow.discrepancy_id).where(*is_open))
-    explained = 0
-    for each in found:
-        with suppress(Refused):  # it has been closed in between
-            explained += explain(each, explanation, now, only_open=True)
-    return explained
+    return explain_each(dict.fromkeys(found, explanation), now)
 
 
 def withdraw(by: str, at: datetime, now: datetime) -> int:
@@ -161,31 +153,59 @@ def withdraw(by: str, at: datetime, now: datetime) -> int:
 
     Raises Transient if database or store does not answer. What is open again before it stays so.
     """
-    event = DiscrepancyEventRow
-    found = read_all(select(event.discrepancy_id).where(event.at == at, event.by == by))
-    return sum(_withdraw(each, by, at, now) for each in found)
 
-
-def _withdraw(discrepancy_id: str, by: str, at: datetime, now: datetime) -> bool:
-    with writing() as session:
-        row = session.get_one(DiscrepancyRow, discrepancy_id)
-        _lock(session, [row.reference])
-        session.refresh(row)
-        *_, last = events_of(session, [discrepancy_id])
+    def decide(_: DiscrepancyRow, last: Row[Any]) -> _Decision | None:
         is_last = (last.state, last.at, last.by) == (DiscrepancyState.EXPLAINED, at, by)
-        if is_last:
-            _record(session, row, last.number + 1, DiscrepancyState.OPEN, {"at": now, "by": by, "why": None})
-    kept_discrepancies.keep([row.reference])
-    return is_last
+        return _Decision(DiscrepancyState.OPEN, by, None) if is_last else None
+
+    event = DiscrepancyEventRow
+    return _decide(read_all(select(event.discrepancy_id).where(event.at == at, event.by == by)), decide, now)
 
 
-def _check_explainable(row: DiscrepancyRow, explanation: Explanation) -> None:
-    if row.state == DiscrepancyState.CLOSED:
-        raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
-    for name in ("expected", "found"):
-        if getattr(explanation, name) not in (None, getattr(row, name)):
-            changed = "the discrepancy has changed; examine it again"
-            raise Refused("DISCREPANCY_CHANGED", changed, where=name, status=HTTPStatus.CONFLICT)
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """The next event of a discrepancy, by a person."""
+
+    state: DiscrepancyState
+    by: str
+    why: str | None
+
+
+def _explained(explanation: Explanation) -> _Decision:
+    return _Decision(DiscrepancyState.EXPLAINED, explanation.by, explanation.why)
+
+
+def _changed(row: DiscrepancyRow, explanation: Explanation) -> str | None:
+    """Return which amount is another than a person has explained."""
+    names = (each for each in ("expected", "found") if getattr(explanation, each) not in (None, getattr(row, each)))
+    return next(names, None)
+
+
+def _decide(
+    discrepancy_ids: Iterable[str], decide: Callable[[DiscrepancyRow, Row[Any]], _Decision | None], now: datetime
+) -> int:
+    """Record what a person decides of each discrepancy, by its row and its last event, and return how many change."""
+    number = 0
+    for page in pages(sorted(discrepancy_ids), AT_ONCE):
+        its = select(DiscrepancyRow).where(col(DiscrepancyRow.discrepancy_id).in_(page))
+        with writing() as session:
+            _lock(session, [each.reference for each in session.exec(its)])
+            rows = session.exec(its, execution_options={"populate_existing": True}).all()
+            last = {each.discrepancy_id: each for each in events_of(session, page)}
+            decided = {row.discrepancy_id: said for row in rows if (said := decide(row, last[row.discrepancy_id]))}
+            changed = [row for row in rows if row.discrepancy_id in decided]
+            for row in changed:
+                row.state = decided[row.discrepancy_id].state
+            numbered = ({"discrepancy_id": each, "number": last[each].number + 1, "at": now} for each in decided)
+            insert_rows(
+                session, DiscrepancyEventRow, (each | asdict(decided[each["discrepancy_id"]]) for each in numbered)
+            )
+            for reference in sorted({row.reference for row in changed if row.reference is not None}):
+                entries.set_attention(session, reference)
+            kept_discrepancies.count(session, {row.reference for row in changed})
+        kept_discrepancies.keep({row.reference for row in rows})
+        number += len(decided)
+    return number
 
 
 def unknown() -> Refused:

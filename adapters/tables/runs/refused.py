@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, exists, func, or_, select, update
 
 from adapters.database.noted import note
@@ -76,7 +77,9 @@ def _found(*conditions: Any) -> list[RefusedDelivery]:
     return [_delivery(row) for row in read_all(found)]
 
 
-def set_aside(source: str | None = None, most: int | None = None) -> list[RefusedDelivery]:
+def set_aside(
+    source: str | None = None, most: int | None = None, which: Collection[ColumnElement[bool]] = ()
+) -> list[RefusedDelivery]:
     """Return the deliveries of other sources that wait for a person, newest first, in the form of refused ones.
 
     Archives with this warning are found by the search: comparing all deliveries with their archives takes seconds.
@@ -84,9 +87,13 @@ def set_aside(source: str | None = None, most: int | None = None) -> list[Refuse
     Args:
         source: the source that sent them, or that of their processes: both have to know; None: any.
         most: how many are returned; None: all.
+        which: conditions on deliveries and their archives.
     """
     owned = select(DeliveryRow, ReceiptRow, ArchiveRow).where(
-        DeliveryRow.reference == ArchiveRow.reference, DeliveryRow.receipt_id == ReceiptRow.receipt_id, IS_FOREIGN
+        DeliveryRow.reference == ArchiveRow.reference,
+        DeliveryRow.receipt_id == ReceiptRow.receipt_id,
+        IS_FOREIGN,
+        *which,
     )
     if source is not None:
         owned = owned.where(or_(DeliveryRow.source == source, ArchiveRow.source == source))

@@ -260,6 +260,7 @@ def test_what_somebody_has_explained_meanwhile_is_left_out_of_a_decision_about_m
     found(MISMATCH)
     said = [Explanation(by=by, why="in order") for by in ("Dana", "Dana", "Noa")]
 
-    new = [discrepancies.explain(ID, each, NOON + timedelta(hours=at), only_open=True) for at, each in enumerate(said)]
+    new = [discrepancies.explain_each({ID: each}, NOON + timedelta(hours=at)) for at, each in enumerate(said)]
 
-    assert (new, history()) == ([True, False, False], ["open 0", "explained 0"])
+    assert (new, history()) == ([1, 0, 0], ["open 0", "explained 0"])
+    assert discrepancies.explain_each({ID: said[0], "of no discrepancy": said[0]}, NOON) == 0
