@@ -39,7 +39,6 @@ _DELIVERY = _columns("delivery_id", "receipt_id", "received_at", "outcome", "hea
 _RUN = _columns("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", *_CAUSE)
 _MESSAGE = _columns("message_id", "receipt_id", "endpoint", "event", "planned_at")
 _ATTEMPT = _columns("message_id", "attempt", "attempted_at", "status_code", "error")
-_EVENT = _columns("discrepancy_id", "number", "state", "at", "by", "why")
 
 
 def facts_of_receipt(rows: Rows) -> Iterator[str]:
@@ -51,11 +50,6 @@ def facts_of_receipt(rows: Rows) -> Iterator[str]:
     yield from (_fact("run", row, _RUN) for row in rows.get("run", ()) if row.get("ended_at") is not None)
     yield from (_fact("message", row, _MESSAGE) for row in rows.get("notification", ()))
     yield from (_fact("attempt", row, _ATTEMPT) for row in rows.get("notification_attempt", ()))
-
-
-def facts_of_discrepancies(rows: Rows) -> Iterator[str]:
-    """Yield the facts of the discrepancies of a process, or of no archive."""
-    yield from (_fact("event", row, _EVENT) for row in rows.get("discrepancy_event", ()))
 
 
 def fact_of_judgement(path: str, text: bytes) -> str:

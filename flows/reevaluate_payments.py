@@ -4,9 +4,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger
 
-from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
-from adapters.store.objects import kept_discrepancies
 from flows.endpoints import report_open_discrepancies
 from flows.execution.results import remove_forgotten_results
 from flows.execution.tasks import of_cellar
@@ -20,8 +18,8 @@ from services.sources import clock_warnings
 async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.
 
-    Then write to the store the discrepancies that a killed writer has not written, report the open discrepancies, and
-    remove the results of runs that Prefect no longer keeps. A second run changes nothing.
+    Then report the open discrepancies, and remove the results of runs that Prefect no longer keeps. A second run
+    changes nothing.
 
     A source whose clock is wrong by a time zone has a warning in the log, since days of payment depend on it.
     """
@@ -30,8 +28,6 @@ async def reevaluate_payments() -> None:
     await in_thread(reconcile_all_duplicates, now)
     await in_thread(reconcile_all_archives, now)
     log.info("Holds, duplicates and missing settlements are judged again")
-    for page in pages(await in_thread(kept_discrepancies.unkept)):
-        await in_thread(kept_discrepancies.keep, page)
     await report_open_discrepancies()
     log.info("The results of %d runs are removed", await in_thread(remove_forgotten_results, now))
     for each in await in_thread(clock_warnings):

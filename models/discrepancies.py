@@ -135,8 +135,7 @@ class Discrepancy:
 
 
 class DiscrepancyRow(SQLModel, table=True):
-    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive. Earlier
-    builds kept no `values`.
+    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive.
 
     `discrepancy_id` is made from reference, code, transaction and subject, so the same cause is always the same row.
     """
@@ -168,16 +167,3 @@ class DiscrepancyEventRow(SQLModel, table=True):
     by: str | None = None
     """The person who explained the discrepancy, or took the explanation back."""
     why: str | None = None
-
-
-class DiscrepancyLogRow(SQLModel, table=True):
-    """The number of changes to the discrepancies of a process, and the number that the store has.
-
-    `reference` is empty for discrepancies that belong to no archive.
-    """
-
-    __tablename__ = "discrepancy_log"
-
-    reference: str = Field(primary_key=True, max_length=255)
-    changes: int
-    kept: int

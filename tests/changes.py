@@ -35,7 +35,6 @@ COLUMNS: Mapping[str, set[str]] = {
 TABLES: Mapping[str, str] = {
     "action": "what people did, which changes nothing of an archive",
     "discrepancy_event": "the state of its discrepancy says it",
-    "discrepancy_log": "of the files of the store",
     "event": "its messages, which are planned with it, say it",
     "facet_value": "of the search",
     "hold": "forbids an erasure, and changes nothing of an archive",

@@ -24,7 +24,7 @@ from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects import history
 from adapters.store.objects.requests import StoredRequest, stored_request
 from adapters.store.tombstones import known_digest
 from adapters.tables.runs import receipts
@@ -141,14 +141,6 @@ def stored_body(reference: str, receipt_id: str) -> bytes:
 def stored_file(reference: str, sha256: str) -> bytes:
     found = inventory_of(reference)
     return store().read_bytes(ocfl.content_key(reference, found, sha256))
-
-
-def stored_discrepancies(reference: str) -> history.Rows:
-    """Return the discrepancies of a process, and their history, from the store."""
-    rows: history.Rows = {}
-    for key, _ in store().listed(ocfl.log_key(reference, "history/discrepancies")):
-        rows = kept_discrepancies.merged(rows, history.found_rows(key))
-    return rows
 
 
 def archived(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:

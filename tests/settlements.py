@@ -14,7 +14,7 @@ from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import staged
 from domain.payments.identity import plain_authorisation
 from domain.settlements.report import read_format
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.payments import PaymentRow
 from models.settlements.settlement import (
     SettlementCandidateRow,
@@ -74,7 +74,6 @@ def forgotten() -> None:
         SettlementReportRow,
         DiscrepancyRow,
         DiscrepancyEventRow,
-        DiscrepancyLogRow,
     )
     with writing() as session:
         for table in tables:

@@ -30,7 +30,6 @@ from domain.anchors import (
     fact_of_delivery,
     fact_of_file,
     fact_of_judgement,
-    facts_of_discrepancies,
     facts_of_receipt,
     leaf_text,
 )
@@ -39,14 +38,12 @@ from models.said import Sentence
 from models.store.anchor import Leaf
 
 BESIDE = "settlements"
-OF_NO_ARCHIVE = f"{BESIDE}/discrepancies"
 _BY_DAY, _LINKS = ("events", "happened"), "links"
 _NAMED = re.compile(rf"{_LINKS}|(?:{'|'.join(_BY_DAY)})/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}")
 """Folders whose files are written once and named by what they hold: revoked links, and each day of the others."""
 _IMPORTED = ".imported"
 _WRITTEN_ONCE = re.compile(rf"{BESIDE}/[0-9a-f]{{64}}\.(json|imported)")
 _OF_A_RECEIPT = re.compile(rf"{LOGS}/history/[0-9a-f]{{64}}\.json")
-_OF_DISCREPANCIES = re.compile(rf"(?:{LOGS}/history|{BESIDE})/discrepancies/[0-9]{{10}}\.json")
 _DELIVERED = re.compile(rf"{LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/receipt\.json")
 _JUDGEMENT = re.compile(rf"{LOGS}/verdicts/.+")
 _TUPLES = 3
@@ -127,8 +124,7 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 
 
 def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[Leaf]:
-    """Yield the leaves of the files beside the archives that are written once, and of the discrepancies of no archive,
-    in order of their keys. The discrepancies have facts, and no digest, since their file is replaced. Session events
+    """Yield the leaves of the files beside the archives that are written once, in order of their keys. Session events
     and what happened have a leaf for each day, and revoked links one, with a fact for each name of a file.
 
     Args:
@@ -144,8 +140,6 @@ def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[L
 
 def leaf_beside(storage: Storage, key: str) -> Leaf | None:
     """Return the leaf at a key beside the archives as it is now; None where there is nothing. Raises as above."""
-    if key == OF_NO_ARCHIVE:
-        return next((leaf for leaf in _leaves_of_reports(storage, None) if leaf.key == key), None)
     if _NAMED.fullmatch(key):
         return _leaf_of_folder(storage, key)
     digest = storage.digest_of(key)
@@ -171,8 +165,6 @@ def _leaves_of_reports(storage: Storage, since: datetime | None) -> Iterator[Lea
     old = {key.removesuffix(_IMPORTED) for key in keys if since and _is_older(storage, key, since)}
     recent = [key for key in keys if _WRITTEN_ONCE.fullmatch(key) and key.rpartition(".")[0] not in old]
     yield from (Leaf(key, 0, storage.digest_of(key) or "", (), ()) for key in recent)
-    if any(map(_OF_DISCREPANCIES.fullmatch, keys)):
-        yield Leaf(OF_NO_ARCHIVE, 0, "", (), tuple(sorted(_facts(storage, "", keys))))
 
 
 def _is_older(storage: Storage, key: str, since: datetime) -> bool:
@@ -185,24 +177,20 @@ def _is_older(storage: Storage, key: str, since: datetime) -> bool:
 
 def _facts(storage: Storage, key: str, paths: Iterable[str]) -> set[str]:
     try:
-        return _facts_in(storage, f"{key}/" if key else "", paths)
+        return _facts_in(storage, f"{key}/", paths)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Conflict("a log is damaged; see `cellar verify`", key=key) from error
 
 
 def _facts_in(storage: Storage, start: str, paths: Iterable[str]) -> set[str]:
-    facts, last = set[str](), ""
+    facts = set[str]()
     for path in paths:
         if _OF_A_RECEIPT.fullmatch(path):
             facts.update(facts_of_receipt(_rows(storage, start + path)))
-        elif _OF_DISCREPANCIES.fullmatch(path):
-            last = max(last, path)  # the file with the most changes has the events of all files before it
         elif its := _DELIVERED.fullmatch(path):
             facts.update(_facts_of_delivery(its[1], storage, start + path))
         elif _JUDGEMENT.fullmatch(path):
             facts.add(fact_of_judgement(path, storage.read_bytes(start + path)))
-    if last:
-        facts.update(facts_of_discrepancies(_rows(storage, start + last)))
     return facts
 
 

@@ -15,7 +15,7 @@ from adapters.anchors import anchors, many_leaves
 from adapters.anchors import witness as anchors_witness
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.erasing import erase_leaves, leaves_about
-from adapters.anchors.leaves import OF_NO_ARCHIVE, leaves_beside
+from adapters.anchors.leaves import leaves_beside
 from adapters.anchors.leaves_file import written
 from adapters.anchors.many_leaves import OnDamaged
 from adapters.anchors.witness import LastAnchor, check_same, copy_anchors, witness
@@ -28,7 +28,6 @@ from adapters.tables import conditions
 from adapters.tables.access import remove_until
 from domain.anchors import leaf_text
 from models.archive.content import SignedDocumentRow
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
@@ -138,9 +137,8 @@ def _whole(on_damaged: OnDamaged) -> Iterator[bytes]:
 
 def _changed(since: datetime, on_damaged: OnDamaged) -> Iterator[bytes]:
     references = _changed_since(since)
-    object_keys = sorted(ocfl.object_key(each) for each in references if each)
-    recent = leaves_beside(store(), since - OVERLAP)
-    beside = (leaf for leaf in recent if leaf.key != OF_NO_ARCHIVE or None in references)
+    object_keys = sorted(map(ocfl.object_key, references))
+    beside = leaves_beside(store(), since - OVERLAP)
     return chain(many_leaves.texts_of(object_keys, on_damaged), map(leaf_text, beside))
 
 
@@ -162,8 +160,8 @@ def _bring_to_witness() -> Iterator[str]:
         yield f"the witness does not have the newest anchor: {error}"
 
 
-def _changed_since(at: datetime) -> set[str | None]:
-    """Return the references of archives that have changed since an anchor, and None for discrepancies of no archive.
+def _changed_since(at: datetime) -> set[str]:
+    """Return the references of archives that have changed since an anchor.
 
     Archives that changed shortly before may be among them.
     """
@@ -182,9 +180,4 @@ def _queries(since: datetime) -> Iterator[Select[Any]]:
         select(col(NotificationRow.reference))
         .join(NotificationAttemptRow, col(NotificationAttemptRow.message_id) == col(NotificationRow.message_id))
         .where(col(NotificationAttemptRow.attempted_at) >= since)
-    )
-    yield (
-        select(col(DiscrepancyRow.reference))
-        .join(DiscrepancyEventRow, col(DiscrepancyEventRow.discrepancy_id) == col(DiscrepancyRow.discrepancy_id))
-        .where(col(DiscrepancyEventRow.at) >= since)
     )

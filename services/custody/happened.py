@@ -14,6 +14,7 @@ from adapters.store.lines import Erased
 from models.access import AccessRow
 from models.columns import by_name
 from models.completeness.processes import MissingProcessRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.erasures import HoldRow, TombstoneMarkRow, TombstoneRow
 from models.errors import Conflict
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
@@ -25,8 +26,8 @@ from models.store.fixity import Fault, FixityFinding
 from models.tables import FormColumnRow
 
 KEPT = by_name(
-    *(ActionRow, BatchItemRow, BatchRow, FormColumnRow, HoldRow, MissingProcessRow, SavedViewRow),
-    *(TombstoneMarkRow, TombstoneRow),
+    *(ActionRow, BatchItemRow, BatchRow, DiscrepancyEventRow, DiscrepancyRow, FormColumnRow, HoldRow),
+    *(MissingProcessRow, SavedViewRow, TombstoneMarkRow, TombstoneRow),
 )
 """The tables of which each row stands in the store as it is."""
 _IN_HISTORIES = by_name(EventRow, NotificationAttemptRow)  # where they are of receipts

@@ -18,7 +18,7 @@ from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.store import ocfl, seals
-from adapters.store.objects import history, interrupted, judgements, kept_discrepancies
+from adapters.store.objects import history, interrupted, judgements
 from adapters.store.objects.deliveries import delivered, delivery_of, delivery_path
 from adapters.store.objects.history import Rows
 from adapters.store.objects.interrupted import Begun
@@ -41,7 +41,7 @@ from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from models.store.inventory import Inventory
 from services.custody.objects import Opened
-from services.custody.verifying_records import contradicts_itself, findings, wrong_key
+from services.custody.verifying_records import findings, wrong_key
 
 
 def wrong(opened: Opened, completed: Completed, *, is_quick: bool) -> Iterator[FixityFinding]:
@@ -80,8 +80,6 @@ def _wrong_history(opened: Opened, path: str, completed: Completed) -> Iterator[
     rows = opened.histories.get(path)
     if rows is not None:
         yield from _lost_rows(opened.stored, path, rows, completed)
-        if "/discrepancies/" in path and contradicts_itself(rows, opened.reference):
-            yield opened.stored.damaged(path, "states and ids that follow from the events", "others")
         return
     try:
         opened.history(path)
@@ -268,7 +266,7 @@ def _are_whole(opened: Opened, digests: Iterable[str]) -> bool:
 
 
 def _losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> Iterator[FixityFinding]:
-    """Find the complete receipts, histories and discrepancies that an object has lost."""
+    """Find the complete receipts and histories that an object has lost."""
     reference = reference_of(inventory)
     told = {version.message for version in inventory.versions}
     for receipt_id, version in completed.receipts.items():
@@ -276,8 +274,6 @@ def _losses(stored: StoredObject, inventory: Inventory, completed: Completed) ->
             yield from _lost_request(stored, reference, receipt_id, version)
         if history.path_of(receipt_id) not in stored.sizes:
             yield from _lost_history(stored, receipt_id)
-    if completed.kept_changes:
-        yield from _lost_discrepancies(stored, kept_discrepancies.key_of(reference, completed.kept_changes))
 
 
 def _lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
@@ -321,13 +317,6 @@ def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFindi
         yield stored.interrupted(path, "the history of a complete receipt", "nothing yet")
     elif store().size(f"{stored.key}/{path}") is None:
         yield stored.missing(path, "the history of a complete receipt")
-
-
-def _lost_discrepancies(stored: StoredObject, last: str) -> Iterator[FixityFinding]:
-    if kept_discrepancies.is_kept(last, (f"{stored.key}/{path}" for path in stored.sizes)):
-        return
-    if not kept_discrepancies.is_kept(last, (key for key, _ in store().listed(stored.key))):
-        yield stored.missing(last.removeprefix(f"{stored.key}/"), "the history of discrepancies")
 
 
 def _is_whole(stored: StoredObject, path: str) -> bool:

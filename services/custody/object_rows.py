@@ -36,7 +36,7 @@ from models.runs.receipt import CauseColumns, DeliveryRow, ReceiptRow, RunRow, V
 from models.store.fixity import FixityFinding
 from services import derived
 from services.custody.objects import Opened
-from services.custody.verifying_records import OTHER_ZONE, has_other_discrepancies
+from services.custody.verifying_records import OTHER_ZONE
 
 
 def _all_but(table: type[SQLModel], *names: str) -> Sequence[str]:
@@ -217,9 +217,6 @@ def _differing(opened: Opened, found: Recorded, fingerprint: Callable[[str], str
                 terms = ", ".join(f"{name} {value}" for name, value in stated.items()) or "the defaults"
                 differing = [*others, opened.stored.stale(f"rows that were read with {terms}")]
     yield from differing
-    for path, rows in opened.histories.items():
-        if "/discrepancies/" in path and has_other_discrepancies(opened.reference, path, rows):
-            yield opened.stored.differs("the discrepancies of the store", "others in the database")
 
 
 def _differing_tables(

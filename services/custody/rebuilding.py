@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from adapters.inbox import inbox
 from adapters.store import happened, ocfl
 from adapters.store.lines import Erased
-from adapters.store.objects import history, interrupted, kept_discrepancies
+from adapters.store.objects import history, interrupted
 from adapters.store.objects.deliveries import delivered, delivery_path
 from adapters.store.objects.requests import stored_request
 from adapters.store.settlement_reports import report_key
@@ -77,8 +77,7 @@ def rebuild(
     if even_erased:
         erased = Erased({}, dict.fromkeys(erased.lines, False))
     templates = restore_templates(lambda key, reason: damaged.append((key, reason)))  # entries are made by them
-    _restore_histories(kept_discrepancies.keys_of(None), damaged.append)
-    kept_discrepancies.restore_count(None, kept_discrepancies.keys_of(None))
+    restore_happened(damaged.append, erased)  # first: what is explained is no new discrepancy
     for each in objects:
         if each.key and is_erased(each.key, erased):
             damaged.append((each.key, "its archive was erased, and it is back; erase it again"))
@@ -93,7 +92,6 @@ def rebuild(
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
     events = restore_events(damaged.append, erased)
-    restore_happened(damaged.append, erased)
     endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
     refused = restore_refused()  # after what happened: the quarantine knows better who decided
     happened.keep_all()
@@ -105,7 +103,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     """Restore an object into the database: its history, then its versions, each with its deliveries. Return whether a
     version was restored.
 
-    If the archive's key is not available, sealed values read as null, and discrepancies stay as they are kept. A
+    If the archive's key is not available, sealed values read as null, and discrepancies stay as they are. A
     damaged version, delivery or history is reported; everything else is restored.
 
     Raises:
@@ -118,7 +116,6 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     reference = ocfl.reference_of(inventory)
     kept = [path for path in stored.sizes if history.is_history(path) and not path.endswith(history.PUT_ASIDE)]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
-    kept_discrepancies.restore_count(reference, (f"{stored.key}/{path}" for path in kept))
     receipts.restore(reference, (), known_digest(reference))
     of_versions = {each.message: f"{stored.key}/v{number}" for number, each in enumerate(inventory.versions, 1)}
     versions = list(_readable(reference, of_versions, inventory, on_damaged))

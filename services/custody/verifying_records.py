@@ -26,18 +26,13 @@ from adapters.store import (
     users,
 )
 from adapters.store.lines import Erased
-from adapters.store.objects import history, kept_discrepancies
-from adapters.store.objects.history import Rows
 from adapters.store.records import Records
 from adapters.tables import settlements
 from adapters.tables.archives import archives
 from adapters.tables.completeness import session_events as table
 from adapters.tables.messages import endpoints
-from domain.archive.difference import row_differences
 from domain.completeness.session_events import events_in
-from domain.payments.identity import discrepancy_id
 from models.completeness.processes import ReceivedEvent
-from models.discrepancies import DiscrepancyRow
 from models.errors import Conflict, Locked, Unreadable
 from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
@@ -46,7 +41,6 @@ from services.access.heads import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.completeness.session_events import rows_of
 from services.custody.happened import wrong_happened
-from services.payments.recorded import discrepancy_of
 
 _DEFINITION = "the sealed definition of an endpoint"
 _OF_AN_EVENT = ("source", "type", "reference", "process_number", "transaction_number", "session_id")
@@ -58,8 +52,7 @@ OTHER_ZONE = timedelta(hours=26)
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
     definitions of endpoints, the sources, the words of templates, the anchors, the access log, what happened, the
-    settlement reports and session events, which are named by their digests, and the discrepancies that belong to no
-    archive.
+    settlement reports and session events, which are named by their digests.
     """
     strange, erased = dict[str, str](), happened.erased()
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
@@ -86,8 +79,6 @@ def verify_beside() -> Fixity:
             wrong_access(),
             wrong_happened(erased),
             *map(_wrong_report, sorted(report_ids)),
-            _lost_discrepancies_of_no_archive(sizes),
-            *map(_wrong_discrepancies_of_no_archive, sizes),
         ]
     )
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + _verify_events(erased)
@@ -109,25 +100,6 @@ def wrong_key(location: str, check: Callable[[], None]) -> Iterator[FixityFindin
     except Locked as error:
         fault = Fault.MISSING if store().size(location) is None else Fault.DAMAGED
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
-
-
-def contradicts_itself(rows: Rows, reference: str | None) -> bool:
-    """Return whether kept discrepancies have another state than their last event, or an id that is not made from them.
-
-    Events and ids are facts of anchors. So whoever rewrites state, code, transaction or subject contradicts a fact.
-    """
-    found = rows.get("discrepancy", ())
-    try:
-        events = sorted(rows.get("discrepancy_event", ()), key=lambda each: each["number"])
-        last = {each["discrepancy_id"]: each["state"] for each in events}
-        said = {_id_of(each, reference): each["state"] for each in found}
-    except (ValueError, KeyError, TypeError):
-        return True
-    return said != last or any(each["discrepancy_id"] not in said for each in found)
-
-
-def _id_of(row: Mapping[str, Any], reference: str | None) -> str:
-    return discrepancy_id(reference, discrepancy_of(DiscrepancyRow.model_validate(row)))
 
 
 def _wrong_root() -> Iterator[FixityFinding]:
@@ -225,43 +197,6 @@ def _other_entries(row: SettlementReportRow) -> int:
             rows = {key: replace(each.entry, line=0) for key, each in found.items()}
             others += sum(rows.get(each.entry_id) != replace(each, line=0) for each in page)
     return others
-
-
-def has_other_discrepancies(reference: str | None, key: str, rows: Rows) -> bool:
-    """Return whether the database has other discrepancies of a process than those under a key of the store, if these
-    are the last. While the store is behind, only the events that it has are compared.
-    """
-    log, found = kept_discrepancies.recorded(reference)
-    number = int(PurePosixPath(key).stem)
-    if log is None or log.changes < number:
-        return True  # a change is counted before it is kept
-    keys = {"discrepancy": ["discrepancy_id"], "discrepancy_event": ["discrepancy_id", "number"]}
-    its, events = (row_differences(key, rows.get(name, ()), found.get(name, ())) for name, key in keys.items())
-    if log.changes == number:
-        return any(its) or any(events)
-    return number >= log.kept and any(each.is_missing or each.columns for each in events)
-
-
-def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    log, found = kept_discrepancies.recorded(None)
-    changes = log.kept if log else min(len(found), 1)
-    last = kept_discrepancies.key_of(None, changes)
-    if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.keys_of(None)]):
-        yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
-
-
-def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
-    if not (key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")):
-        return
-    try:
-        rows = history.kept_rows(key)
-        is_whole = rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
-    except Conflict:
-        rows, is_whole = None, False
-    if not is_whole:
-        yield FixityFinding(key, Fault.DAMAGED, "the history as it was written", "a damaged or foreign history")
-    elif rows and has_other_discrepancies(None, key, rows):
-        yield FixityFinding(key, Fault.DIFFERS, "the discrepancies of the store", "others in the database")
 
 
 def _verify_events(erased: Erased) -> Fixity:

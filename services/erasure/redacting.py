@@ -13,7 +13,7 @@ from adapters.files.store import store
 from adapters.search import pages
 from adapters.search.entries import entry_id
 from adapters.store import ocfl
-from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects import history
 from domain.search import facet, named_facet, normalised, terms_of
 from models.archive.archive import ArchiveRow
 from models.discrepancies import DUPLICATE_CODES, DiscrepancyCode, DiscrepancyRow
@@ -31,6 +31,7 @@ _NAME_OTHERS = (*DUPLICATE_CODES, DiscrepancyCode.AMBIGUOUS_MATCH)
 _NOTED: Mapping[type[SQLModel], Any] = {
     BatchRow: col(BatchRow.id),
     SavedViewRow: col(SavedViewRow.view_id),
+    DiscrepancyRow: col(DiscrepancyRow.discrepancy_id),
     EventRow: col(EventRow.event_id),
 }
 _NO_NUMBER = -1
@@ -59,8 +60,7 @@ def redact_findings(named: Named) -> None:
         col(DiscrepancyRow.reference).is_distinct_from(named.reference),
     )
     with writing() as session:
-        changed = _redact_columns(session, named, DiscrepancyRow, *theirs)
-        kept_discrepancies.count(session, {each.reference for each in changed})
+        _redact_columns(session, named, DiscrepancyRow, *theirs)
     with writing() as session:  # a killed erasure may have changed the findings before
         known = columns_that_name([named.digest], [getattr(DiscrepancyRow, each) for each in REDACTED[DiscrepancyRow]])
         owners = set(session.exec(select(DiscrepancyRow.reference).where(*theirs, known)))
@@ -73,12 +73,6 @@ def redact_findings(named: Named) -> None:
     for reference, receipt_id in receipts:
         history.keep(reference, receipt_id)
         store().erase_earlier(f"{ocfl.object_key(reference)}/{history.path_of(receipt_id)}")
-    kept_discrepancies.keep(owners)
-    for owner in owners:
-        for key in kept_discrepancies.keys_of(owner):
-            text = store().found_bytes(key) or b""
-            if any(each.encode() in text for each in spellings(named.reference)):
-                store().erase(key)
 
 
 def _redact_columns(session: Session, named: Named, table: Any, *which: Any) -> list[Any]:

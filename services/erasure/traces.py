@@ -18,7 +18,7 @@ from models.archive.content import FileRow, SignedDocumentRow
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.changes import ChangeRow
 from models.completeness.processes import MissingProcessRow, SessionEventRow
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.erasures import HoldRow
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.payments import PaymentKeyRow, PaymentRow
@@ -141,7 +141,7 @@ REMOVED: Mapping[type[SQLModel], Find] = {
     **{
         each: _by_reference(each)
         for each in (
-            *(SearchEntryRow, NotificationRow, EventRow, DiscrepancyRow, DiscrepancyLogRow, SettlementCandidateRow),
+            *(SearchEntryRow, NotificationRow, EventRow, DiscrepancyRow, SettlementCandidateRow),
             *(PaymentRow, PaymentKeyRow, ActionRow, HoldRow, DeliveryRow, RunRow, WaitingRow, VersionRow),
             *(WarningRow, FormFieldRow, SignatureRow, SessionRow, InvitationRow, IntegrationRow, LabelRow),
             *(FileRow, SignedDocumentRow, ReceiptRow),

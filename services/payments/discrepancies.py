@@ -11,9 +11,10 @@ import sqlalchemy
 from sqlalchemy import Row, bindparam, text
 from sqlmodel import Session, col, func, select, update
 
+from adapters.database.noted import note, note_rows
 from adapters.database.transactions import insert_rows, pages, read_all, read_row, reading, streamed, writing
 from adapters.search import entries
-from adapters.store.objects import kept_discrepancies
+from adapters.store import happened
 from adapters.tables.archives import archives
 from adapters.tables.archives.archives import without_locked
 from domain.archive.rows import discrepancy_rows
@@ -28,6 +29,8 @@ from services.payments.recorded import discrepancy_of, events_of, may_have_discr
 AT_ONCE = 1_000  # archives per transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that no other lock uses
 
+_Event = tuple[str | None, dict[str, Any]]
+"""An event, with the reference of its archive."""
 FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
 Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 
@@ -36,11 +39,10 @@ def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], no
     """Make the open discrepancies with `codes` equal to `found`, in each of many archives or, with None, outside.
 
     Raises:
-        Transient: database or store does not answer. The database may have the change already; repeating it is safe.
+        Transient: the database does not answer.
     """
     for page in _in_order(found):
         _reconcile_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
-        kept_discrepancies.keep(page)
 
 
 def reconcile_judged(
@@ -58,7 +60,6 @@ def reconcile_judged(
     for page in _in_order(references):
         while _reconcile_differing(page, codes, _judged, now):
             pass
-        kept_discrepancies.keep(page)
 
 
 def _reconcile_differing(
@@ -75,6 +76,7 @@ def _reconcile_differing(
         with writing() as session:
             _lock(session, differing)
             _reconcile(session, judge(session, differing), codes, now)
+        happened.keep()
     return bool(differing)
 
 
@@ -99,7 +101,7 @@ def reconcile_version(
             is_current = archive.current_receipt_id == receipt_id
             if is_current:
                 _reconcile(session, {reference: found}, codes, now)
-    kept_discrepancies.keep([reference])
+        happened.keep()
     return is_current
 
 
@@ -196,14 +198,15 @@ def _decide(
             changed = [row for row in rows if row.discrepancy_id in decided]
             for row in changed:
                 row.state = decided[row.discrepancy_id].state
-            numbered = ({"discrepancy_id": each, "number": last[each].number + 1, "at": now} for each in decided)
-            insert_rows(
-                session, DiscrepancyEventRow, (each | asdict(decided[each["discrepancy_id"]]) for each in numbered)
-            )
-            for reference in sorted({row.reference for row in changed if row.reference is not None}):
+            events = list[_Event]()
+            for row in changed:
+                about = {"discrepancy_id": row.discrepancy_id, "number": last[row.discrepancy_id].number + 1, "at": now}
+                events.append((row.reference, about | asdict(decided[row.discrepancy_id])))
+            insert_rows(session, DiscrepancyEventRow, (event for _, event in events))
+            for reference in sorted({each for each, _ in events if each is not None}):
                 entries.set_attention(session, reference)
-            kept_discrepancies.count(session, {row.reference for row in changed})
-        kept_discrepancies.keep({row.reference for row in rows})
+            _note(session, decided, events)
+        happened.keep()
         number += len(decided)
     return number
 
@@ -240,9 +243,16 @@ def _reconcile(session: Session, found: FoundByArchive, codes: Collection[Discre
     numbers, changed = compared.numbers, compared.changed
     _update(session, (each for each in _flat(changed) if each.discrepancy_id in numbers))
     insert_rows(session, DiscrepancyRow, _new_rows(changed, numbers))
-    insert_rows(session, DiscrepancyEventRow, (_event(each, numbers, now) for each in _flat(changed) if each.is_event))
+    insert_rows(session, DiscrepancyEventRow, (event for _, event in _events(changed, numbers, now)))
     entries.set_discrepancies(session, (each for each in changed if each is not None))
-    kept_discrepancies.count(session, list(changed))
+    _note(session, (each.discrepancy_id for each in _flat(changed)), _events(changed, numbers, now))
+
+
+def _note(session: Session, discrepancy_ids: Iterable[str], events: Iterable[_Event]) -> None:
+    """Note discrepancies as they are now, and their new events, each with the reference for an erasure."""
+    for page in pages(sorted(discrepancy_ids)):
+        note(session, DiscrepancyRow, col(DiscrepancyRow.discrepancy_id).in_(page))
+    note_rows(session, DiscrepancyEventRow, ({**event, "reference": reference} for reference, event in events))
 
 
 def _flat(changed: Mapping[str | None, Sequence[Transition]]) -> Iterator[Transition]:
@@ -284,10 +294,14 @@ def _update(session: Session, changed: Iterable[Transition]) -> None:
         session.connection().execute(statement, become)
 
 
-def _event(change: Transition, numbers: Mapping[str, int], now: datetime) -> dict[str, Any]:
-    number = numbers.get(change.discrepancy_id, 0) + 1
-    event = {"discrepancy_id": change.discrepancy_id, "number": number, "state": change.state}
-    return event | {"at": now, "by": None, "why": None}
+def _events(
+    changed: Mapping[str | None, Sequence[Transition]], numbers: Mapping[str, int], now: datetime
+) -> Iterator[_Event]:
+    for reference, its_changes in changed.items():
+        for each in (each for each in its_changes if each.is_event):
+            number = numbers.get(each.discrepancy_id, 0) + 1
+            event = {"discrepancy_id": each.discrepancy_id, "number": number, "state": each.state}
+            yield reference, event | {"at": now, "by": None, "why": None}
 
 
 def _lock(session: Session, references: Sequence[str | None]) -> None:

@@ -16,13 +16,11 @@ from standardwebhooks import Webhook
 
 from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
-from adapters.store.objects import kept_discrepancies
 from adapters.tables.open_conditions import open_numbers
 from flows import import_reports as flow_module
 from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments
 from models.completeness.processes import SessionEventRow
-from models.discrepancies import DiscrepancyEventRow
 from models.errors import Conflict, Transient
 from models.sources import StatedTerms
 from models.store.condition import DerivedCode
@@ -32,10 +30,9 @@ from services.payments import recorded
 from services.payments.discrepancies import explain
 from services.views import troubles
 from tests.conftest import Configure
-from tests.installations import archive_of, archived, stored_discrepancies
+from tests.installations import archive_of, archived
 from tests.messages import SECRET, message_of
 from tests.payments import booked, payment, settled
-from tests.records import NOON
 from tests.samples import sample_body
 from tests.settlements import COLUMNS, covering, imported, line, report
 
@@ -178,26 +175,6 @@ def test_nightly_flow_judges_what_time_changes_and_reports_it_until_it_is_explai
     booked("held", held(29) | {"payment_id": "another"})
     nightly()
     assert archive_of("held").discrepancies == []
-
-
-@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
-def test_nightly_flow_stores_history_that_a_killed_process_did_not_store() -> None:
-    archived("held", sample_body("held"))
-    booked("held", held(8))
-    nightly()
-    (found,) = archive_of("held").discrepancies
-    kept = stored_discrepancies("held")
-    with writing() as session:  # as if killed before the history was stored
-        key = found.discrepancy_id
-        event = DiscrepancyEventRow(discrepancy_id=key, number=2, state="explained", at=NOON, by="Dana", why="a trip")
-        session.add(event)
-        kept_discrepancies.count(session, ["held"])
-    assert stored_discrepancies("held") == kept
-
-    nightly()
-
-    assert [each["state"] for each in stored_discrepancies("held")["discrepancy_event"]] == ["open", "explained"]
-    assert kept_discrepancies.unkept() == []
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

@@ -43,13 +43,24 @@ def report_amount(chance: Random) -> None:
 
 def action_by(chance: Random) -> None:
     """Change who did something."""
-    path = _drawn(chance, happened.FOLDER, ".jsonl")
-    _rewrite(path, path.read_bytes().replace(b'"by":"dana"', b'"by":"ruth"', 1))
+    _said_otherwise(chance, b'"by": "dana"', b'"by": "ruth"')
+
+
+def explanation(chance: Random) -> None:
+    """Change who explained a discrepancy."""
+    _said_otherwise(chance, b'"explained", "by": "Dana"', b'"explained", "by": "Ruth"')
+
+
+def _said_otherwise(chance: Random, said: bytes, now: bytes) -> None:
+    """Change what a line of what happened says."""
+    paths = (Path(settings().store_location) / happened.FOLDER).rglob("*.jsonl")
+    path = chance.choice(sorted(each for each in paths if said in each.read_bytes()))
+    _rewrite(path, path.read_bytes().replace(said, now, 1))
 
 
 def _drawn(chance: Random, folder: str, ending: str) -> Path:
     below = Path(settings().store_location) / folder
-    return chance.choice(sorted(path for path in below.rglob(f"*{ending}") if path.parent.name != "discrepancies"))
+    return chance.choice(sorted(below.rglob(f"*{ending}")))
 
 
 def _rewrite(path: Path, data: bytes) -> str:
@@ -78,5 +89,6 @@ BESIDE: Mapping[Rewrite, set[str]] = {
     event_of_a_batch: {session_events.FOLDER},
     report_amount: _OF_REPORTS,
     action_by: {happened.FOLDER},
+    explanation: {happened.FOLDER},
 }
 """The rewrites, each with the folders that it changes."""

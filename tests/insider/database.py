@@ -11,7 +11,6 @@ from adapters.database import connections
 from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from models.completeness.processes import SessionEventRow
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.search import SearchEntryRow, SearchFacetRow
 from models.settlements.settlement import SettlementEntryRow
@@ -38,27 +37,22 @@ def rebuild_database(migrated: bytes) -> None:
 def adapt_rows(reference: str) -> None:
     """Replace the rows of an archive by those that follow from its object, as the code of the flow makes them."""
     stored = object_of(reference)
-    remove_rows(reference, forgets_discrepancies=not any("discrepancies" in path for path in stored.sizes))
+    remove_rows(reference)
     if stored.sizes:
         rebuild_object(stored, lambda _: None)
         derived.differing([reference], is_mended=True)  # as a whole rebuild does after its settlements
 
 
-def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
+def remove_rows(reference: str) -> None:
     its_messages = select(NotificationRow.message_id).where(NotificationRow.reference == reference)
-    its_discrepancies = select(DiscrepancyRow.discrepancy_id).where(DiscrepancyRow.reference == reference)
     its_entry = select(SearchEntryRow.id).where(SearchEntryRow.reference == reference)
     kept = {
         SettlementEntryRow.__tablename__,
         SessionEventRow.__tablename__,
         *KEPT,
     }  # which stand elsewhere in the store
-    kept |= set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
     with writing() as session:
         session.execute(delete(NotificationAttemptRow).where(col(NotificationAttemptRow.message_id).in_(its_messages)))
-        session.execute(
-            delete(DiscrepancyEventRow).where(col(DiscrepancyEventRow.discrepancy_id).in_(its_discrepancies))
-        )
         session.execute(delete(SearchFacetRow).where(col(SearchFacetRow.entry_id).in_(its_entry)))
         for name, table in SQLModel.metadata.tables.items():
             if "reference" in table.c and name not in kept:

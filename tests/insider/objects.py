@@ -13,7 +13,6 @@ from models.store.inventory import Inventory, ObjectVersion
 
 HISTORY = f"{LOGS}/history"
 JUDGEMENTS = f"{LOGS}/verdicts"
-DISCREPANCIES = f"{HISTORY}/discrepancies"
 
 
 @dataclass
@@ -74,10 +73,7 @@ class OpenedObject:
 
     def histories(self) -> list[str]:
         """Return the paths of the histories of receipts."""
-        return sorted(path for path in self.logs if path.startswith(f"{HISTORY}/") and DISCREPANCIES not in path)
-
-    def logs_of_discrepancies(self) -> list[str]:
-        return sorted(path for path in self.logs if path.startswith(DISCREPANCIES))
+        return sorted(path for path in self.logs if path.startswith(f"{HISTORY}/"))
 
     def judgements(self) -> list[str]:
         return sorted(path for path in self.logs if path.startswith(f"{JUDGEMENTS}/"))

@@ -67,22 +67,6 @@ def arrival(its: OpenedObject, chance: Random) -> list[Request]:
     return []
 
 
-def explanation(its: OpenedObject, chance: Random) -> list[Request]:
-    """Change who explained a discrepancy, or the words."""
-    change = chance.choice([{"by": "Somebody"}, {"why": "The manager agreed."}])
-    is_any = False
-    for path in its.logs_of_discrepancies():
-        rows = its.rows(path)
-        explained = [event for event in rows["discrepancy_event"] if event["state"] == "explained"]
-        is_any |= bool(explained)
-        for event in explained:
-            event.update(change)
-        its.write_rows(path, rows)
-    if not is_any:
-        raise Unsuited
-    return []
-
-
 def delivery_forged(its: OpenedObject, chance: Random) -> list[Request]:
     """Let a delivery repeat another version than it did."""
     found = [request for request in deliveries(its) if len(its.versions) > 1]
@@ -138,6 +122,4 @@ def _moved(text: str, by: timedelta) -> str:
     return (datetime.fromisoformat(text) + by).isoformat().replace("+00:00", "Z")
 
 
-REWRITES: Sequence[Rewrite] = (
-    *(amount, attachment, verdict, judgement, arrival, explanation, delivery_forged, rolled_back),
-)
+REWRITES: Sequence[Rewrite] = (*(amount, attachment, verdict, judgement, arrival, delivery_forged, rolled_back),)

@@ -9,8 +9,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -18,13 +16,11 @@ import structlog
 from sqlalchemy import Select, bindparam, cast, inspect, literal, null, union_all
 from sqlmodel import SQLModel, col, select
 
-from adapters.database.transactions import asking, pages, writing
-from adapters.files.spool import spooled, write_spooled
+from adapters.database.transactions import asking, writing
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.archive import State
 from models.columns import by_name, table_of
-from models.discrepancies import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
 from models.messages.notification import EventRow, NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
@@ -37,10 +33,9 @@ log = structlog.get_logger()
 FOLDER = "history"
 PUT_ASIDE = ".damaged"
 """The suffix of the key under which a damaged history is set aside."""
-_HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
+_HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/[0-9a-f]{{64}}\.json")
 _OF_A_RECEIPT: tuple[type[SQLModel], ...] = (ReceiptRow, DeliveryRow, RunRow, NotificationRow, EventRow)
 _OF_RECEIPTS = by_name(*_OF_A_RECEIPT, NotificationAttemptRow)
-_OF_DISCREPANCIES = by_name(DiscrepancyRow, DiscrepancyEventRow)
 _COLUMNS = [column for table in _OF_A_RECEIPT for column in table_of(table).c]
 
 
@@ -53,7 +48,6 @@ def _in_all_columns(table: type[SQLModel]) -> Select[Any]:
 
 _ITS_ROWS = union_all(*map(_in_all_columns, _OF_A_RECEIPT))
 """One query for all tables: a history is read four times a run."""
-_RESTORED = _OF_RECEIPTS | _OF_DISCREPANCIES
 
 
 def path_of(receipt_id: str) -> str:
@@ -62,7 +56,7 @@ def path_of(receipt_id: str) -> str:
 
 
 def is_history(path: str) -> bool:
-    """Return whether a path in an object is that of a history: of a receipt, or of the process's discrepancies."""
+    """Return whether a path in an object is that of a history."""
     return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
 
 
@@ -85,18 +79,8 @@ def keep(reference: str, receipt_id: str, *, is_archived: bool = False) -> None:
 
 def write(rows: Rows, key: str) -> None:
     """Write rows under a key of the store, below their digest. Replaces any earlier rows."""
-    write_text([json.dumps(rows).encode()], key)
-
-
-def write_text(pieces: Sequence[bytes], key: str) -> None:
-    """Write rows that are JSON already, in pieces: a copy of them may be too large for memory. Otherwise as `write`."""
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    with spooled(store().spool_folder) as spool:
-        for page in pages(chain([digest.hexdigest().encode(), b"\n"], pieces)):
-            write_spooled(spool, b"".join(page))
-        store().overwrite(Path(spool.name), key)
+    text = json.dumps(rows).encode()
+    store().overwrite_bytes(b"%b\n%b" % (hashlib.sha256(text).hexdigest().encode(), text), key)
 
 
 def restore(key: str) -> None:
@@ -109,7 +93,7 @@ def restore(key: str) -> None:
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:
-                session.merge(_RESTORED[name].model_validate(row))
+                session.merge(_OF_RECEIPTS[name].model_validate(row))
 
 
 def kept_rows(key: str) -> Rows | None:
@@ -170,17 +154,12 @@ def parsed(text: bytes, key: str) -> Rows:
 
 def _is_of(rows: Rows, key: str) -> bool:
     """Return whether rows belong to their key. The digest does not prove it, since it is copied with the rows."""
-    folder, _, name = key.rpartition("/")
-    tables = _OF_DISCREPANCIES if folder.endswith("/discrepancies") else _OF_RECEIPTS
+    name = key.rpartition("/")[2]
     every = [row for its_rows in rows.values() for row in its_rows]
     receipt_ids = {row["receipt_id"] for row in every if "receipt_id" in row}
     references = {row["reference"] for row in every if "reference" in row}
-    is_its_own = rows.keys() <= tables.keys() and receipt_ids <= {name.removesuffix(".json")}
-    return is_its_own and all(_is_place_of(reference, key) for reference in references)
-
-
-def _is_place_of(reference: str | None, key: str) -> bool:
-    return key.startswith(f"{ocfl.object_key(reference)}/") if reference else not key.startswith(f"{ocfl.ROOT}/")
+    is_its_own = rows.keys() <= _OF_RECEIPTS.keys() and receipt_ids <= {name.removesuffix(".json")}
+    return is_its_own and all(key.startswith(f"{ocfl.object_key(reference)}/") for reference in references)
 
 
 def _rows_of(receipt_id: str) -> Rows:

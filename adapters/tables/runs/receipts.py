@@ -28,7 +28,6 @@ from adapters.tables.erased import erased
 from domain.runs import CANCELLED
 from models.archive.archive import ArchiveRow, State
 from models.columns import Moment
-from models.discrepancies import DiscrepancyLogRow, DiscrepancyRow
 from models.errors import Refused
 from models.runs.receipt import Cause, CauseColumns, Delivery, DeliveryRow, Outcome, ReceiptRow, RunRow, VersionRow
 from models.store.condition import ConditionCode, ConditionRow, Subject
@@ -202,13 +201,11 @@ def current_receipt_id(reference: str) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Completed:
     """The complete receipts of a process. `receipts` has the version of each receipt, None if the receipt said nothing
-    new; `deliveries`, how often each receipt came; `kept_changes`, the last change of discrepancies in the store, 1 if
-    that number is lost and there are discrepancies.
+    new; `deliveries`, how often each receipt came.
     """
 
     receipts: Mapping[str, int | None]
     deliveries: Mapping[str, int]
-    kept_changes: int
 
 
 _ITS_DELIVERIES = (
@@ -217,13 +214,6 @@ _ITS_DELIVERIES = (
     .correlate(ReceiptRow)
     .scalar_subquery()
 )
-_ITS_KEPT_CHANGES = func.coalesce(
-    col(DiscrepancyLogRow.kept),
-    sqlalchemy.cast(
-        sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
-        sqlalchemy.Integer,
-    ),
-)
 # Compiled once and without the ORM, since a check of the store runs it for all objects.
 _COMPLETED = (
     sqlalchemy.select(
@@ -231,10 +221,8 @@ _COMPLETED = (
         col(ReceiptRow.receipt_id),
         col(VersionRow.version),
         _ITS_DELIVERIES,
-        _ITS_KEPT_CHANGES,
     )
     .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
-    .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
     .where(
         col(ReceiptRow.reference).in_(sqlalchemy.bindparam("references", expanding=True)),
         col(ReceiptRow.state) == State.COMPLETED,
@@ -250,9 +238,7 @@ def completed(references: Sequence[str]) -> dict[str, Completed]:
             for row in session.connection().execute(_COMPLETED, {"references": page}):
                 found[row[0]].append(row)
     return {
-        reference: Completed(
-            {row[1]: row[2] for row in rows}, {row[1]: row[3] for row in rows}, max((row[4] for row in rows), default=0)
-        )
+        reference: Completed({row[1]: row[2] for row in rows}, {row[1]: row[3] for row in rows})
         for reference, rows in found.items()
     }
 

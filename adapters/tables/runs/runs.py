@@ -13,7 +13,7 @@ from adapters.tables.runs.receipts import cause_columns, set_state_within
 from models.archive.archive import ArchiveRow, State
 from models.errors import System
 from models.messages.notification import EventRow, EventType
-from models.runs.receipt import Cause, DeliveryRow, FailedReceipt, ReceiptRow, RunRow, RunState, WaitingRow
+from models.runs.receipt import Cause, FailedReceipt, ReceiptRow, RunRow, RunState, WaitingRow
 
 _OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence", "cause_values"}
 
@@ -144,15 +144,6 @@ def ended_runs(receipt_id: str) -> int:
     attempts = read_all(select(RunRow).where(RunRow.receipt_id == receipt_id).order_by(col(RunRow.attempt)))
     last = {each.flow_run_id: each for each in attempts}
     return sum(each.ended_at is not None and each.state != RunState.AWAITING_RETRY for each in last.values())
-
-
-def ids_of(reference: str) -> set[str]:
-    """Return the ids of all receipts and flow runs of a process."""
-    deliveries = select(DeliveryRow.receipt_id, DeliveryRow.flow_run_id).where(DeliveryRow.reference == reference)
-    attempts = select(RunRow.receipt_id, RunRow.flow_run_id).where(RunRow.reference == reference)
-    with reading() as session:
-        found = [*session.exec(deliveries), *session.exec(attempts)]
-    return {each for pair in found for each in pair if each}
 
 
 def ids_of_receipts(receipt_ids: Iterable[str]) -> set[str]:

@@ -14,7 +14,6 @@ from domain.anchors import (
     anchor_root,
     fact_of_delivery,
     fact_of_judgement,
-    facts_of_discrepancies,
     facts_of_receipt,
     leaf_hash,
     leaf_text,
@@ -98,8 +97,6 @@ def test_column_of_a_later_version_changes_no_fact() -> None:
 
 def test_time_in_another_form_is_the_same_fact() -> None:
     assert facts(receipt=[RECEIPT | {"received_at": "2026-11-26T10:00:00+02:00"}]) == facts()
-    utc = set(facts_of_discrepancies({"discrepancy_event": [EVENT | {"at": "2026-11-26T08:00:03+00:00"}]}))
-    assert utc == set(facts_of_discrepancies({"discrepancy_event": [EVENT]}))
 
 
 def test_what_a_run_may_still_change_is_no_fact() -> None:
@@ -129,10 +126,6 @@ def test_every_forged_column_is_another_fact() -> None:
     for table, (row, changes) in forged.items():
         for column, value in changes.items():
             assert not facts() <= facts(**{table: [row | {column: value}]}), (table, column)
-    for column, value in {"by": "somebody", "why": "no reason", "state": "explained", "number": 2}.items():
-        assert set(facts_of_discrepancies({"discrepancy_event": [EVENT | {column: value}]})).isdisjoint(
-            facts_of_discrepancies({"discrepancy_event": [EVENT]})
-        )
 
 
 def test_judgement_is_a_fact_of_its_path_and_its_bytes() -> None:

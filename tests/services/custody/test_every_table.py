@@ -49,8 +49,6 @@ OF_ARCHIVES: dict[str, tuple[str, ...]] = {
     "notification": _MESSAGE_STATE,  # how far it is; each attempt is compared
     **dict.fromkeys(("file", "session", "invitation", "integration", "label", "signature", "form_field"), ()),
     **dict.fromkeys(("payment", "payment_key", "signed_document", "warning"), ()),
-    **dict.fromkeys(("discrepancy", "discrepancy_event"), ()),
-    "discrepancy_log": ("changes", "kept"),  # the sweep writes what it counts as not kept
     "search_entry": ("version",),  # an entry of another version is made again by the workers
     **dict.fromkeys(("search_facet", "facet_value"), ()),
 }
@@ -59,15 +57,14 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "settlement_report": (),
     "settlement_entry": ("kind", *_DECIDED_AGAIN),  # another kind cannot be read
     "template": ("key", "changed_at", "changed_by"),
-    **dict.fromkeys(("action", "batch", "batch_item", "form_column", "hold", "missing_process"), ()),
-    **dict.fromkeys(("saved_view", "tombstone_mark"), ()),
+    **dict.fromkeys(("action", "batch", "batch_item", "discrepancy", "discrepancy_event", "form_column"), ()),
+    **dict.fromkeys(("hold", "missing_process", "saved_view", "tombstone_mark"), ()),
 }
 FOLLOWS = OF_ARCHIVES | BESIDE
 """The tables of which the store has each row, with the columns that are no fact of the store."""
-OWNED = {"notification_attempt": ("notification", "message_id"), "discrepancy_event": ("discrepancy", "discrepancy_id")}
+OWNED = {"notification_attempt": ("notification", "message_id")}
 NOTHING_ADDED = {
     **dict.fromkeys(("session_event", "settlement_entry"), "they follow from no archive"),
-    "discrepancy_log": "it counts the changes of nothing",
     "facet_value": "no archive has its facet",
 }
 FOLLOWS_FROM_ROWS = ("due_action", "due_at")

@@ -16,7 +16,7 @@ from adapters.files.store import store
 from adapters.inbox import inbox, session_events
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects import history
 from adapters.tables.completeness import missing_processes
 from adapters.tables.people import saved_views
 from adapters.tables.runs import receipts
@@ -213,26 +213,13 @@ def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Configure)
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
     stored = object_of("process-1")
-    (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
+    (path,) = [each for each in stored.sizes if each.startswith("logs/history/")]
     store().overwrite_bytes(b"{", f"{stored.key}/{path}")
 
     rebuilt = rebuilt_in_new_database(configure)
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{stored.key}/{path}"])
     assert len(rows()["archive"]) == len(rows()["version"]) == len(rows()["signed_document"]) == 2
-
-
-def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
-    configure: Configure,
-) -> None:
-    archived("process-1", sample_body("process-1"))
-    explain_one(None)
-    (*_, key) = kept_discrepancies.keys_of(None)
-    store().overwrite_bytes(b"{", key)
-
-    rebuilt = rebuilt_in_new_database(configure)
-
-    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
 
 
 def rebuilt_in_new_database(configure: Configure) -> Rebuilt:

@@ -19,7 +19,7 @@ from adapters.files import bucket
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
-from adapters.store.objects import history, kept_discrepancies
+from adapters.store.objects import history
 from adapters.store.settlement_reports import keep, staged
 from adapters.tables.settlements import begin_report
 from models.errors import Conflict, Refused, Transient
@@ -180,19 +180,9 @@ def lost_histories(reference: str) -> Findings:
     """Without the database, only the histories record deliveries and runs."""
     grown(reference)
     lost = paths(reference, "logs/history/*")
-    assert len(lost) == 4  # of two versions, of a delivery, of discrepancies
+    assert len(lost) == 3  # of two versions, of a delivery
     remove(reference, *lost)
     return {("missing", path) for path in lost}
-
-
-def discrepancy_that_contradicts_its_events(reference: str, column: str, value: str) -> Findings:
-    simple(reference, payments=None)
-    (path,) = paths(reference, "logs/history/discrepancies/*")
-    rows = history.kept_rows(key_of(reference, path))
-    assert rows
-    rows["discrepancy"][0][column] = value
-    history.write(rows, key_of(reference, path))
-    return {("damaged", path)}
 
 
 def earlier_version(reference: str) -> Findings:
@@ -203,8 +193,7 @@ def earlier_version(reference: str) -> Findings:
     remove(reference, *(path for path in object_of(reference).sizes if path not in before))
     for path, data in before.items():
         write(reference, path, data)
-    discrepancies = "logs/history/discrepancies/0000000001.json"
-    return {("missing", path) for path in ("v2/", history.path_of(receipt_id), discrepancies)}
+    return {("missing", path) for path in ("v2/", history.path_of(receipt_id))}
 
 
 def version_missing_from_the_root_inventory_with_lost_content(reference: str) -> Findings:
@@ -241,16 +230,11 @@ ONE_FILE: list[tuple[Do, str, Do, str]] = [
     *((simple, path, remove, "missing") for path in ("inventory.json", ocfl.OBJECT_DECLARATION)),
     *((simple, path, write, "damaged") for path in (*NAMES, ocfl.OBJECT_DECLARATION)),
     (simple, "logs/history/*", flip, "damaged"),
-    (partial(simple, payments=[{"transaction_id": "1", "amount": "x"}]), "*/discrepancies/*", remove, "missing"),
 ]
 DAMAGES: dict[str, Callable[[str], Findings]] = {
     **{f"file {number}": partial(one_file, each=each) for number, each in enumerate(ONE_FILE)},
     "list of no content": partial(inventory_without_content, manifest=[]),
     "no content": partial(inventory_without_content, manifest={}),
-    **{
-        each: partial(discrepancy_that_contradicts_its_events, column=each, value=value)
-        for each, value in (("state", "closed"), ("code", "DUPLICATE_PAYMENT"), ("subject", "x"))
-    },
     "unknown files": lambda reference: unknown_files(reference, *UNKNOWN),
     "version that no writer leaves": lambda reference: unknown_files(reference, "v2/inventory.json"),
     **{
@@ -293,12 +277,11 @@ def test_each_damage_is_named_where_it_is_in_one_pass() -> None:
 
 
 def test_damaged_and_missing_files_beside_the_archives_are_found() -> None:
-    """Files of the storage root, discrepancies of no archive, and of a report first the time of its import."""
+    """Files of the storage root, and of a report first the time of its import."""
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     assert verify_beside().findings == ()
-    (discrepancies,) = kept_discrepancies.keys_of(None)
     (imported_at,) = (key for key, _ in store().listed("settlements") if key.endswith(".imported"))
-    for key in (*ocfl.root_files(), discrepancies, imported_at):
+    for key in (*ocfl.root_files(), imported_at):
         before = store().read_bytes(key)
         store().overwrite_bytes(b"{", key)
         assert beside() == [(Fault.DAMAGED, key)]

@@ -11,7 +11,6 @@ import pytest
 from sqlmodel import col, select
 
 from adapters.database.transactions import reading, writing
-from adapters.store.objects import kept_discrepancies
 from domain.payments.discrepancies import by_id
 from models.discrepancies import (
     HOLD_CODES,
@@ -228,14 +227,6 @@ def test_archive_may_have_discrepancies_if_it_has_payments_or_open_discrepancies
 
     found()
     assert not may_have_discrepancies("r", PAYLOAD_CODES)
-
-
-@ON_SQLITE
-def test_changes_of_an_archive_without_an_object_stay_unkept() -> None:
-    archived()
-    found(MISMATCH)
-
-    assert kept_discrepancies.unkept() == ["r"]
 
 
 @ON_BOTH

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.store import ocfl
+from adapters.store import happened, ocfl
 from models.discrepancies import DiscrepancyCode
 from models.errors import Conflict
 from services.payments import recorded
@@ -18,7 +18,7 @@ from services.processing.persisting import persist
 from services.receipts import stored_archive
 from tests.conftest import Configure
 from tests.flows.conftest import received
-from tests.installations import archive_of, archived, finished, inventory_of, stored_discrepancies
+from tests.installations import archive_of, archived, finished, inventory_of
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report
 
@@ -130,15 +130,15 @@ def test_damaged_current_version_keeps_its_discrepancies_and_fails_no_late_versi
     )
 
 
-def test_duplicate_is_recorded_in_the_object_of_a_completed_peer() -> None:
+def test_duplicate_is_recorded_for_both_archives_in_the_store() -> None:
     payments, data = sample_document()["payments"], sample_document()["data"]
     archived("process-1", sample_body("process-1"))
     archived("process-2", sample_body("process-2", payments=payments, data=data))
 
     assert codes("process-1") == codes("process-2") == ["DUPLICATE_TRANSACTION"]
-    for reference, other in (("process-1", "process-2"), ("process-2", "process-1")):
-        kept = stored_discrepancies(reference)
-        assert [each["found"] for each in kept["discrepancy"]] == [f"also in {other}"]
+    kept = [line.row for keys in happened.days(happened.FOLDER) for key in keys for line in happened.lines_in(key)]
+    found = {each["reference"]: each["found"] for each in kept if "found" in each}
+    assert found == {"process-1": "also in process-2", "process-2": "also in process-1"}
 
     archived("process-2", sample_body("process-2", payments=[], data=[], note=json.dumps("its next version")))
     assert codes("process-1") == codes("process-2") == []

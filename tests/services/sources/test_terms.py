@@ -9,7 +9,6 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings
 from adapters.store import ocfl
-from adapters.store.objects import history
 from models.access import CELLAR
 from models.archive.archive import WarningCode
 from models.sources import StatedTerms
@@ -66,20 +65,6 @@ def test_inventory_of_the_source_default_is_that_of_earlier_builds() -> None:
 
     inventory = json.loads(store().read_bytes(f"{ocfl.object_key('in-utc')}/inventory.json"))
     assert inventory["versions"]["v1"]["user"] == {"name": "cellar", "address": "urn:cellar"}
-
-
-def test_archive_of_an_earlier_build_verifies_and_is_rebuilt_as_the_default(configure: Configure) -> None:
-    """Its inventory names no source already; its history lacks the column."""
-    receipt_id = archived("in-utc", sample_body("in-utc"))
-    key = f"{ocfl.object_key('in-utc')}/{history.path_of(receipt_id)}"
-    rows = history.kept_rows(key) or {}
-    for row in [*rows["receipt"], *rows["delivery"]]:
-        del row["source"]
-    history.write(rows, key)
-
-    assert verify_object(object_of("in-utc")).findings == ()
-    assert in_new_database(configure) == 1
-    assert read("in-utc") == (HERE, 2100, "default")
 
 
 def test_changed_terms_make_rows_stale_until_the_archive_is_run_again() -> None:
