@@ -168,7 +168,7 @@ def root_by_path(leaf: bytes, index: int, leaves: int, path: Iterable[bytes]) ->
     return node if next(siblings, None) is None else None
 
 
-_FORMATS = ("cellar anchor 1", "cellar anchor 2")
+_FORMAT = "cellar anchor 2"
 
 
 def leaf_text(leaf: Leaf) -> bytes:
@@ -220,16 +220,16 @@ def read_index(text: bytes) -> list[Block]:
 
 def statement_text(statement: Statement) -> bytes:
     """Return the text of a statement. Its digest is the anchor's root, which people note."""
-    named = {"digest": statement.digest, "key": statement.key} if statement.key else {}
     return canonical(
         {
             "at": statement.at.astimezone(UTC).isoformat(),
             "before": statement.before,
-            "format": _FORMATS[bool(named)],
+            "digest": statement.digest,
+            "format": _FORMAT,
+            "key": statement.key,
             "leaves": statement.leaves,
             "number": statement.number,
             "root": statement.root,
-            **named,
         }
     )
 
@@ -242,15 +242,15 @@ def read_statement(text: bytes) -> Statement:
     """
     try:
         found = json.loads(text)
-        before, key = found["before"], found.get("key")
+        before = found["before"]
         statement = Statement(
             int(found["number"]),
             datetime.fromisoformat(found["at"]),
             int(found["leaves"]),
             str(found["root"]),
             None if before is None else str(before),
-            None if key is None else str(key),
-            Digest(found.get("digest", Digest.SHA256)),
+            str(found["key"]),
+            Digest(found["digest"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("expected the statement of an anchor") from error

@@ -250,7 +250,7 @@ def is_signed(storage: Storage, anchor: Anchor) -> bool:
     """Return whether the signature of an anchor is valid under the public key beside it, which the statement names."""
     signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
     is_valid = is_signed_by(statement_text(anchor.statement), signature, public_key)
-    return is_valid and anchor.statement.key in (None, fingerprint(public_key))
+    return is_valid and anchor.statement.key == fingerprint(public_key)
 
 
 def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:

@@ -39,7 +39,7 @@ class Statement:
     each later anchor the objects that changed since. `root` is the root of their Merkle tree, in hex. `before` is the
     digest of the statement before, None for the first. The digest of this statement is the *root* that people note.
     `digest` is the algorithm of both roots. `key` is the fingerprint of the public key that proves the signature: the
-    SHA-256 of its DER, in hex; None in a statement of format 1, which names no key and no algorithm.
+    SHA-256 of its DER, in hex.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Statement:
     leaves: int
     root: str
     before: str | None
-    key: str | None = None
+    key: str
     digest: Digest = Digest.SHA256
 
 

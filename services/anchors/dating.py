@@ -105,7 +105,7 @@ def _next(stamp: _Stamp, found: Sequence[Anchor]) -> tuple[_Stamp, Inclusion] | 
     its = (each for anchor in islice(dated, _DATED_LATER) for each in _stamps(anchor))
     last = next((each for each in its if each.at < stamp.ends_at < each.ends_at), None)
     until, key = last.anchor.statement.number if last else 0, stamp.anchor.key(stamp.name)
-    naming = (each for each in reversed(later) if each.statement.key and each.statement.number <= until)
+    naming = (each for each in reversed(later) if each.statement.number <= until)
     inclusion = next(filter(None, (anchors.inclusion_in(store(), each, key) for each in naming)), None)
     return (last, inclusion) if last and inclusion else None
 

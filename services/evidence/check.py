@@ -13,7 +13,7 @@ if in doubt, use a copy that you got elsewhere.
 4. Names: each file has the name, role and place that the request gives it, made safe for any system.
 5. Anchor: its statement leads by a Merkle path to a leaf (RFC 6962), which has the digest of the inventory.
 6. Signatures (Ed25519, RFC 8032): of the statement, and of the bag with its pages, by the key that the statement names.
-   If it names one, neither may be missing.
+   Neither may be missing.
 7. Time stamps (RFC 3161): of the statement. A later anchor names one whose certificate has ended, and was made before.
 """
 
@@ -48,7 +48,6 @@ OF_SEALED_VALUES = (
     "the request has sealed values: its other parts are proved, its holder gives it by `cellar export --raw`"
 )
 OF_NO_ANCHOR = "not anchored yet: nothing proves when the archive existed, and anybody may have made the bag's pages"
-OF_NO_KEY = "the anchor names no key, so anybody may have signed the bag with one, and made its pages"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
@@ -263,12 +262,12 @@ def check_names(bag: Bag) -> Iterator[str]:
 
 def root_of(text: bytes) -> str:
     """Return the root of the anchor whose statement has a text: its digest, by the algorithm that it names."""
-    return HASHES[json.loads(text).get("digest", "sha256")](text).hexdigest()
+    return HASHES[json.loads(text)["digest"]](text).hexdigest()
 
 
 def merkle_root(leaf: bytes, place: dict[str, Any], statement: dict[str, Any]) -> str:
     """Return the root of the Merkle tree of a statement, by the place of a leaf: its index, and its path."""
-    hashed, index, leaves = HASHES[statement.get("digest", "sha256")], place["index"], statement["leaves"]
+    hashed, index, leaves = HASHES[statement["digest"]], place["index"], statement["leaves"]
     node, siblings = hashed(b"\0" + leaf).digest(), [bytes.fromhex(each) for each in place["path"]]
     if not 0 <= index < leaves:
         raise WrongError("the Merkle path does not fit the tree")
@@ -357,21 +356,16 @@ def is_signed(text: bytes, signature: bytes, key: bytes) -> bool:
 def check_signatures(bag: Bag) -> Iterator[str]:
     if not bag.has(STATEMENT):
         return
-    [encoded], named, seal = PEM.findall(bag.path(KEY).read_bytes()), bag.json(STATEMENT).get("key"), bag.folder / SEAL
+    [encoded], named, seal = PEM.findall(bag.path(KEY).read_bytes()), bag.json(STATEMENT)["key"], bag.folder / SEAL
     der = base64.b64decode(encoded)
     key = hashlib.sha256(der).hexdigest()
-    expect(key, named or key, "the key that the anchor names")
-    if bag.expected_root and not named:
-        raise WrongError(f"{OF_NO_KEY}; ask its holder to run `cellar anchor`, to export again, and for the new root")
+    expect(key, named, "the key that the anchor names")
     signed = {"anchor": (bag.path(STATEMENT), bag.path(SIGNATURE)), "bag": (bag.folder / TAG_MANIFEST, seal)}
     for name, (text, signature) in signed.items():
         if not signature.exists():
-            said = f"the {name} is not signed: anybody may have made its pages and times of arrival"
-            raise WrongError(said) if named else NotCheckedError(said)
+            raise WrongError(f"the {name} is not signed: anybody may have made its pages and times of arrival")
         is_right = der[:12] == OF_ED25519 and is_signed(text.read_bytes(), signature.read_bytes(), der[12:])
         expect(is_right, True, f"the signature belongs to the {name} and to the key in the bag")
-        if signature == seal and not named:
-            raise NotCheckedError(OF_NO_KEY)
         yield f"The {name} is signed with the key in the bag, whose SHA-256 is {key}"
 
 

@@ -65,7 +65,7 @@ class Anchor(NamedTuple):
         return min(datetime.fromisoformat(self.said("at")).timestamp(), self.noted_at)
 
     def is_signed(self) -> bool:
-        """Return whether the key is the one that the statement names, if it names one, and proves the signature."""
+        """Return whether the key is the one that the statement names, and proves the signature."""
         signed = {"-in": self.statement.encode(), "-sigfile": base64.b64decode(self.signature)}
         with tempfile.TemporaryDirectory() as folder:
             command = ["openssl", "pkeyutl", "-verify", "-pubin", "-rawin"]
@@ -74,7 +74,7 @@ class Anchor(NamedTuple):
                 command += [option, f"{folder}/{option}"]
             is_proved = subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
         key = self.fingerprint()
-        return is_proved and key != "" and json.loads(self.statement).get("key") in (None, key)
+        return is_proved and key != "" and json.loads(self.statement)["key"] == key
 
 
 def in_folder(source: str) -> Iterator[tuple[int, Anchor]]:

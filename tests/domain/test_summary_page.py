@@ -29,7 +29,7 @@ DELIVERIES = [DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome=
 PROOF = Proof(
     RECEIVED_AT, "עיריית דוגמה", RECEIPT, RECEIVED_AT, is_in_clear=True, is_locked=False, findings=(), anchored=None
 )
-STATEMENT = Statement(7, RECEIVED_AT + timedelta(days=1), 1, "ab" * 32, None)
+STATEMENT = Statement(7, RECEIVED_AT + timedelta(days=1), 1, "ab" * 32, None, "cd" * 32)
 LISTED = replace(PROOF, anchored=AnchorProof(Inclusion(Leaf("k", 1, "", (), ()), 0, (), STATEMENT), b"", b"", {}))
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
 

@@ -71,7 +71,7 @@ def note_newest() -> None:
         (settings().data_dir / NOTE).unlink()
 
 
-def _again(key: str | None) -> Iterator[Anchor]:
+def _again(key: str) -> Iterator[Anchor]:
     """Make all anchors again, with the leaves that the same objects and files have now, and yield each."""
     old = [(each.statement, list(anchors.leaves_of(store(), each))) for each in anchors.anchors(store())]
     store().remove_folder(anchors.FOLDER)

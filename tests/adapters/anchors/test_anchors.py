@@ -36,9 +36,13 @@ def leaf(number: int, version: int = 1) -> Leaf:
     return Leaf(f"archives/{number:05}", version, f"{number:064x}", (f"{number:064x}",), ())
 
 
+def known_key() -> str:
+    return anchors.fingerprint(anchors.signed(b"")[1])
+
+
 def kept(leaves: Iterable[Leaf], number: int = 1, before: str | None = None) -> Anchor:
     with written(map(leaf_text, leaves)) as file:
-        return anchors.keep(store(), Statement(number, AT, file.leaves, file.root, before), file)
+        return anchors.keep(store(), Statement(number, AT, file.leaves, file.root, before, known_key()), file)
 
 
 def test_anchor_is_read_as_it_was_written() -> None:
@@ -47,7 +51,7 @@ def test_anchor_is_read_as_it_was_written() -> None:
     found = anchors.newest(store())
     assert found == made
     assert found.statement == Statement(
-        1, AT, 4097, root_of(leaf_hash(leaf_text(leaf(n))) for n in range(4097)).hex(), None
+        1, AT, 4097, root_of(leaf_hash(leaf_text(leaf(n))) for n in range(4097)).hex(), None, known_key()
     )
     assert list(anchors.leaves_of(store(), found)) == list(map(leaf, range(4097)))
     assert anchors.is_signed(store(), found)

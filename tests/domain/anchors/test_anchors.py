@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha512
+from hashlib import sha256, sha512
 from typing import Any
 
 import pytest
@@ -149,13 +149,13 @@ LEAF_TEXT = (
     '{"facts":["' + "0f" * 16 + '"],"inventory_sha256":"' + "ab" * 32 + '","key":"archives/a/b/c/urn%3acellar%3ap",'
     '"receipt_ids":["' + "01" * 32 + '","' + "02" * 32 + '"],"version":2}'
 ).encode()
-STATEMENT = Statement(2, datetime(2026, 11, 26, 1, 0, tzinfo=UTC), 7, "cd" * 32, "ef" * 32)
+STATEMENT = Statement(2, datetime(2026, 11, 26, 1, 0, tzinfo=UTC), 7, "cd" * 32, "ef" * 32, "01" * 32)
 STATEMENT_TEXT = (
-    '{"at":"2026-11-26T01:00:00+00:00","before":"' + "ef" * 32 + '","format":"cellar anchor 1","leaves":7,"number":2,'
-    '"root":"' + "cd" * 32 + '"}'
+    '{"at":"2026-11-26T01:00:00+00:00","before":"' + "ef" * 32 + '","digest":"sha256","format":"cellar anchor 2",'
+    '"key":"' + "01" * 32 + '","leaves":7,"number":2,"root":"' + "cd" * 32 + '"}'
 ).encode()
-NAMES_ITS_KEY = replace(STATEMENT, key="ab" * 32, root="cd" * 64, digest=Digest.SHA512)
-NAMES_ITS_KEY_TEXT = (
+OF_SHA512 = replace(STATEMENT, key="ab" * 32, root="cd" * 64, digest=Digest.SHA512)
+OF_SHA512_TEXT = (
     '{"at":"2026-11-26T01:00:00+00:00","before":"' + "ef" * 32 + '","digest":"sha512","format":"cellar anchor 2",'
     '"key":"' + "ab" * 32 + '","leaves":7,"number":2,"root":"' + "cd" * 64 + '"}'
 ).encode()
@@ -164,14 +164,14 @@ NAMES_ITS_KEY_TEXT = (
 def test_texts_have_one_form_and_are_read_again() -> None:
     assert leaf_text(LEAF) == LEAF_TEXT
     assert read_leaf(LEAF_TEXT) == LEAF
-    for statement, text in ((STATEMENT, STATEMENT_TEXT), (NAMES_ITS_KEY, NAMES_ITS_KEY_TEXT)):
+    for statement, text in ((STATEMENT, STATEMENT_TEXT), (OF_SHA512, OF_SHA512_TEXT)):
         assert statement_text(statement) == text
         assert read_statement(text) == statement
 
 
 def test_root_of_an_anchor_is_the_digest_of_its_statement() -> None:
-    assert anchor_root(STATEMENT) == "ac9a2bdcfa2b94acadb0c6681c6436ba610bb51ba21a01c1b9dfe59dd3f44a04"
-    assert anchor_root(NAMES_ITS_KEY) == sha512(NAMES_ITS_KEY_TEXT).hexdigest()
+    assert anchor_root(STATEMENT) == sha256(STATEMENT_TEXT).hexdigest()
+    assert anchor_root(OF_SHA512) == sha512(OF_SHA512_TEXT).hexdigest()
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", LEAF_TEXT + b" ", LEAF_TEXT.replace(b":2}", b":2.0}")])
@@ -184,10 +184,9 @@ def test_other_text_is_no_leaf(text: bytes) -> None:
     "text",
     [
         *(b"", b"null", b"[]", STATEMENT_TEXT + b"\n", STATEMENT_TEXT[:-1]),
-        STATEMENT_TEXT.replace(b"anchor 1", b"anchor 2"),
-        NAMES_ITS_KEY_TEXT.replace(b"anchor 2", b"anchor 1"),
-        NAMES_ITS_KEY_TEXT.replace(b"sha512", b"md5"),
-        NAMES_ITS_KEY_TEXT.replace(b'"key":"' + b"ab" * 32 + b'",', b""),
+        OF_SHA512_TEXT.replace(b"anchor 2", b"anchor 1"),
+        OF_SHA512_TEXT.replace(b"sha512", b"md5"),
+        OF_SHA512_TEXT.replace(b'"key":"' + b"ab" * 32 + b'",', b""),
     ],
 )
 def test_other_text_is_no_statement(text: bytes) -> None:

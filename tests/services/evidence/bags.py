@@ -92,11 +92,11 @@ def many_archives(chance: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def anchor(references: list[str], authority: Authority | None = None) -> str:
-    """Anchor the objects of processes, and return the root. With an authority, in today's format and by SHA-512."""
+    """Anchor the objects of processes, and return the root. With an authority, by SHA-512."""
     named = sorted(map(leaf_of, references), key=lambda each: each.key)
     before = anchors.newest(store())
     number, root = (before.statement.number + 1, before.root) if before else (1, None)
-    key, digest = anchors.fingerprint(anchors.signed(b"")[1]) if authority else None, DIGESTS[authority is not None]
+    key, digest = anchors.fingerprint(anchors.signed(b"")[1]), DIGESTS[authority is not None]
     with written(map(leaf_text, named), digest) as file:
         made = anchors.keep(store(), Statement(number, NOW, file.leaves, file.root, root, key, digest), file)
     if authority:
