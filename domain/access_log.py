@@ -1,21 +1,22 @@
-"""The chains of the access log: each row's digest covers the row before it, and anchors have the last rows, the heads.
+"""The chains of the access log: each row's digest covers the row before it, and the store has rows in anchored files.
 
-So a row that was changed, removed, exchanged or put in breaks its chain, or is not the row that an anchor has. Rows
-that are older than the log is kept leave from the beginning of a chain: up to a head, whose digest begins what is left.
+So a row that was changed, removed, exchanged or put in breaks its chain, or is not the row that a file has. Rows that
+are older than the log is kept leave from the beginning of a chain, together with their files.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from models.access import AccessHead, AccessRow
+from models.access import AccessRow
 from models.store.fixity import Fault, FixityFinding
 
 KEY = "access"
-"""What the keys of heads, and of findings, begin with."""
+"""What the keys of findings begin with."""
 FIRST = ""
 """Stands for the digest before the first row of a chain."""
 
@@ -27,20 +28,6 @@ def digest_of(before: str, row: Mapping[str, Any]) -> str:
     }
     text = json.dumps(columns, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{before}\n{text}".encode()).hexdigest()
-
-
-def heads_text(heads: Iterable[AccessHead], kept_since: datetime) -> bytes:
-    """Return the file of heads that an anchor holds: since when rows are kept, and a line for each head."""
-    lines: list[list[Any]] = [[kept_since.astimezone(UTC).isoformat()]]
-    lines += sorted([each.chain, each.number, each.at.astimezone(UTC).isoformat(), each.digest] for each in heads)
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-
-def read_heads(text: bytes) -> tuple[list[AccessHead], datetime]:
-    """Return the heads of a file, and since when rows are kept. The file is what was written: an anchor proves it."""
-    (kept_since,), *lines = map(json.loads, text.splitlines())
-    heads = [AccessHead(chain, number, datetime.fromisoformat(at), digest) for chain, number, at, digest in lines]
-    return heads, datetime.fromisoformat(kept_since)
 
 
 def ecs_line(row: AccessRow) -> bytes:
@@ -67,57 +54,68 @@ def ecs_line(row: AccessRow) -> bytes:
     return json.dumps(found, separators=(",", ":")).encode()
 
 
-Heads = Mapping[str, Mapping[int, AccessHead]]
-"""Heads by chain and number."""
+@dataclass(slots=True)
+class Kept:
+    """What the files of the store say of each chain: its first row, and the last of each file with its digest.
+
+    Rows before `anchored_until` are in a file, unless somebody put them in later; None: nothing is anchored yet.
+    """
+
+    anchored_until: datetime | None
+    first: dict[str, int] = field(default_factory=dict)
+    last: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[Mapping[str, Any]], anchored_until: datetime | None) -> Iterator[FixityFinding]:
+        """Add the rows of a file as JSON has them. Yield those that an anchor of their time, before the file, lacks."""
+        heads = dict[str, tuple[int, str]]()
+        for row in rows:
+            chain, number = str(row["chain"]), int(row["number"])
+            if anchored_until and datetime.fromisoformat(row["at"]) < anchored_until:
+                yield _put_in(chain, number)
+            else:
+                self.first[chain] = min(number, self.first.get(chain, number))
+                heads[chain] = number, str(row["digest"])
+        for chain, (number, digest) in heads.items():
+            self.last.setdefault(chain, {})[number] = digest
 
 
-def wrong_rows(
-    rows: Iterable[Mapping[str, Any]], heads: Heads, kept_since: datetime, anchored_until: datetime
-) -> Iterator[FixityFinding]:
+def wrong_rows(rows: Iterable[Mapping[str, Any]], kept: Kept) -> Iterator[FixityFinding]:
     """Yield what is wrong with the rows of all chains, by chain and number. Pure.
 
-    Args:
-        heads: those that anchors have. The chain of a row may go on behind its last head.
-        kept_since: rows that are older may have left.
-        anchored_until: rows that are older are before a head, unless somebody put them in later.
+    The chain of a row may go on behind the last row that the store has.
     """
     seen = set()
     for chain, its in groupby(rows, key=lambda row: str(row["chain"])):
         seen.add(chain)
-        yield from _wrong_in_chain(chain, its, heads.get(chain, {}), kept_since, anchored_until)
-    for chain in heads.keys() - seen:
-        last = max(heads[chain])
-        if heads[chain][last].at >= kept_since:
-            yield _missing(chain, 1, last)
+        yield from _wrong_in_chain(chain, its, kept)
+    for chain in sorted(kept.last.keys() - seen):
+        yield _missing(chain, kept.first[chain], max(kept.last[chain]))
 
 
-def _wrong_in_chain(
-    chain: str,
-    rows: Iterable[Mapping[str, Any]],
-    heads: Mapping[int, AccessHead],
-    kept_since: datetime,
-    anchored_until: datetime,
-) -> Iterator[FixityFinding]:
-    last: int = 0
+def _wrong_in_chain(chain: str, rows: Iterable[Mapping[str, Any]], kept: Kept) -> Iterator[FixityFinding]:
+    heads, first = kept.last.get(chain, {}), kept.first.get(chain, 1)
+    last, last_head = 0, max(heads, default=0)
     before: str | None = FIRST
-    last_head = max(heads, default=0)
     for row in rows:
         number = row["number"]
         if number != last + 1:
-            start = None if last else heads.get(number - 1)
-            before = start.digest if start and start.at < kept_since else None
-            if before is None:
-                yield _missing(chain, last + 1, number - 1)
+            before = None
+            if last or number > first:
+                yield _missing(chain, last + 1 if last else first, number - 1)
         is_linked = before is None or digest_of(before, row) == row["digest"]
-        if not is_linked or (number in heads and heads[number].digest != row["digest"]):
+        if not is_linked or heads.get(number, row["digest"]) != row["digest"]:
             found = "another row, or another row before it"
             yield FixityFinding(f"{KEY}/{chain}/{number}", Fault.DAMAGED, "a row of the access log", found)
-        elif number > last_head and row["at"] < anchored_until:
-            found = "a row that an anchor of its time does not have"
-            yield FixityFinding(f"{KEY}/{chain}/{number}", Fault.EXTRA, "no row", found)
+        elif number > last_head and kept.anchored_until and row["at"] < kept.anchored_until:
+            yield _put_in(chain, number)
         last, before = number, row["digest"]
     if last_head > last:
         yield _missing(chain, last + 1, last_head)
+
+
+def _put_in(chain: str, number: int) -> FixityFinding:
+    found = "a row that an anchor of its time does not have"
+    return FixityFinding(f"{KEY}/{chain}/{number}", Fault.EXTRA, "no row", found)
 
 
 def _missing(chain: str, first: int, last: int) -> FixityFinding:

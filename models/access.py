@@ -229,16 +229,6 @@ class RevokedLink(BaseModel):
 Outcome = Literal["allowed", "denied"]
 
 
-@dataclass(frozen=True, slots=True)
-class AccessHead:
-    """The last row of a chain of the access log at some time: its number, its time and its digest."""
-
-    chain: str
-    number: int
-    at: datetime
-    digest: str
-
-
 class AccessRow(SQLModel, table=True):
     """What somebody did or was denied. Rows are added, and leave after years; no row is ever changed.
 

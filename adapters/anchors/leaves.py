@@ -38,7 +38,7 @@ from models.said import Sentence
 from models.store.anchor import Leaf
 
 BESIDE = "settlements"
-_BY_DAY, _LINKS = ("events", "happened"), "links"
+_BY_DAY, _LINKS = ("access-log", "events", "happened"), "links"
 _NAMED = re.compile(rf"{_LINKS}|(?:{'|'.join(_BY_DAY)})/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}")
 """Folders whose files are written once and named by what they hold: revoked links, and each day of the others."""
 _IMPORTED = ".imported"
@@ -124,8 +124,8 @@ def leaf_of(storage: Storage, found: Found) -> Leaf | None:
 
 
 def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[Leaf]:
-    """Yield the leaves of the files beside the archives that are written once, in order of their keys. Session events
-    and what happened have a leaf for each day, and revoked links one, with a fact for each name of a file.
+    """Yield the leaves of the files beside the archives that are written once, in order of their keys. Session events,
+    what happened and the access log have a leaf for each day, and revoked links one: with a fact for each file's name.
 
     Args:
         since: leaves out the settlement reports that were imported before, and the days that were over.

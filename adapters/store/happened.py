@@ -4,8 +4,7 @@ A change notes its rows in its own transaction (`adapters/database/noted.py`). W
 store before the answer; what happens by itself, and what a killed process has left, the next sweep. A line is the time,
 the table and the row; the last line of a row says how it is. A file is written once, below the day on which it was
 written (UTC), and named by the digests of its lines (`lines.py`), of which an erasure may replace some. The rows of the
-access log lie below `access-log/`, since they leave after years: anchors have the heads of its chains, and no name of
-these files.
+access log lie below `access-log/`, since they leave after years, day by day.
 """
 
 import json
@@ -27,7 +26,7 @@ from adapters.store import lines, ocfl
 from adapters.store.lines import Erased
 from adapters.tables import erased as erased_rows
 from adapters.tables.archives import archives
-from models.access import AccessHead, AccessRow
+from models.access import AccessRow
 from models.erasures import TombstoneRow
 from models.errors import Conflict, Locked, Transient
 from models.runs.receipt import ReceiptRow
@@ -152,13 +151,22 @@ def lines_left() -> list[Line]:
     return [Line(each.at.isoformat(), each.of, each.row) for each in noted.noted(_IS_OF_NEITHER)]
 
 
-def last_access(since: datetime) -> Iterator[AccessHead]:
-    """Yield the last row of each chain of the access log in each file that was written since a time."""
+def access_rows(
+    since: datetime | None = None, until: datetime | None = None
+) -> Iterator[tuple[datetime, list[dict[str, Any]]]]:
+    """Yield the rows of each file of the access log, with the day on which it was written, of the days from one time on
+    and before that of another. A damaged file is left out; the check of the files reports it.
+    """
     for key in (key for keys in days(ACCESS, since) for key in keys):
-        with suppress(Conflict):  # the check of the files reports it
-            rows = {line.row["chain"]: line.row for line in lines_in(key)}
-            for chain, row in rows.items():
-                yield AccessHead(chain, row["number"], datetime.fromisoformat(row["at"]), row["digest"])
+        if until is None or key < _day(ACCESS, until):
+            with suppress(Conflict):
+                day = datetime.strptime(key[len(ACCESS) + 1 :].rpartition("/")[0], "%Y/%m/%d").replace(tzinfo=UTC)
+                yield day, [line.row for line in lines_in(key)]
+
+
+def has_left(key: str, kept_since: datetime) -> bool:
+    """Return whether a key of an anchor is that of a day of the access log that is older than it is kept."""
+    return key.startswith(f"{ACCESS}/") and key < _day(ACCESS, kept_since)
 
 
 def remove_access_before(at: datetime) -> None:

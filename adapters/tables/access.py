@@ -1,16 +1,15 @@
 """Rows of the access log."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, true, tuple_
-from sqlmodel import and_, col, delete, select
+from sqlalchemy import tuple_
+from sqlmodel import col, delete, select
 
 from adapters.database.noted import note_rows
 from adapters.database.transactions import insert_rows, reading, writing
 from adapters.settings.settings import settings
-from models.access import AccessHead, AccessRow, UnsentAccessRow
+from models.access import AccessRow, UnsentAccessRow
 from models.columns import table_of
 
 _AT_ONCE = 2000
@@ -57,31 +56,9 @@ def _mappings(query: Any) -> list[Mapping[str, Any]]:
         return [dict(each) for each in session.connection().execute(query).mappings()]
 
 
-def heads(since: datetime | None = None) -> list[AccessHead]:
-    """Return the last row of each chain that has a row since a time."""
-    if since is None:
-        return _last(true())
-    return _last(col(AccessRow.chain).in_(select(AccessRow.chain).where(col(AccessRow.at) >= since)))
-
-
-def heads_before(at: datetime) -> list[AccessHead]:
-    """Return the last row of each chain that is older than a time."""
-    return _last(col(AccessRow.at) < at)
-
-
-def _last(condition: ColumnElement[bool]) -> list[AccessHead]:
-    number = func.max(AccessRow.number).label("last")
-    last = select(AccessRow.chain, number).where(condition).group_by(col(AccessRow.chain)).subquery()
-    joined = and_(last.c.chain == col(AccessRow.chain), last.c.last == col(AccessRow.number))
-    query = select(AccessRow.chain, AccessRow.number, AccessRow.at, AccessRow.digest).join(last, joined)
-    with reading() as session:
-        return [AccessHead(*row) for row in session.connection().execute(query)]
-
-
-def remove_until(heads: Iterable[AccessHead]) -> None:
-    """Remove the rows of chains up to heads, also from what is to be sent."""
-    for each in heads:
+def remove_until(last: Mapping[str, int]) -> None:
+    """Remove the rows of chains up to a number of each, also from what is to be sent."""
+    for chain, number in last.items():
         with writing() as session:
             for table in (UnsentAccessRow, AccessRow):
-                of_chain = col(table.chain) == each.chain, col(table.number) <= each.number
-                session.execute(delete(table).where(*of_chain))
+                session.execute(delete(table).where(col(table.chain) == chain, col(table.number) <= number))

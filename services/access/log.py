@@ -2,7 +2,7 @@
 
 A row is on stable storage before `record` returns, so nothing is shown unrecorded. It names its archive by the digest
 of the reference: no row ever changes, and archives are erased. The rows that wait at the same time share a commit. The
-rows of a process are a chain of hashes; the anchors of the store hold the heads of all chains. What another place does
+rows of a process are a chain of hashes; anchors name the files of the store that have the rows. What another place does
 not take waits in the database, and is sent later.
 """
 

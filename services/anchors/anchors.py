@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby, islice, pairwise
 from pathlib import Path
 
@@ -46,6 +46,7 @@ from domain.anchors import leaf_hash, leaf_text, read_leaf
 from models.errors import Conflict, Transient, Unreadable
 from models.store.anchor import AnchorProof, Digest, Leaf
 from models.store.fixity import Fault, FixityFinding
+from services.access import chains
 from services.anchors.chain import chain, readable, target
 from services.anchors.dating import renewed
 
@@ -120,6 +121,8 @@ def _read(path: Path) -> Iterator[tuple[int, Leaf]]:
 
 def faults(name: Named, found: Found) -> tuple[bool, list[FixityFinding]]:
     """Return whether an object has versions after its last leaf, and how it breaks its leaves."""
+    if happened.has_left(name.key, chains.kept_since(datetime.now(UTC))):
+        return False, []
     try:
         leaf = _present(name, found)
     except Conflict as error:

@@ -25,14 +25,13 @@ from adapters.settings.settings import settings
 from adapters.store import happened, last_records, ocfl, tombstones
 from adapters.store.lines import kept_digest
 from adapters.tables import conditions
-from adapters.tables.access import remove_until
 from domain.anchors import leaf_text
 from models.archive.content import SignedDocumentRow
 from models.errors import Locked, Transient
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, RunRow
 from models.store.anchor import Digest, Statement
-from services.access import heads
+from services.access import chains
 from services.anchors import dating
 
 log = structlog.get_logger()
@@ -76,10 +75,11 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     # A new key signs for every archive, since the key of its newest anchor signs its bag.
     follows = before and before.statement.at <= now and before.statement.key == key
     since = before.statement.at if before and follows and not whole else None
-    access, old_access = heads.keep(since, now)
-    texts = _changed(since, damaged.append) if since else _whole(damaged.append)
-    beside = [*access, *dating.leaves_of_proofs()]
-    with written(chain(map(leaf_text, beside), texts), _digest(now)) as leaves:
+    objects = _changed(since, damaged.append) if since else many_leaves.every_text(damaged.append)
+    beside = list(leaves_beside(store(), since and since - OVERLAP))
+    before_objects = [*(each for each in beside if each.key < ocfl.ROOT), *dating.leaves_of_proofs()]
+    texts = chain(map(leaf_text, before_objects), objects, (leaf_text(each) for each in beside if each.key > ocfl.ROOT))
+    with written(texts, _digest(now)) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         statement = Statement(number, now, leaves.leaves, leaves.root, root, key, leaves.digest)
         anchor = anchors.keep(store(), statement, leaves)
@@ -88,8 +88,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     _erase_since(begun_at, anchor)
     _note_for_people(anchor)
     last_records.keep(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
-    remove_until(old_access)
-    happened.remove_access_before(now - timedelta(days=settings().access_kept_days) - heads.OVERLAP)
+    chains.remove_old(now)
     return Made(anchor, key, tuple(damaged), lacks)
 
 
@@ -131,15 +130,8 @@ def _key_gone() -> Locked:
     )
 
 
-def _whole(on_damaged: OnDamaged) -> Iterator[bytes]:
-    return chain(many_leaves.every_text(on_damaged), map(leaf_text, leaves_beside(store())))
-
-
 def _changed(since: datetime, on_damaged: OnDamaged) -> Iterator[bytes]:
-    references = _changed_since(since)
-    object_keys = sorted(map(ocfl.object_key, references))
-    beside = leaves_beside(store(), since - OVERLAP)
-    return chain(many_leaves.texts_of(object_keys, on_damaged), map(leaf_text, beside))
+    return many_leaves.texts_of(sorted(map(ocfl.object_key, _changed_since(since))), on_damaged)
 
 
 def _check_witness() -> None:

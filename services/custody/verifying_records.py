@@ -37,7 +37,7 @@ from models.errors import Conflict, Locked, Unreadable
 from models.settlements.settlement import SettlementReportRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
 from services import derived
-from services.access.heads import wrong_access
+from services.access.chains import wrong_access
 from services.anchors.anchors import wrong_anchors
 from services.completeness.session_events import rows_of
 from services.custody.happened import wrong_happened

@@ -14,7 +14,7 @@ from sqlmodel import select
 from adapters.database.connections import engine
 from adapters.store.tombstones import digest_of
 from models.access import AccessRow
-from services.access.heads import wrong_access
+from services.access.chains import wrong_access
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import LONGEST_S, make_tables, wait_until
 from tests.installations import installed

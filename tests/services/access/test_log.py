@@ -13,6 +13,7 @@ from sqlmodel import col, delete, insert, select, update
 
 from adapters.database.connections import engine
 from adapters.settings.settings import settings
+from adapters.store import happened
 from adapters.store.tombstones import digest_of as digest_of_reference
 from adapters.tables import access
 from adapters.tables.archives import archives
@@ -21,10 +22,10 @@ from models.access import AccessRow, Action, Caller, Role, UnsentAccessRow
 from models.store.fixity import Fault
 from models.views.access import AccessQuery
 from services.access import log
-from services.access.heads import wrong_access
+from services.access.chains import wrong_access
 from services.access.log import record, searched
+from services.anchors.anchors import hold
 from services.anchors.making import make
-from services.custody.verifying_records import verify_beside
 from services.views import access_list
 from tests.conftest import Configure
 from tests.records import all_of, registered
@@ -151,7 +152,7 @@ def test_every_altered_row_is_found_and_no_other() -> None:
     log._chain.begin()  # what follows is of another process
     for _ in range(5):
         record(DANA, Action.READ_ARCHIVE, reference="process-1", detail={"z": 1, "a": [1.5, "é"]})
-    make(datetime.now(UTC))
+    root = make(datetime.now(UTC)).anchor.root
     record(DANA, Action.READ_ARCHIVE, reference="process-1")
     a = [row for row in _rows() if row["chain"] != b[0]["chain"]]
     names = a[0]["chain"], b[0]["chain"]
@@ -162,11 +163,10 @@ def test_every_altered_row_is_found_and_no_other() -> None:
         assert (how, _found(*names)) == (how, expected)
 
     _replace_all([*a, *b])
-    [heads] = Path(settings().store_location).glob("access/*.jsonl")
-    heads.write_bytes(heads.read_bytes().replace(b[-1]["digest"].encode(), a[0]["digest"].encode()))
-    assert [each.key for each in wrong_access()] == [f"access/{heads.name}"]
-    heads.unlink()
-    assert {each.fault for each in verify_beside().findings} == {Fault.MISSING}
+    [file] = Path(settings().store_location).rglob("access-log/**/*.jsonl")
+    file.unlink()
+    day = file.parent.relative_to(settings().store_location).as_posix()
+    assert [(each.key, each.fault) for each in hold(root).findings] == [(day, Fault.MISSING)]
 
 
 @pytest.mark.usefixtures("installation")
@@ -189,15 +189,24 @@ def _chain(name: str, ages_days: Sequence[float], now: datetime) -> list[dict[st
     return rows
 
 
+def _kept_on(day: datetime) -> None:
+    """Write what was noted of the access log into a file of a day."""
+    with pytest.MonkeyPatch.context() as then:
+        then.setattr(happened, "_day", lambda folder, _: f"{folder}/{day:%Y/%m/%d}")
+        happened.keep_all()
+
+
 @pytest.mark.usefixtures("installation")
 def test_rows_leave_when_their_time_is_over_and_what_is_left_is_verified(configure: Configure, tmp_path: Path) -> None:
     """They leave a day later: clocks of machines differ, and the database lets none leave too early."""
     configure(access_kept_days=731, access_log_url=f"file://{tmp_path}/log")
     now = datetime.now(UTC)
     a, b = _chain("a", [800, 750, 730.99, 10], now), _chain("b", [900, 800], now)
-    access.add([*a, *b])
+    access.add([*a[:2], *b])
+    _kept_on(now - timedelta(days=750))
+    access.add(a[2:])
 
-    make(now + timedelta(hours=1))
+    root = make(now + timedelta(hours=1)).anchor.root
 
     left = _rows()
     assert [(row["chain"], row["number"]) for row in left] == [("a", 3), ("a", 4)]
@@ -208,5 +217,8 @@ def test_rows_leave_when_their_time_is_over_and_what_is_left_is_verified(configu
     access.add([*_chain("c", [3, 2], now), *_chain("d", [0], now)])  # by somebody who says that it was done before
     access.add([_rewritten(left[1] | {"number": 5}, left[1]["digest"])])
     assert _found("a", "b") == {"a5", "c1", "c2"}
+    _kept_on(now + timedelta(days=2))
+    assert _found("a", "b") == {"a5", "c1", "c2"}
     _replace_all(left[1:])
-    assert _found("a", "b") == {"a1"}
+    assert _found("a", "b") >= {"a3"}
+    assert hold(root).findings == ()  # the anchor names a file of the day that has left
