@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from adapters.store import seals
 from adapters.store.ocfl import CUTS, DELIVERIES, LOGS, SCANS, SKELETON
 from domain.body.cuts import read_cuts, rebuilt
+from domain.secrets.sealing import content_root
 from tests.insider.objects import HISTORY, OpenedObject, digest
 
 _RECEIPT = "receipt.json"
@@ -38,7 +39,8 @@ class Request:
         """Write the record of a delivery."""
         names = json.loads(self.its.logs[self._path(_RECEIPT)])["kept"]
         kept = {name: digest(self.its.logs[self._path(name)]) for name in names}
-        record = {"receipt_id": self.receipt_id, "version": self.of_version, "kept": kept}
+        root = content_root(self.read(SKELETON), read_cuts(self.read(CUTS)))
+        record = {"receipt_id": self.receipt_id, "version": self.of_version, "kept": kept, "content_root": root}
         record["sha256"] = digest(json.dumps(record).encode())
         self.its.logs[self._path(_RECEIPT)] = json.dumps(record).encode()
 
