@@ -1,6 +1,10 @@
 """What happened: restored from the store into an empty database, and the rows of the database compared with it."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import inspect, select
@@ -96,6 +100,15 @@ def wrong_happened(erased: Erased) -> Iterator[FixityFinding]:
                 yield FixityFinding(f"{FOLDER}/{key}", Fault.DIFFERS, "the row as the store says", what)
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What the last line of a row says: when, and the digest of its columns. Rows themselves would fill the memory."""
+
+    at: str
+    columns: tuple[str, ...]
+    digest: bytes
+
+
 def _differing(erased: Erased) -> dict[str, Mapping[str, Any] | None]:
     """Return the rows that differ from their last lines, by table and key; None for a row that is gone."""
     said, differing = _said(erased), dict[str, Mapping[str, Any] | None]()
@@ -103,20 +116,36 @@ def _differing(erased: Erased) -> dict[str, Mapping[str, Any] | None]:
         with reading() as session:
             for each in streamed(session, select(SQLModel.metadata.tables[name])):
                 row = as_json(dict(each._mapping))
-                line = said.pop(_key(table, row), None)
-                if line is None and name in _IN_HISTORIES:
+                last = said.pop(_key(table, row), None)
+                if last is None and name in _IN_HISTORIES:
                     continue
-                if line is None or any(line.row.get(column, value) != value for column, value in row.items()):
+                if last is None or _digest(row, last.columns) != last.digest:
                     differing[_key(table, row)] = row
     return differing | dict.fromkeys(said)
 
 
-def _said(erased: Erased) -> dict[str, Line]:
-    """Return the last line of each row, by table and key."""
-    said = dict[str, Line]()
+def _said(erased: Erased) -> dict[str, _Last]:
+    """Return what the last line of each row says, by table and key."""
+    said, of_tombstones = dict[str, _Last](), dict[str, Line]()
     left = happened.lines_left()  # first: what leaves the database meanwhile is in the store
     for lines in (*(_lines(keys, erased=erased) for keys in happened.days(FOLDER)), left):
         for each in (each for each in lines if each.of in _COMPARED):
-            key = _key(_COMPARED[each.of], each.row)
-            said[key] = happened.later(each, said.get(key))
+            table = _COMPARED[each.of]
+            key, line = _key(table, each.row), each
+            if table is TombstoneRow:
+                line = of_tombstones[key] = happened.later(each, of_tombstones.get(key))
+            elif key in said and line.at < said[key].at:
+                continue
+            columns = _columns_of(table, frozenset(line.row))
+            said[key] = _Last(line.at, columns, _digest(line.row, columns))
     return said
+
+
+@cache
+def _columns_of(table: type[SQLModel], names: frozenset[str]) -> tuple[str, ...]:
+    """Return the columns of a table that a line has."""
+    return tuple(each.name for each in inspect(table).c if each.name in names)
+
+
+def _digest(row: Mapping[str, Any], columns: Sequence[str]) -> bytes:
+    return sha256(json.dumps([row[each] for each in columns], sort_keys=True).encode()).digest()
