@@ -77,6 +77,8 @@ def _keep(folder: str, which: ColumnElement[bool]) -> None:
             store().keep_first(text, key)
             if noted.forget(rows) < len(rows):
                 _erase_again(key, text)
+            if len(rows) < _AT_ONCE:  # what others note meanwhile, they keep
+                return
     except (Locked, Transient) as error:
         log.warning("what happened waits in the database for the store", why=str(error))
 
