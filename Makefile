@@ -13,11 +13,11 @@ BIN := .venv/bin
 up: .venv/runtime
 	exec $(BIN)/cellar up
 
-# The linters run beside the tests, and what they find comes last. Tests wait for a fifth of their time, so three files
+# The linters run beside the tests, and what they find comes last. Tests wait for a third of their time, so four files
 # at a time keep two processors busy. Where 4 GB of memory are free for files, the tests write there: on a disk, a test
 # that archives waits for some 80 syncs.
 MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 test: .venv/development
 	@linted=$$(mktemp); make --no-print-directory lint >$$linted 2>&1 & lint=$$!; \
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile --no-loadscope-reorder; tests=$$?; \
