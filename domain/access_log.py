@@ -66,7 +66,7 @@ class Kept:
     last: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def add(self, rows: Iterable[Mapping[str, Any]], anchored_until: datetime | None) -> Iterator[FixityFinding]:
-        """Add the rows of a file as JSON has them. Yield those that an anchor of their time, before the file, lacks."""
+        """Add the rows of a file, in any order, as JSON has them. Yield those that an anchor of their time lacks."""
         heads = dict[str, tuple[int, str]]()
         for row in rows:
             chain, number = str(row["chain"]), int(row["number"])
@@ -74,7 +74,7 @@ class Kept:
                 yield _put_in(chain, number)
             else:
                 self.first[chain] = min(number, self.first.get(chain, number))
-                heads[chain] = number, str(row["digest"])
+                heads[chain] = max(heads.get(chain, (0, "")), (number, str(row["digest"])))
         for chain, (number, digest) in heads.items():
             self.last.setdefault(chain, {})[number] = digest
 

@@ -72,8 +72,7 @@ def remove_forgotten_results(now: datetime) -> int:
 
     Return the number of runs.
 
-    A run that our history does not know resumes nothing: its results are errors. What earlier cellars kept in the store
-    is removed too.
+    A run that our history does not know resumes nothing: its results are errors.
     """
     since = now - timedelta(days=settings().prefect_retention_days)
     kept = task_results.flow_run_ids()

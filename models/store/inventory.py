@@ -24,8 +24,8 @@ Kind = TypeVar("Kind")
 class ObjectVersion:
     """A version of an object. `state` maps logical paths of files to the digests of their contents.
 
-    `source` brought the version, and says how its times and amounts are read. The version's user names it, so a version
-    of the source `default` is as those of earlier builds.
+    `source` brought the version, and says how its times and amounts are read. The version's user names it, unless it
+    is `default`.
     """
 
     created_at: datetime

@@ -28,7 +28,8 @@ def remove_old(now: datetime) -> None:
     """Remove the rows that are older than the log is kept, then their files, which say which have left."""
     until = kept_since(now)
     for _, rows in happened.access_rows(until=until):
-        access.remove_until({row["chain"]: row["number"] for row in rows})
+        in_order = sorted(rows, key=lambda row: int(row["number"]))  # those of a commit are in any order
+        access.remove_until({row["chain"]: row["number"] for row in in_order})
     happened.remove_access_before(until)
 
 

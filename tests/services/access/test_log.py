@@ -17,7 +17,7 @@ from adapters.store import happened
 from adapters.store.tombstones import digest_of as digest_of_reference
 from adapters.tables import access
 from adapters.tables.archives import archives
-from domain.access_log import FIRST, digest_of
+from domain.access_log import FIRST, Kept, digest_of
 from models.access import AccessRow, Action, Caller, Role, UnsentAccessRow
 from models.store.fixity import Fault
 from models.views.access import AccessQuery
@@ -30,6 +30,7 @@ from services.views import access_list
 from tests.conftest import Configure
 from tests.records import all_of, registered
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DANA = Caller("Dana", Role.AUDITOR, None, "192.0.2.7")
 
 
@@ -187,6 +188,14 @@ def _chain(name: str, ages_days: Sequence[float], now: datetime) -> list[dict[st
         )  # fmt: skip
         rows.append(_rewritten(row.model_dump(), rows[-1]["digest"] if rows else FIRST))
     return rows
+
+
+def test_last_row_of_a_file_counts_whatever_the_order_in_the_file() -> None:
+    rows = [row | {"at": row["at"].isoformat()} for row in _chain("a", [3, 2, 1], NOW)]
+    kept = Kept(None)
+
+    assert list(kept.add([rows[1], rows[2], rows[0]], None)) == []
+    assert (kept.first, kept.last) == ({"a": 1}, {"a": {3: rows[2]["digest"]}})
 
 
 def _kept_on(day: datetime) -> None:
